@@ -1,0 +1,145 @@
+//! The end of a backup: its directories and manifest, its verification, its name.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::Backup;
+use crate::error::{Error, Result};
+use crate::io::walk::walk;
+use crate::snapshot::compare::{Comparison, Mtimes, compare};
+use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest};
+use crate::sys::dir::{Kind, is_absent};
+
+/// All that is staged.
+pub struct Contents {
+    /// Files, in no order.
+    pub saved: Vec<Saved>,
+    /// Directories, sorted.
+    pub directories: Vec<DirectoryEntry>,
+    /// Symbolic links, sorted.
+    pub links: Vec<LinkEntry>,
+}
+
+/// A staged file.
+pub struct Saved {
+    /// Its entry in the manifest.
+    pub entry: FileEntry,
+    /// Its mtime as the staging's file system keeps it.
+    pub mtime_ns: i64,
+}
+
+impl Backup<'_> {
+    /// Syncs, lets the validators look, and only then compares: an engine that opened the
+    /// staging may have changed it.
+    pub(super) fn verify(&mut self, contents: &mut Contents) -> Result<()> {
+        self.staging.finish_directories(&contents.directories)?;
+        let mtimes: Mtimes =
+            contents.saved.iter().map(|saved| (saved.entry.path.clone(), saved.mtime_ns)).collect();
+        let manifest = self.manifest(contents)?;
+        self.write_manifest(&manifest)?;
+        self.staging.sync(self.threads)?;
+
+        let directory = self.staging.dir.path().to_path_buf();
+        self.plan.layout.validate(&directory)?;
+        self.host.validate(&directory)?;
+        let comparison = Comparison {
+            level: self.plan.options.verify,
+            rules: &self.plan.rules,
+            mtimes: Some(&mtimes),
+            threads: self.threads,
+        };
+        compare(&self.staging.dir, &manifest, &comparison, self.monitor)
+    }
+
+    /// From here on a cancel is too late.
+    pub(super) fn publish(&mut self) -> Result<()> {
+        let prepared = self.prepared;
+        let top = self.top_stat()?;
+        Attributes::of(&top)
+            .apply_to_dir(&self.staging.dir)
+            .map_err(|error| Error::io("setting the attributes of", self.staging.dir.path(), error))?;
+        self.staging.sync_top()?;
+        self.monitor.commit()?;
+        prepared.root.publish(self.staging.dir.path(), &prepared.name)
+    }
+
+    fn manifest(&self, contents: &mut Contents) -> Result<Manifest> {
+        let prepared = self.prepared;
+        let options = &self.plan.options;
+        let rules = self.plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
+        let mut files: Vec<FileEntry> = contents.saved.drain(..).map(|saved| saved.entry).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let counters = &self.monitor.counters;
+        Ok(Manifest {
+            id: Some(prepared.id),
+            started_at_ms: prepared.clock.started_at_ms(),
+            finished_at_ms: prepared.clock.now_ms(),
+            layout: self.plan.layout.name().to_string(),
+            rules: rules.collect(),
+            metadata: self.host.metadata().unwrap_or_else(|| options.metadata.clone()),
+            files_skipped: counters.files_skipped.load(std::sync::atomic::Ordering::Relaxed),
+            files_left_out: counters.files_left_out.load(std::sync::atomic::Ordering::Relaxed),
+            top: Some(Attributes::of(&self.top_stat()?)),
+            directories: std::mem::take(&mut contents.directories),
+            links: std::mem::take(&mut contents.links),
+            files,
+        })
+    }
+
+    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+        let path = Path::new(MANIFEST);
+        let failed = |error| Error::io("writing the manifest", &self.staging.dir.full(path), error);
+        let mut out = BufWriter::new(self.staging.create(path)?);
+        manifest.write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        let top = self.top_stat()?;
+        let attributes = Attributes {
+            mode: top.mode & 0o666 | 0o600,
+            uid: top.uid,
+            gid: top.gid,
+            mtime_ns: crate::sys::clock::wall_ns(),
+        };
+        self.staging.finish(path, file, Some(&attributes)).map(drop)
+    }
+
+    /// An earlier round may have staged a file that the last one did not see.
+    pub(super) fn drop_strays(&self, saved: &[Saved]) -> Result<()> {
+        let kept: HashSet<&Path> = saved.iter().map(|saved| saved.entry.path.as_path()).collect();
+        for found in walk(&self.staging.dir, |_, _| Ok(false))? {
+            if found.kind == Kind::File && !kept.contains(found.path.as_path()) {
+                self.staging.forget(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Directories that only files made for the snapshot need, or that vanished from the source;
+    /// and away with those that an earlier round made for nothing.
+    pub(super) fn add_parents(&self, saved: &[Saved], directories: &mut Vec<DirectoryEntry>) -> Result<()> {
+        let top = Attributes::of(&self.top_stat()?);
+        let mut all: BTreeMap<PathBuf, Attributes> =
+            directories.drain(..).map(|entry| (entry.path, entry.attributes)).collect();
+        let above = saved.iter().flat_map(|saved| saved.entry.path.ancestors().skip(1));
+        let own: Vec<PathBuf> =
+            all.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
+        for path in above.map(Path::to_path_buf).chain(own) {
+            if !path.as_os_str().is_empty() {
+                all.entry(path).or_insert(top);
+            }
+        }
+        let made = walk(&self.staging.dir, |_, _| Ok(false))?;
+        for stray in
+            made.iter().rev().filter(|found| found.kind == Kind::Directory && !all.contains_key(&found.path))
+        {
+            match self.staging.dir.remove_dir(&stray.path) {
+                Err(error) if !is_absent(&error) => {
+                    return Err(Error::io("removing", &self.staging.dir.full(&stray.path), error));
+                }
+                _ => {}
+            }
+        }
+        directories.extend(all.into_iter().map(|(path, attributes)| DirectoryEntry { path, attributes }));
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! What there is to back up: the walk of the sources, or the live files that the host named.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::pin::Pins;
+use super::plan::Plan;
+use crate::error::{Code, Error, Result};
+use crate::hooks::{LiveFile, LiveFiles};
+use crate::io::near::Near;
+use crate::io::walk::walk;
+use crate::layout::FileClass;
+use crate::options::Symlinks;
+use crate::snapshot::owner::open_data_dir;
+use crate::snapshot::{LIFECYCLE, MANIFEST};
+use crate::sys::dir::{Dir, Entry, Kind, is_absent};
+
+/// A directory that is backed up.
+pub struct Source {
+    /// The directory.
+    pub dir: Dir,
+    /// Where it is in the snapshot; empty for the data directory.
+    pub prefix: PathBuf,
+    /// What holds its files until they are copied.
+    pub pins: Pins,
+    /// The backup root, where it lies within the source.
+    root: Option<PathBuf>,
+}
+
+impl Source {
+    /// Opens all sources of a plan.
+    pub fn open_all(plan: &Plan, root: &Dir, id: Uuid) -> Result<Vec<Self>> {
+        let real_root = root.path().canonicalize().unwrap_or_else(|_| root.path().to_path_buf());
+        let open = |(path, prefix): &(PathBuf, PathBuf)| {
+            let dir = open_data_dir(path)?;
+            let pins = Pins::new(&dir, id)?;
+            let root = real_root.strip_prefix(path).ok().map(Path::to_path_buf);
+            Ok(Self { dir, prefix: prefix.clone(), pins, root })
+        };
+        plan.sources.iter().map(open).collect()
+    }
+}
+
+/// A file by the listing.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Which source.
+    pub source: usize,
+    /// Its path in the source.
+    pub relative: PathBuf,
+    /// Its path in the snapshot.
+    pub path: PathBuf,
+    /// Its inode, by the listing alone.
+    pub inode: u64,
+    /// What the host promises about it.
+    pub class: FileClass,
+    /// Only so many bytes from its start.
+    pub limit: Option<u64>,
+}
+
+/// A directory or a symbolic link by the listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which source.
+    pub source: usize,
+    /// Its path in the source.
+    pub relative: PathBuf,
+    /// Its path in the snapshot.
+    pub path: PathBuf,
+}
+
+/// All that is to be captured, by one look.
+#[derive(Default)]
+pub struct Listing {
+    /// Files, sorted by source and path.
+    pub files: Vec<Listed>,
+    /// Directories.
+    pub directories: Vec<Place>,
+    /// Symbolic links, to be preserved.
+    pub links: Vec<Place>,
+    /// Files that only the snapshot has.
+    pub bytes: Vec<(PathBuf, Arc<[u8]>)>,
+    /// What is no data.
+    pub skipped: u64,
+}
+
+/// Looks at the sources once.
+pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles) -> Result<Listing> {
+    let mut listing = Listing::default();
+    let named: Vec<_> = live
+        .iter()
+        .filter_map(|(path, file)| match file {
+            LiveFile::Source { class, length } => Some((path, *class, *length)),
+            LiveFile::Bytes(_) => None,
+        })
+        .collect();
+    if named.is_empty() {
+        for index in 0..sources.len() {
+            walk_source(plan, sources, index, &mut listing)?;
+        }
+    } else {
+        for (path, class, length) in named {
+            listing.files.push(named_file(sources, path, class, length)?);
+        }
+        listing.directories = parents(&listing.files);
+    }
+    add_bytes(live, &mut listing);
+    Ok(listing)
+}
+
+fn walk_source(plan: &Plan, sources: &[Source], index: usize, listing: &mut Listing) -> Result<()> {
+    let source = &sources[index];
+    let mut skipped = 0;
+    let found = walk(&source.dir, |relative, entry| {
+        let path = source.prefix.join(relative);
+        if is_ours(source, relative) || plan.rules.excludes(&path) {
+            return Ok(true);
+        }
+        if is_no_data(relative, entry) {
+            skipped += 1;
+            return Ok(true);
+        }
+        if entry.kind == Kind::Symlink && plan.options.symlinks == Symlinks::Fail {
+            let why = "it is a symbolic link, and what it leads to would be missing: add that as a source, or preserve links";
+            return Err(Error::at(Code::Unsupported, "listing", &source.dir.full(relative), why));
+        }
+        if sources
+            .iter()
+            .any(|other| !other.prefix.as_os_str().is_empty() && index == 0 && other.prefix == path)
+        {
+            let why = "a further source has it as its prefix";
+            return Err(Error::at(Code::InvalidArgument, "listing", &source.dir.full(relative), why));
+        }
+        Ok(false)
+    })?;
+    listing.skipped += skipped;
+    if !source.prefix.as_os_str().is_empty() {
+        listing.directories.push(Place {
+            source: index,
+            relative: PathBuf::new(),
+            path: source.prefix.clone(),
+        });
+    }
+    for name in found {
+        let path = source.prefix.join(&name.path);
+        let place = Place { source: index, relative: name.path, path };
+        match name.kind {
+            Kind::Directory => listing.directories.push(place),
+            Kind::Symlink => listing.links.push(place),
+            _ => listing.files.push(Listed {
+                source: index,
+                class: plan.rules.class_of(&place.path),
+                relative: place.relative,
+                path: place.path,
+                inode: name.inode,
+                limit: None,
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// The library's own directory at the top of a source, and the backup root.
+fn is_ours(source: &Source, relative: &Path) -> bool {
+    relative == Path::new(LIFECYCLE) || source.root.as_deref() == Some(relative)
+}
+
+/// FIFOs, sockets and devices; the manifest that an Alopex restore leaves; a mount's `lost+found`.
+fn is_no_data(relative: &Path, entry: &Entry) -> bool {
+    entry.kind == Kind::Other
+        || relative == Path::new(MANIFEST)
+        || (relative == Path::new("lost+found") && entry.kind == Kind::Directory)
+}
+
+/// A file that the host named. It must be there: the host said so.
+fn named_file(sources: &[Source], path: &Path, class: FileClass, limit: Option<u64>) -> Result<Listed> {
+    const DOING: &str = "finding the live file";
+    let by_prefix =
+        |source: &Source| !source.prefix.as_os_str().is_empty() && path.starts_with(&source.prefix);
+    let source = sources.iter().position(by_prefix).unwrap_or(0);
+    let relative = path.strip_prefix(&sources[source].prefix).unwrap_or(path);
+    let full = sources[source].dir.full(relative);
+    let stat = sources[source].dir.stat(relative).map_err(|error| match is_absent(&error) {
+        true => Error::at(Code::NotFound, DOING, &full, "the host named it and it is not there"),
+        false => Error::io(DOING, &full, error),
+    })?;
+    if stat.kind != Kind::File {
+        return Err(Error::at(Code::InvalidArgument, DOING, &full, "it is not a regular file"));
+    }
+    if limit.is_some_and(|limit| limit > stat.size) {
+        let why = format!("it has {} bytes, fewer than the host named", stat.size);
+        return Err(Error::at(Code::SourceChanged, DOING, &full, why));
+    }
+    Ok(Listed {
+        source,
+        relative: relative.to_path_buf(),
+        path: path.to_path_buf(),
+        inode: stat.inode,
+        class,
+        limit,
+    })
+}
+
+fn parents(files: &[Listed]) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for file in files {
+        let mut relative = file.relative.as_path();
+        let mut path = file.path.as_path();
+        while let (Some(above), Some(place)) = (relative.parent(), path.parent()) {
+            if place.as_os_str().is_empty() {
+                break;
+            }
+            (relative, path) = (above, place);
+            let parent =
+                Place { source: file.source, relative: above.to_path_buf(), path: place.to_path_buf() };
+            if !places.contains(&parent) {
+                places.push(parent);
+            }
+        }
+    }
+    places
+}
+
+/// What the host gives takes the place of what was found under that name.
+fn add_bytes(live: &LiveFiles, listing: &mut Listing) {
+    for (path, file) in live {
+        if let LiveFile::Bytes(bytes) = file {
+            listing.files.retain(|found| found.path != *path);
+            listing.bytes.push((path.clone(), bytes.clone()));
+        }
+    }
+}
+
+/// One stat after the other, of names that come sorted.
+pub struct Stats<'a>(Vec<Near<'a>>);
+
+impl<'a> Stats<'a> {
+    /// For these sources.
+    pub fn of(sources: &'a [Source]) -> Self {
+        Self(sources.iter().map(|source| Near::new(&source.dir)).collect())
+    }
+
+    /// The stat of a path in a source; `None`: it is gone.
+    pub fn stat(&mut self, source: usize, relative: &Path) -> std::io::Result<Option<crate::sys::dir::Stat>> {
+        match self.0[source].of(relative) {
+            Ok((directory, name)) => directory.find(name),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The life of a backup: checkpoint → pin → freeze → copy → verify → publish.
+
+mod copy;
+mod finish;
+mod list;
+mod pin;
+mod plan;
+mod window;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use plan::Plan;
+
+use crate::error::Result;
+use crate::host::{Host, Link};
+use crate::io::remove::remove_tree;
+use crate::io::{Monitor, Phase};
+use crate::snapshot::owner::{open_data_dir, take_for_backup};
+use crate::snapshot::root::Root;
+use crate::snapshot::tree::Tree;
+use crate::sys::clock::Clock;
+use crate::sys::dir::Dir;
+use list::Source;
+
+const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots are as they were";
+
+/// A backup that holds the root's lock and has its name. It lives on its I/O thread.
+pub struct Prepared {
+    plan: Arc<Plan>,
+    id: Uuid,
+    clock: Clock,
+    root: Root,
+    name: String,
+    _running: Option<Dir>,
+}
+
+/// Takes the locks and chooses the name. Returns where the snapshot will be.
+pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
+    let clock = Clock::start();
+    let running = take_for_backup(&open_data_dir(&plan.data_dir)?)?;
+    let mut root = Root::open(&plan.root)?;
+    root.claim(&plan.data_dir, plan.options.adopt_root)?;
+    let name = root.next_name(clock.started_at_s())?;
+    let location = plan.root.join(&name);
+    Ok((location, Prepared { plan, id, clock, root, name, _running: running }))
+}
+
+/// Makes the backup. Whatever happens, the host is let go of first and no residue stays.
+pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
+    let host = &link.host;
+    let outcome = host.enter(Phase::Checkpoint).and_then(|()| {
+        let mut backup = Backup::new(&prepared, link)?;
+        let outcome = backup.make();
+        if outcome.is_err() {
+            // The first failure is the job's; that of a hook here could only be a second one.
+            let _ = host.thaw();
+            let _ = host.release();
+            backup.discard();
+        }
+        outcome
+    });
+    outcome.map_err(|error| {
+        // Whoever asked the job to stop did so before its work failed for that reason.
+        link.monitor.check().err().unwrap_or(error).unharmed(UNHARMED)
+    })
+}
+
+/// A backup under way.
+struct Backup<'a> {
+    prepared: &'a Prepared,
+    plan: &'a Plan,
+    host: &'a Host,
+    monitor: &'a Monitor,
+    threads: usize,
+    sources: Vec<Source>,
+    staging: Tree,
+}
+
+impl<'a> Backup<'a> {
+    fn new(prepared: &'a Prepared, link: &'a Link) -> Result<Self> {
+        let plan = &prepared.plan;
+        prepared.root.clean()?;
+        let sources = Source::open_all(plan, &prepared.root.dir, prepared.id)?;
+        let staging = Tree::new(prepared.root.make_staging(prepared.id)?);
+        Ok(Self {
+            prepared,
+            plan,
+            host: &link.host,
+            monitor: &link.monitor,
+            threads: plan.options.io_threads(),
+            sources,
+            staging,
+        })
+    }
+
+    fn make(&mut self) -> Result<()> {
+        self.host.checkpoint()?;
+        self.host.enter(Phase::Pin)?;
+        let captured = self.capture()?;
+        self.host.enter(Phase::Copy)?;
+        let mut contents = self.copy(captured)?;
+        self.unpin()?;
+        self.host.release()?;
+        self.host.enter(Phase::Verify)?;
+        self.verify(&mut contents)?;
+        self.host.enter(Phase::Publish)?;
+        self.publish()
+    }
+
+    fn unpin(&mut self) -> Result<()> {
+        self.sources.iter_mut().try_for_each(|source| source.pins.remove())
+    }
+
+    /// Removes pins and staging. What cannot be removed the next backup tries again.
+    fn discard(&mut self) {
+        let _ = self.unpin();
+        let staging = self.staging.dir.path().file_name().unwrap_or_default().to_os_string();
+        let _ = remove_tree(&self.prepared.root.dir, staging.as_ref());
+    }
+}

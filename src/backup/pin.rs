@@ -1,0 +1,203 @@
+//! Pins: what keeps a file's inode from going away between the window and its copy.
+//!
+//! A pin is a second link on the source's own file system; where links are refused, an open
+//! descriptor.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::error::{Code, Error, Result};
+use crate::io::remove::remove_tree;
+use crate::snapshot::LIFECYCLE;
+use crate::snapshot::root::{make_locked, remove_unlocked};
+use crate::sys::dir::{Dir, Kind, Stat, is_absent};
+use crate::sys::file::descriptor_limit;
+
+const PREFIX: &str = "pins-";
+
+/// Descriptors that are left for everything else.
+const SPARE_DESCRIPTORS: usize = 128;
+
+/// The pins in one source.
+pub struct Pins {
+    place: Option<Place>,
+    held: HashMap<PathBuf, Pin>,
+    made: u64,
+    open: usize,
+}
+
+/// The directory of the links.
+struct Place {
+    lifecycle: Dir,
+    name: PathBuf,
+    dir: Dir,
+}
+
+/// One pinned file.
+pub struct Pin {
+    /// The inode that the listing gave for the name.
+    pub inode: u64,
+    /// What it was when it was pinned.
+    pub stat: Stat,
+    by: By,
+}
+
+enum By {
+    Link(PathBuf),
+    Descriptor(File),
+}
+
+impl Pins {
+    /// Makes the directory of the links, and removes what a crashed backup has left.
+    pub fn new(source: &Dir, id: Uuid) -> Result<Self> {
+        let place = match Self::make_place(source, id) {
+            Ok(place) => Some(place),
+            // A source that is read-only for us is pinned by descriptors.
+            Err(error) if is_refusal(error.os_error()) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { place, held: HashMap::new(), made: 0, open: 0 })
+    }
+
+    fn make_place(source: &Dir, id: Uuid) -> Result<Place> {
+        let path = source.full(Path::new(LIFECYCLE));
+        let lifecycle = source
+            .ensure_dir(Path::new(LIFECYCLE), 0o755)
+            .and_then(|()| source.open_dir(Path::new(LIFECYCLE)))
+            .map_err(|error| Error::io("making", &path, error))?;
+        remove_unlocked(&lifecycle, PREFIX)?;
+        let name = PathBuf::from(format!("{PREFIX}{id}"));
+        let dir = make_locked(&lifecycle, &name)?;
+        Ok(Place { lifecycle, name, dir })
+    }
+
+    /// Pins the file that has this name in `directory`, unless the pin is held already. `false`:
+    /// it is gone, or it is no file any more.
+    pub fn hold(&mut self, path: &Path, inode: u64, directory: &Dir, name: &Path) -> Result<bool> {
+        if self.held.get(path).is_some_and(|pin| pin.inode == inode) {
+            return Ok(true);
+        }
+        self.drop_pin(path)?;
+        let failed = |error: io::Error| Error::io("pinning", &directory.full(name), error);
+        let pinned = match self.link(directory, name) {
+            Err(error) if is_refusal(error.raw_os_error().unwrap_or(0)) => self.open(directory, name),
+            other => other,
+        };
+        match pinned {
+            Ok((by, stat)) => {
+                self.open += usize::from(matches!(by, By::Descriptor(_)));
+                let is_file = stat.kind == Kind::File;
+                self.held.insert(path.to_path_buf(), Pin { inode, stat, by });
+                if !is_file {
+                    self.drop_pin(path)?;
+                }
+                Ok(is_file)
+            }
+            // ELOOP: a symbolic link took the name.
+            Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn link(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
+        let Some(place) = &self.place else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
+        self.made += 1;
+        let pin = PathBuf::from(self.made.to_string());
+        directory.link(name, &place.dir, &pin)?;
+        let stat = place.dir.stat(&pin)?;
+        Ok((By::Link(pin), stat))
+    }
+
+    fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
+        if self.open + SPARE_DESCRIPTORS > descriptor_limit() {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        let file = directory.open_file(name)?;
+        let stat = Stat::of(&file)?;
+        Ok((By::Descriptor(file), stat))
+    }
+
+    /// How many files were pinned so far, those dropped again included.
+    pub fn count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether a file is pinned by a link, which moves its ctime.
+    pub fn get(&self, path: &Path) -> Option<&Pin> {
+        self.held.get(path)
+    }
+
+    /// Opens the pinned file for reading.
+    pub fn read(&self, path: &Path, named: &Path) -> Result<File> {
+        let missing = || Error::at(Code::Internal, "reading", named, "it is not pinned");
+        let pin = self.held.get(path).ok_or_else(missing)?;
+        let opened = match (&pin.by, &self.place) {
+            (By::Descriptor(file), _) => file.try_clone(),
+            (By::Link(name), Some(place)) => place.dir.open_file(name),
+            (By::Link(_), None) => return Err(missing()),
+        };
+        opened.map_err(|error| Error::io("opening", named, error))
+    }
+
+    /// Lets go of a link once its file is copied, so that a deleted file's space comes back. A
+    /// descriptor is closed with the rest.
+    pub fn release(&self, path: &Path) -> Result<()> {
+        if let (Some(Pin { by: By::Link(name), .. }), Some(place)) = (self.held.get(path), &self.place) {
+            unlink(&place.dir, name)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of pins whose names are not in `keep`.
+    pub fn retain(&mut self, keep: impl Fn(&Path) -> bool) -> Result<()> {
+        let gone: Vec<PathBuf> = self.held.keys().filter(|path| !keep(path)).cloned().collect();
+        gone.iter().try_for_each(|path| self.drop_pin(path))
+    }
+
+    fn drop_pin(&mut self, path: &Path) -> Result<()> {
+        match (self.held.remove(path).map(|pin| pin.by), &self.place) {
+            (Some(By::Link(name)), Some(place)) => unlink(&place.dir, &name),
+            (Some(By::Descriptor(_)), _) => {
+                self.open -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets go of all.
+    pub fn remove(&mut self) -> Result<()> {
+        self.held.clear();
+        self.open = 0;
+        match self.place.take() {
+            Some(place) => remove_tree(&place.lifecycle, &place.name),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unlink(pins: &Dir, name: &Path) -> Result<()> {
+    match pins.unlink(name) {
+        Err(error) if !is_absent(&error) => Err(Error::io("removing the pin", &pins.full(name), error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refusals to link, after which an open descriptor serves.
+fn is_refusal(os_error: i32) -> bool {
+    const REFUSALS: [i32; 8] = [
+        libc::EXDEV,
+        libc::EPERM,
+        libc::EACCES,
+        libc::EMLINK,
+        libc::EROFS,
+        libc::EOPNOTSUPP,
+        libc::ENOSYS,
+        libc::EINVAL,
+    ];
+    REFUSALS.contains(&os_error)
+}

@@ -1,0 +1,288 @@
+//! The coordinator of one data directory: its options and hooks, its one running backup, its history.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::backup::{self, Plan};
+use crate::error::{Code, Error, Result};
+use crate::host::Link;
+use crate::io;
+use crate::io::apart::{self, Isolation};
+use crate::job::{Job, JobState, Kind, same_process};
+use crate::options::{Options, absolute};
+use crate::snapshot::owner::{self, OwnerLock};
+use crate::sys::thread;
+use crate::work::Work;
+
+/// How many ended jobs can still be found.
+const HISTORY: usize = 32;
+
+/// One per data directory that its host has open. Closing it, or dropping it, cancels what runs
+/// and waits for it.
+pub struct Coordinator(Option<Arc<Inner>>);
+
+struct Inner {
+    plan: Arc<Plan>,
+    process: u32,
+    keeper: Option<Keeper>,
+    runtime: Mutex<Runtime>,
+}
+
+#[derive(Default)]
+struct Runtime {
+    busy: bool,
+    closed: bool,
+    /// Ended jobs and the running one, the newest last.
+    history: VecDeque<Arc<JobState>>,
+    /// The thread of the running or the last job.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Coordinator {
+    /// Opens the coordinator of `data_dir`. A missing or wrong directory, bad options and an
+    /// unfinished restore are reported here; a root that cannot be used when a backup starts.
+    pub fn open(data_dir: &Path, options: &Options) -> Result<Self> {
+        let data_dir = absolute(data_dir)?;
+        let options = options.clone();
+        let (keeper, plan) = Keeper::start(move || {
+            let lock = owner::open_host(&data_dir)?;
+            Ok((lock, Plan::new(&data_dir, options)?))
+        })?;
+        Ok(Self(Some(Arc::new(Inner {
+            plan: Arc::new(plan),
+            process: std::process::id(),
+            keeper: Some(keeper),
+            runtime: Mutex::default(),
+        }))))
+    }
+
+    /// The backup root, absolute.
+    pub fn root(&self) -> &Path {
+        &self.inner().plan.root
+    }
+
+    /// Starts a backup and returns at once; its hooks run on a thread of its own.
+    pub fn start(&self) -> Result<Job> {
+        self.start_with(|job| job)
+    }
+
+    /// The same; `publish` gets the job before its first hook is called, and must not use the
+    /// coordinator.
+    pub(crate) fn start_with<T>(&self, publish: impl FnOnce(Job) -> T) -> Result<T> {
+        let inner = self.inner();
+        let begun = self.begin()?;
+        // Held until the thread is known, so that a close cannot miss it.
+        let mut runtime = inner.runtime.lock();
+        let (hand_over, take_over) = mpsc::channel::<Begun>();
+        let serve = move || {
+            if let Ok(begun) = take_over.recv() {
+                // The job's result is with the job.
+                let _ = begun.run();
+            }
+        };
+        match thread::spawn("hotbackup-job", serve) {
+            Ok(thread) => {
+                let published = publish(begun.job());
+                let _ = hand_over.send(begun);
+                let earlier = runtime.thread.replace(thread);
+                drop(runtime);
+                // It belongs to a job that has ended; joined so that nothing of it is left.
+                if let Some(earlier) = earlier {
+                    let _ = earlier.join();
+                }
+                Ok(published)
+            }
+            Err(error) => {
+                drop(runtime);
+                drop(begun);
+                Err(Error::new(Code::Io, format!("making the thread of a backup: {error}")))
+            }
+        }
+    }
+
+    /// Takes the root's lock and chooses the snapshot's name; the backup itself happens in
+    /// [`Begun::run`], its hooks on the thread that calls that.
+    pub fn begin(&self) -> Result<Begun> {
+        let inner = self.inner();
+        same_process(inner.process)?;
+        {
+            let mut runtime = inner.runtime.lock();
+            if runtime.busy || runtime.closed {
+                let why = if runtime.closed { "its coordinator is closed" } else { "one is running already" };
+                let data_dir = &inner.plan.data_dir;
+                return Err(Error::at(Code::Conflict, "starting a backup of", data_dir, why));
+            }
+            runtime.busy = true;
+        }
+        let id = Uuid::new_v4();
+        let link = Link::new(&inner.plan.options, io::Work::CopyAndVerify);
+        let plan = inner.plan.clone();
+        let begun = Work::begin(
+            &inner.plan.options,
+            &link,
+            move || backup::prepare(plan, id),
+            |prepared, link| backup::run(prepared, link),
+        );
+        match begun {
+            Err(error) => {
+                inner.runtime.lock().busy = false;
+                Err(error)
+            }
+            Ok((location, work)) => {
+                let state = JobState::new(id, Kind::Backup, location, link.monitor.clone());
+                inner.remember(&state);
+                Ok(Begun { parts: Some((inner.clone(), work)), state })
+            }
+        }
+    }
+
+    /// A job by its id; `None`: the running one, else the newest.
+    pub fn find(&self, id: Option<Uuid>) -> Result<Job> {
+        let inner = self.inner();
+        same_process(inner.process)?;
+        let runtime = inner.runtime.lock();
+        let found = match id {
+            Some(id) => runtime.history.iter().find(|state| state.id() == id),
+            None => runtime.history.back(),
+        };
+        found.map(Job::of_coordinator).ok_or_else(|| match id {
+            Some(id) => Error::new(Code::NotFound, format!("no backup {id} is known here")),
+            None => Error::new(Code::NotFound, "no backup was started here yet"),
+        })
+    }
+
+    /// Cancels what runs and waits for it, unless it is called from a hook of it.
+    pub fn close(self) {}
+
+    fn inner(&self) -> &Arc<Inner> {
+        self.0.as_ref().expect("only a drop takes it")
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        let Some(inner) = self.0.take() else { return };
+        if same_process(inner.process).is_err() {
+            // In a forked child: none of its threads is there, and its locks are the parent's.
+            std::mem::forget(inner);
+            return;
+        }
+        let (running, thread) = {
+            let mut runtime = inner.runtime.lock();
+            runtime.closed = true;
+            (runtime.history.back().map(Job::of_coordinator), runtime.thread.take())
+        };
+        if let Some(job) = running {
+            let _ = job.cancel();
+            // In a hook of that job its end does the rest.
+            if job.calls_from_hook() {
+                return;
+            }
+            let _ = job.wait(None);
+        }
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn remember(&self, state: &Arc<JobState>) {
+        let mut runtime = self.runtime.lock();
+        runtime.history.push_back(state.clone());
+        if runtime.history.len() > HISTORY {
+            runtime.history.pop_front();
+        }
+    }
+}
+
+/// A backup that holds the root's lock and has its name, and has not called a hook yet. Dropping
+/// it cancels it.
+pub struct Begun {
+    parts: Option<(Arc<Inner>, Work)>,
+    state: Arc<JobState>,
+}
+
+impl Begun {
+    /// A handle of its job.
+    pub fn job(&self) -> Job {
+        Job::of_coordinator(&self.state)
+    }
+
+    /// Makes the backup, with its hooks on this thread, and returns the job's result.
+    pub fn run(mut self) -> Result<()> {
+        let Some((inner, work)) = self.parts.take() else { return Ok(()) };
+        self.state.begin();
+        let options = &inner.plan.options;
+        work.link().host.serve(&options.hooks, &self.job(), options.freeze_timeout);
+        let result = work.join();
+        self.end(inner, result)
+    }
+
+    /// The coordinator is let go of before the job counts as ended: who waited for the end may
+    /// rely on its hooks being destroyed with it.
+    fn end(&self, inner: Arc<Inner>, result: Result<()>) -> Result<()> {
+        inner.runtime.lock().busy = false;
+        drop(inner);
+        self.state.end(result.clone());
+        result
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some((inner, work)) = self.parts.take() {
+            work.abandon();
+            let why = "the backup was given up before it began";
+            let _ = self.end(inner, Err(Error::new(Code::Cancelled, why)));
+        }
+    }
+}
+
+/// A thread that holds the owner's lock in a descriptor table of its own, so that a forked child
+/// of the host does not hold it too.
+struct Keeper {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Keeper {
+    fn start<T: Send + 'static>(
+        open: impl FnOnce() -> Result<(Option<OwnerLock>, T)> + Send + 'static,
+    ) -> Result<(Self, T)> {
+        let (opened, is_open) = mpsc::channel();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = apart::spawn(Isolation::IfPossible, move || {
+            let (lock, value) = open()?;
+            let _ = opened.send(value);
+            let _ = stopped.recv();
+            drop(lock);
+            Ok(())
+        })?;
+        match is_open.recv() {
+            Ok(value) => Ok((Self { stop, thread }, value)),
+            Err(_) => Err(apart::join(thread).err().unwrap_or_else(|| {
+                Error::new(Code::Internal, "opening the data directory ended without a result")
+            })),
+        }
+    }
+
+    fn end(self) {
+        drop(self.stop);
+        let _ = apart::join(self.thread);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.end();
+        }
+    }
+}

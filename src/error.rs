@@ -1,0 +1,211 @@
+//! What went wrong, for a program (the code) and for a person (the message).
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The result of everything that can fail here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What kind of failure it was. The values are part of the C ABI and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum Code {
+    /// An argument or an option is wrong, or two of them do not go together.
+    InvalidArgument = 1,
+    /// A directory, a snapshot, a job or a named file is not there.
+    NotFound = 2,
+    /// Something else is at work here: another backup, another process, a running host.
+    Conflict = 3,
+    /// A system call failed.
+    Io = 4,
+    /// A disk or a quota is full, or would be below the wanted reserve.
+    NoSpace = 5,
+    /// A source file broke the promise of its class while it was read.
+    SourceChanged = 6,
+    /// A snapshot, a manifest or a staged copy is not what it should be.
+    Corrupt = 7,
+    /// A hook of the host failed.
+    HookFailed = 8,
+    /// The freeze window took longer than the freeze timeout.
+    FreezeTimeout = 9,
+    /// The job was cancelled.
+    Cancelled = 10,
+    /// The wait ended before the job did.
+    Timeout = 11,
+    /// An interrupted restore must be recovered first.
+    RestoreUnfinished = 12,
+    /// This system, file system or build cannot do it.
+    Unsupported = 13,
+    /// A defect of this library.
+    Internal = 14,
+}
+
+impl Code {
+    /// The name as in the C header, without its `BACKUP_` prefix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::InvalidArgument => "INVALID_ARGUMENT",
+            Code::NotFound => "NOT_FOUND",
+            Code::Conflict => "CONFLICT",
+            Code::Io => "IO",
+            Code::NoSpace => "NO_SPACE",
+            Code::SourceChanged => "SOURCE_CHANGED",
+            Code::Corrupt => "CORRUPT",
+            Code::HookFailed => "HOOK_FAILED",
+            Code::FreezeTimeout => "FREEZE_TIMEOUT",
+            Code::Cancelled => "CANCELLED",
+            Code::Timeout => "TIMEOUT",
+            Code::RestoreUnfinished => "RESTORE_UNFINISHED",
+            Code::Unsupported => "UNSUPPORTED",
+            Code::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// A host's own exception, kept alive for as long as the error that it caused.
+pub type Cause = Arc<dyn Any + Send + Sync>;
+
+/// One failure. Cheap to clone: a job hands the same one to each who asks.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    code: Code,
+    message: String,
+    os_error: i32,
+    path: Option<PathBuf>,
+    cause: Option<Cause>,
+}
+
+impl Error {
+    /// An error that concerns no path. The message becomes one line.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            code,
+            message: one_line(&message.into()),
+            os_error: 0,
+            path: None,
+            cause: None,
+        }))
+    }
+
+    /// An error about `path`: `<doing> <path>: <why>`.
+    pub fn at(code: Code, doing: &str, path: &Path, why: impl fmt::Display) -> Self {
+        Self::new(code, format!("{doing} {}: {why}", show(path))).with(|inner| {
+            inner.path = Some(path.to_path_buf());
+        })
+    }
+
+    /// A failed system call on `path`. A full disk or quota is [`Code::NoSpace`], all else [`Code::Io`].
+    pub fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Self {
+        let error = error.into();
+        let os_error = error.raw_os_error().unwrap_or(0);
+        let code = match os_error {
+            libc::ENOSPC | libc::EDQUOT => Code::NoSpace,
+            _ => Code::Io,
+        };
+        Self::at(code, doing, path, &error).with(|inner| inner.os_error = os_error)
+    }
+
+    /// The same failure under another code.
+    pub fn code_is(self, code: Code) -> Self {
+        self.with(|inner| inner.code = code)
+    }
+
+    /// The same failure with the host's own exception.
+    pub fn caused_by(self, cause: Option<Cause>) -> Self {
+        self.with(|inner| inner.cause = cause)
+    }
+
+    /// The same failure, its message followed by what is unharmed.
+    pub fn unharmed(self, what: &str) -> Self {
+        self.with(|inner| inner.message = format!("{}; {what}", inner.message))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// What kind of failure it was.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// One line: what was being done, to which path, why it failed, what is unharmed.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The `errno` of the system call that failed, 0 if it was none.
+    pub fn os_error(&self) -> i32 {
+        self.0.os_error
+    }
+
+    /// The path concerned.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// What the host's hook gave as its own reason.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.0.cause.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.name(), self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A path as text on one line: control characters escaped, bytes that are not UTF-8 replaced.
+pub fn show(path: &Path) -> String {
+    one_line(&path.to_string_lossy())
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_and_the_path_stays_raw() {
+        let error = Error::at(Code::Corrupt, "reading", Path::new("a\nb"), "too\tshort");
+        assert_eq!(error.message(), "reading a\\nb: too\\tshort");
+        assert_eq!(error.path(), Some(Path::new("a\nb")));
+    }
+
+    #[test]
+    fn a_full_disk_and_a_full_quota_are_no_space() {
+        for (errno, code) in
+            [(libc::ENOSPC, Code::NoSpace), (libc::EDQUOT, Code::NoSpace), (libc::EIO, Code::Io)]
+        {
+            let error = Error::io("writing", Path::new("x"), io::Error::from_raw_os_error(errno));
+            assert_eq!((error.code(), error.os_error()), (code, errno));
+        }
+    }
+}

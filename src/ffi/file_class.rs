@@ -1,0 +1,42 @@
+//! File classes, as `FileClass::from_c` takes them.
+#![allow(dead_code, reason = "they are for C; the test ties them to the Rust ones")]
+
+/// Never changes once it is complete, may be deleted (an SST). Linked, and copied after thaw;
+/// shared with the previous snapshot when unchanged.
+pub const BACKUP_FILE_IMMUTABLE: i32 = 1;
+/// Never truncated, nor written below its length, nor reused under another name; may be deleted
+/// (a log that is not recycled). The part that exists at the freeze is copied after thaw.
+pub const BACKUP_FILE_APPEND_ONLY: i32 = 2;
+/// What is reachable at the freeze does not change until release (LMDB and bbolt under a read
+/// transaction that began inside the freeze). Its first 256 KiB are copied inside the freeze, the
+/// rest after thaw and before release.
+pub const BACKUP_FILE_PINNED: i32 = 3;
+/// May change at any time. Copied inside the freeze. What no rule matches is mutable.
+pub const BACKUP_FILE_MUTABLE: i32 = 4;
+/// Not data (a lock file): left out, and left alone by a restore.
+pub const BACKUP_FILE_EXCLUDED: i32 = 5;
+/// A flag (0x100) or-ed to BACKUP_FILE_IMMUTABLE, for engines that build tables in place under their final names
+/// and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still being built
+/// is left out and counted instead of failing the backup.
+pub const BACKUP_FILE_UNFINISHED_OK: i32 = 0x100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::FileClass;
+
+    #[test]
+    fn the_constants_are_the_file_classes() {
+        let classes = [
+            (BACKUP_FILE_IMMUTABLE, "immutable"),
+            (BACKUP_FILE_APPEND_ONLY, "append_only"),
+            (BACKUP_FILE_PINNED, "pinned"),
+            (BACKUP_FILE_MUTABLE, "mutable"),
+            (BACKUP_FILE_EXCLUDED, "excluded"),
+            (BACKUP_FILE_IMMUTABLE | BACKUP_FILE_UNFINISHED_OK, "immutable+unfinished_ok"),
+        ];
+        for (value, name) in classes {
+            assert_eq!(FileClass::from_c(value).unwrap().name(), name);
+        }
+    }
+}

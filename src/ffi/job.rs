@@ -1,0 +1,168 @@
+//! Jobs.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::time::Duration;
+
+use super::args::required;
+use super::code::{BACKUP_OK, BACKUP_TIMEOUT, backup_code};
+use super::error::backup_error;
+use super::guard;
+use super::progress::{ProgressOut, backup_progress};
+use crate::error::Result;
+use crate::io::Phase;
+use crate::job::{Job, Kind, State};
+
+/// One backup, restore or verification. Any thread may use a handle at any time, until it is
+/// freed; it stays good after its coordinator is closed.
+pub struct backup_job(pub(super) Job);
+
+/// Makes a snapshot.
+pub const BACKUP_KIND_BACKUP: u32 = 1;
+/// Puts a snapshot in place.
+pub const BACKUP_KIND_RESTORE: u32 = 2;
+/// Reads a snapshot and compares it.
+pub const BACKUP_KIND_VERIFY: u32 = 3;
+
+/// Accepted, not begun.
+pub const BACKUP_STATE_QUEUED: u32 = 1;
+/// At work.
+pub const BACKUP_STATE_RUNNING: u32 = 2;
+/// Ended well.
+pub const BACKUP_STATE_COMPLETED: u32 = 3;
+/// Ended with an error, which backup_wait returns.
+pub const BACKUP_STATE_FAILED: u32 = 4;
+/// Ended because someone asked.
+pub const BACKUP_STATE_CANCELLED: u32 = 5;
+
+/// It has not begun or has ended.
+pub const BACKUP_PHASE_NONE: u32 = 0;
+/// The host flushes to a consistent state.
+pub const BACKUP_PHASE_CHECKPOINT: u32 = 1;
+/// Files are listed and pinned.
+pub const BACKUP_PHASE_PIN: u32 = 2;
+/// The host's writes are stopped and the window is open.
+pub const BACKUP_PHASE_FREEZE: u32 = 3;
+/// Bytes are copied.
+pub const BACKUP_PHASE_COPY: u32 = 4;
+/// The copy is synced, validated and compared.
+pub const BACKUP_PHASE_VERIFY: u32 = 5;
+/// The snapshot gets its name.
+pub const BACKUP_PHASE_PUBLISH: u32 = 6;
+/// A restored tree takes the place of the present one.
+pub const BACKUP_PHASE_SWAP: u32 = 7;
+
+// They are those of the Rust types.
+const _: () = {
+    assert!(BACKUP_KIND_BACKUP == Kind::Backup as u32);
+    assert!(BACKUP_KIND_RESTORE == Kind::Restore as u32);
+    assert!(BACKUP_KIND_VERIFY == Kind::Verify as u32);
+    assert!(BACKUP_STATE_QUEUED == State::Queued as u32);
+    assert!(BACKUP_STATE_RUNNING == State::Running as u32);
+    assert!(BACKUP_STATE_COMPLETED == State::Completed as u32);
+    assert!(BACKUP_STATE_FAILED == State::Failed as u32);
+    assert!(BACKUP_STATE_CANCELLED == State::Cancelled as u32);
+    assert!(BACKUP_PHASE_NONE == Phase::None as u32);
+    assert!(BACKUP_PHASE_CHECKPOINT == Phase::Checkpoint as u32);
+    assert!(BACKUP_PHASE_PIN == Phase::Pin as u32);
+    assert!(BACKUP_PHASE_FREEZE == Phase::Freeze as u32);
+    assert!(BACKUP_PHASE_COPY == Phase::Copy as u32);
+    assert!(BACKUP_PHASE_VERIFY == Phase::Verify as u32);
+    assert!(BACKUP_PHASE_PUBLISH == Phase::Publish as u32);
+    assert!(BACKUP_PHASE_SWAP == Phase::Swap as u32);
+};
+
+/// Where a job stands now, without waiting. size is sizeof *out; fields that this library does not
+/// know become 0, and out->size says how many bytes it filled. A size below 8 is refused.
+/// (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_status(
+    job: Option<&backup_job>,
+    out: *mut backup_progress,
+    size: usize,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (job, out) = (given(job)?, ProgressOut::new(out, size)?);
+            out.put(backup_progress::from(&job.status()?));
+            Ok(())
+        })
+    }
+}
+
+/// The job's UUID. Valid until the handle is freed; NULL for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_id(job: Option<&backup_job>) -> *const c_char {
+    job.map_or(ptr::null(), |job| job.0.id_text().as_ptr())
+}
+
+/// Where the result is, absolute: the snapshot that is made (its name is chosen at the start, and
+/// it is there once the job has completed), the target of a restore, the snapshot verified. Valid
+/// until the handle is freed; NULL for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_location(job: Option<&backup_job>) -> *const c_char {
+    job.map_or(ptr::null(), |job| job.0.location_text().as_ptr())
+}
+
+/// Waits for the end and returns the job's result: BACKUP_OK, or why it failed, with a new error
+/// each time it is asked. timeout_ms below 0: for ever; else BACKUP_TIMEOUT, without an error, if
+/// the job still runs then. From a hook of the same job it is BACKUP_CONFLICT. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_wait(
+    job: Option<&backup_job>,
+    timeout_ms: i64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+    let wait = || {
+        let ended = given(job)?.wait(timeout)?.is_some();
+        Ok(if ended { BACKUP_OK } else { BACKUP_TIMEOUT })
+    };
+    // SAFETY: the header's terms.
+    unsafe { guard::code(error, wait) }
+}
+
+/// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
+/// begun to publish, stays as it is: BACKUP_OK, no effect. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_cancel(
+    job: Option<&backup_job>,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(job)?.cancel()) }
+}
+
+/// Changes how fast a running job may copy; 0: no limit. A job that has ended: BACKUP_OK, no
+/// effect. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_set_rate_limit(
+    job: Option<&backup_job>,
+    bytes_per_second: u64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(job)?.set_rate_limit(bytes_per_second)) }
+}
+
+/// A descriptor that becomes readable when the job has ended, and stays so. It is the job's own:
+/// poll it, never read or close it; it goes with the last handle of the job; dup it for a second
+/// watcher. -1: there is none to give. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
+    guard::quiet(-1, || job.and_then(|job| job.0.eventfd()).unwrap_or(-1))
+}
+
+/// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:
+/// its coordinator owns it. The last handle of a running restore or verification cancels it and
+/// waits for its end, except from a hook of it. NULL is fine. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_free(job: Option<Box<backup_job>>) {
+    guard::quiet((), || drop(job));
+}
+
+fn given(job: Option<&backup_job>) -> Result<&Job> {
+    Ok(&required(job, "job")?.0)
+}

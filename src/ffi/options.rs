@@ -1,0 +1,282 @@
+//! Options and their plain setters.
+
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use super::args::{self, refused, required};
+use super::code::backup_code;
+use super::error::backup_error;
+use super::guard;
+use crate::error::Result;
+use crate::layout::FileClass;
+use crate::options::{Options, Symlinks, VerifyLevel};
+
+/// What a host chooses for a coordinator, a restore or a verification. They copy what they need
+/// when they are opened or started, so options may be changed, used again or freed at any time.
+/// One thread at a time.
+pub struct backup_options(pub(super) Options);
+
+/// Nothing is read back: names, sizes and times of what was just staged; of a published snapshot
+/// the manifest alone.
+pub const BACKUP_VERIFY_NONE: i32 = 0;
+/// Names and sizes.
+pub const BACKUP_VERIFY_SIZE: i32 = 1;
+/// And every byte, from the cache or the disk. The default.
+pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
+/// And every byte, evicted from the cache first so that the disk must give it.
+pub const BACKUP_VERIFY_MEDIA: i32 = 3;
+
+/// A symbolic link fails the backup and is named: what it points to would be silently missing. The
+/// default.
+pub const BACKUP_SYMLINKS_FAIL: i32 = 0;
+/// The link itself is kept.
+pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;
+
+/// New options, all of them defaults; free them with backup_options_free. NULL only after a
+/// defect of the library. (since 0.1)
+#[unsafe(no_mangle)]
+pub extern "C" fn backup_options_new() -> Option<Box<backup_options>> {
+    guard::quiet(None, || Some(Box::new(backup_options(Options::new()))))
+}
+
+/// Frees options. What was opened or started with them keeps its copy. NULL is fine. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_free(options: Option<Box<backup_options>>) {
+    guard::quiet((), || drop(options));
+}
+
+/// Where snapshots live: a directory that is made when missing, on any file system. By default
+/// .lifecycle/backup in the data directory. Restores and verifications ignore it. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_root(
+    options: Option<&mut backup_options>,
+    path: *const c_char,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options)?.set_root(args::path(path, "path")?)) }
+}
+
+/// 1: takes over a root that belongs to another data directory, which is BACKUP_CONFLICT
+/// otherwise (the data directory was moved). 0 is the default. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_adopt_root(
+    options: Option<&mut backup_options>,
+    adopt: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_adopt_root(args::flag(adopt, "adopt")?);
+            Ok(())
+        })
+    }
+}
+
+/// Captures a further directory (a WAL directory) with the data directory, below prefix in the
+/// snapshot. The prefix is a plain relative path that does not overlap another source's. May be
+/// called several times. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_add_source(
+    options: Option<&mut backup_options>,
+    path: *const c_char,
+    prefix: *const c_char,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.add_source(args::path(path, "path")?, args::path(prefix, "prefix")?)
+        })
+    }
+}
+
+/// The engine's layout: rules for its files, and a check of what was staged. "generic", the
+/// default, has none. BACKUP_UNSUPPORTED: this library was built without it. A restore and a
+/// verification take the manifest's layout unless this says otherwise. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_layout(
+    options: Option<&mut backup_options>,
+    name: *const c_char,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options)?.set_layout(args::text(name, "name")?)) }
+}
+
+/// Gives a class (BACKUP_FILE_*) to the files that a glob matches, in UTF-8. A glob without a
+/// slash matches the last component at any depth, one with a slash the whole relative path, where
+/// only ** crosses slashes. The first rule that matches wins, and those given here come before the
+/// layout's. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_add_rule(
+    options: Option<&mut backup_options>,
+    glob: *const c_char,
+    file_class: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.add_rule(args::text(glob, "glob")?, FileClass::from_c(file_class)?)
+        })
+    }
+}
+
+/// The number of I/O threads of a job, at most as many as there are cores; 0, the default: two.
+/// (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_threads(
+    options: Option<&mut backup_options>,
+    threads: u32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_threads(threads))) }
+}
+
+/// How fast a job may copy; 0, the default: no limit. It does not apply while the host is frozen.
+/// backup_set_rate_limit changes it while a job runs. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_rate_limit(
+    options: Option<&mut backup_options>,
+    bytes_per_second: u64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_rate_limit(bytes_per_second))) }
+}
+
+/// How much is read back before a copy counts as good: BACKUP_VERIFY_*. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_verify_level(
+    options: Option<&mut backup_options>,
+    level: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_verify_level(verify_level(level)?);
+            Ok(())
+        })
+    }
+}
+
+/// What happens when a source holds a symbolic link: BACKUP_SYMLINKS_*. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_symlinks(
+    options: Option<&mut backup_options>,
+    symlinks: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_symlinks(symlink_choice(symlinks)?);
+            Ok(())
+        })
+    }
+}
+
+/// The longest time between freeze returning and thaw being called, in milliseconds; then the host
+/// is thawed and the job fails with BACKUP_FREEZE_TIMEOUT. 0: none. The default is 30,000.
+/// (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_freeze_timeout(
+    options: Option<&mut backup_options>,
+    ms: u64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    let timeout = Duration::from_millis(ms);
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_freeze_timeout(timeout))) }
+}
+
+/// How many bytes must stay free on each file system concerned; a job gives up with
+/// BACKUP_NO_SPACE before there are fewer. The default is 0. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_min_free(
+    options: Option<&mut backup_options>,
+    bytes: u64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_min_free(bytes))) }
+}
+
+/// The host's own metadata, copied and kept in each snapshot's manifest: any bytes, at most 1 MiB.
+/// NULL with size 0: none. backup_hook_set_metadata is for that of one backup. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_metadata(
+    options: Option<&mut backup_options>,
+    metadata: *const c_void,
+    size: usize,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options)?.set_metadata(args::bytes(metadata, size, "metadata")?)) }
+}
+
+/// Whether a restore keeps what it replaces, for backup_restore_undo: 1, the default, or 0, which
+/// gives its space back. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_keep_undo(
+    options: Option<&mut backup_options>,
+    keep: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_keep_undo(args::flag(keep, "keep")?);
+            Ok(())
+        })
+    }
+}
+
+/// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
+/// may run where the library's threads cannot leave the process's descriptor table (some
+/// containers), which is BACKUP_UNSUPPORTED otherwise. 0 is the default. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_no_posix_locks(
+    options: Option<&mut backup_options>,
+    none_held: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_no_posix_locks(args::flag(none_held, "none_held")?);
+            Ok(())
+        })
+    }
+}
+
+pub fn given(options: Option<&mut backup_options>) -> Result<&mut Options> {
+    Ok(&mut required(options, "options")?.0)
+}
+
+/// The options of a call where NULL means defaults.
+pub fn or_defaults(options: Option<&backup_options>) -> Options {
+    options.map_or_else(Options::new, |options| options.0.clone())
+}
+
+fn verify_level(value: i32) -> Result<VerifyLevel> {
+    match value {
+        BACKUP_VERIFY_NONE => Ok(VerifyLevel::None),
+        BACKUP_VERIFY_SIZE => Ok(VerifyLevel::Size),
+        BACKUP_VERIFY_CHECKSUM => Ok(VerifyLevel::Checksum),
+        BACKUP_VERIFY_MEDIA => Ok(VerifyLevel::Media),
+        _ => Err(refused(format!("{value} is not a verify level"))),
+    }
+}
+
+fn symlink_choice(value: i32) -> Result<Symlinks> {
+    match value {
+        BACKUP_SYMLINKS_FAIL => Ok(Symlinks::Fail),
+        BACKUP_SYMLINKS_PRESERVE => Ok(Symlinks::Preserve),
+        _ => Err(refused(format!("{value} is not a choice for symbolic links"))),
+    }
+}

@@ -1,0 +1,100 @@
+//! Restores and verifications.
+
+use std::ffi::c_char;
+
+use super::args::{self, Out};
+use super::code::backup_code;
+use super::error::backup_error;
+use super::guard;
+use super::job::backup_job;
+use super::options::{backup_options, or_defaults};
+use crate::detached;
+use crate::restore::{self, Recovered};
+
+/// No restore was interrupted here.
+pub const BACKUP_RECOVERED_NOTHING: i32 = 0;
+/// One was, and all of what was there before is back.
+pub const BACKUP_RECOVERED_OLD: i32 = 1;
+/// One was, and all of what it restored is in place.
+pub const BACKUP_RECOVERED_NEW: i32 = 2;
+
+/// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
+/// target that does not exist appears by one rename; an existing one is replaced under a journal
+/// and kept aside for backup_restore_undo. If the job fails, the target is as it was. Options
+/// (copied; NULL: defaults): threads, rate limit, verify level, layout, min free, keep undo, and
+/// the validate and progress hooks, which run on a thread of the library's; the rest is ignored.
+/// The caller frees *out. What the disk says is the job's result. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_restore_start(
+    snapshot: *const c_char,
+    target: *const c_char,
+    options: Option<&backup_options>,
+    out: *mut *mut backup_job,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (snapshot, target) = (args::path(snapshot, "snapshot")?, args::path(target, "target")?);
+            let out = Out::new(out, "out")?;
+            out.put_handle(backup_job(detached::restore(snapshot, target, &or_defaults(options))?));
+            Ok(())
+        })
+    }
+}
+
+/// Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
+/// what its manifest says. Options (copied; NULL: defaults): threads, rate limit, verify level,
+/// layout and the validate and progress hooks; the rest is ignored. The caller frees *out.
+/// (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_verify_start(
+    snapshot: *const c_char,
+    options: Option<&backup_options>,
+    out: *mut *mut backup_job,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (snapshot, out) = (args::path(snapshot, "snapshot")?, Out::new(out, "out")?);
+            out.put_handle(backup_job(detached::verify(snapshot, &or_defaults(options))?));
+            Ok(())
+        })
+    }
+}
+
+/// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
+/// it before the database is opened; may be called always. *outcome: BACKUP_RECOVERED_*.
+/// BACKUP_CONFLICT: a coordinator or a restore is at work there. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_recover(
+    target: *const c_char,
+    outcome: *mut i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (target, outcome) = (args::path(target, "target")?, Out::new(outcome, "outcome")?);
+            outcome.put(match restore::recover(target)? {
+                Recovered::Nothing => BACKUP_RECOVERED_NOTHING,
+                Recovered::Old => BACKUP_RECOVERED_OLD,
+                Recovered::New => BACKUP_RECOVERED_NEW,
+            });
+            Ok(())
+        })
+    }
+}
+
+/// Puts back what the last restore replaced, under the same journal, and keeps what it takes away
+/// aside. BACKUP_NOT_FOUND: there is nothing to put back. BACKUP_CONFLICT: a coordinator or a
+/// restore is at work there. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_restore_undo(
+    target: *const c_char,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || restore::undo(args::path(target, "target")?)) }
+}

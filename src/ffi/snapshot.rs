@@ -1,0 +1,162 @@
+//! Snapshots.
+
+use std::ffi::{CString, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::ptr;
+
+use super::args::{self, Out};
+use super::code::backup_code;
+use super::error::backup_error;
+use super::guard;
+use super::text::{c_text, lend};
+use crate::snapshot::{self, Snapshot};
+
+/// What a snapshot says of itself, read once: it holds nothing open and stays good when the
+/// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
+pub struct backup_snapshot {
+    snapshot: Snapshot,
+    id: CString,
+    location: CString,
+    layout: CString,
+    error: Option<backup_error>,
+}
+
+impl From<Snapshot> for backup_snapshot {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            id: c_text(snapshot.id().as_bytes()),
+            location: c_text(snapshot.location().as_os_str().as_bytes()),
+            layout: c_text(snapshot.layout().as_bytes()),
+            error: snapshot.error().cloned().map(backup_error::new),
+            snapshot,
+        }
+    }
+}
+
+/// The newest completed snapshot of a backup root, which the caller frees. BACKUP_NOT_FOUND: there
+/// is none. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_latest(
+    root: *const c_char,
+    out: *mut *mut backup_snapshot,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (root, out) = (args::path(root, "root")?, Out::new(out, "out")?);
+            out.put_handle(snapshot::latest(root)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// The snapshot at a location, which the caller frees. Reads its manifest alone; whether the files
+/// are what that says is for backup_verify_start. BACKUP_NOT_FOUND: there is none;
+/// BACKUP_CORRUPT, BACKUP_UNSUPPORTED: it cannot be read. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_open(
+    location: *const c_char,
+    out: *mut *mut backup_snapshot,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (location, out) = (args::path(location, "location")?, Out::new(out, "out")?);
+            out.put_handle(Snapshot::open(location)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// Its id: the manifest's, which is that of the job that made it, else its name. This and the
+/// other strings are valid until the snapshot is freed, and NULL for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_id(snapshot: Option<&backup_snapshot>) -> *const c_char {
+    lend(snapshot.map(|snapshot| &snapshot.id))
+}
+
+/// Its directory, absolute. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_location(snapshot: Option<&backup_snapshot>) -> *const c_char {
+    lend(snapshot.map(|snapshot| &snapshot.location))
+}
+
+/// The name of its layout; empty where the manifest names none. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_layout(snapshot: Option<&backup_snapshot>) -> *const c_char {
+    lend(snapshot.map(|snapshot| &snapshot.layout))
+}
+
+/// The host's metadata: *size bytes, valid until the snapshot is freed. NULL with size 0: there is
+/// none. size may be NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_metadata(
+    snapshot: Option<&backup_snapshot>,
+    size: *mut usize,
+) -> *const c_void {
+    let metadata = snapshot.map_or(&[][..], |snapshot| snapshot.snapshot.metadata());
+    if !size.is_null() {
+        // SAFETY: not NULL, so by the header's terms it can be written.
+        unsafe { size.write(metadata.len()) };
+    }
+    match metadata.is_empty() {
+        true => ptr::null(),
+        false => metadata.as_ptr().cast(),
+    }
+}
+
+/// When its backup began, in milliseconds since 1970; 0 where unknown. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_started_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::started_at_ms)
+}
+
+/// When its backup ended, likewise. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_finished_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::finished_at_ms)
+}
+
+/// How many files it has. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_files(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::files)
+}
+
+/// The sum of their sizes. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_bytes(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::bytes)
+}
+
+/// FIFOs, sockets, devices and the library's own leavings, which are not data. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_files_skipped(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::files_skipped)
+}
+
+/// Immutable files that were still being built and belong to no consistent point. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_files_left_out(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::files_left_out)
+}
+
+/// Why it is unreadable; NULL: it is not. Only a list has unreadable ones. Borrowed from the
+/// snapshot, so never freed. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_error(snapshot: Option<&backup_snapshot>) -> Option<&backup_error> {
+    snapshot.and_then(|snapshot| snapshot.error.as_ref())
+}
+
+/// Frees a snapshot that the caller owns, not one of a list. NULL is fine. Nothing on disk
+/// changes. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_free(snapshot: Option<Box<backup_snapshot>>) {
+    guard::quiet((), || drop(snapshot));
+}
+
+fn number(snapshot: Option<&backup_snapshot>, of: impl FnOnce(&Snapshot) -> u64) -> u64 {
+    snapshot.map_or(0, |snapshot| of(&snapshot.snapshot))
+}

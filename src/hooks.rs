@@ -1,0 +1,188 @@
+//! Hooks: how the host reaches a consistent point, and what it may say from inside one.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Cause, Code, Error, Result};
+use crate::job::{Job, Progress};
+use crate::layout::FileClass;
+use crate::options::{check_metadata, relative};
+
+/// Why a hook failed, in the host's words.
+#[derive(Clone, Default)]
+pub struct HookError {
+    /// One line; empty: the hook gave no reason.
+    pub message: String,
+    /// The host's own exception.
+    pub cause: Option<Cause>,
+}
+
+impl<T: Into<String>> From<T> for HookError {
+    fn from(message: T) -> Self {
+        Self { message: message.into(), cause: None }
+    }
+}
+
+/// What a hook returns.
+pub type HookResult = std::result::Result<(), HookError>;
+
+type Act = Arc<dyn Fn(&Hook<'_>) -> HookResult + Send + Sync>;
+type Validate = Arc<dyn Fn(&Path, &Hook<'_>) -> HookResult + Send + Sync>;
+type Watch =
+    Arc<dyn Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError> + Send + Sync>;
+
+/// The host's functions. All are optional; they run one at a time, on one thread of a job.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    pub(crate) checkpoint: Option<Act>,
+    pub(crate) freeze_thaw: Option<(Act, Act)>,
+    pub(crate) release: Option<Act>,
+    pub(crate) validate: Option<Validate>,
+    pub(crate) progress: Option<Watch>,
+}
+
+impl Hooks {
+    /// Flush to a consistent state. Called once, first.
+    pub fn checkpoint(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
+        self.checkpoint = Some(Arc::new(hook));
+    }
+
+    /// Stop and resume writes. `thaw` is called exactly once for each `freeze` that succeeded,
+    /// on the same thread, and no other hook between them.
+    pub fn freeze_thaw(
+        &mut self,
+        freeze: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static,
+        thaw: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static,
+    ) {
+        self.freeze_thaw = Some((Arc::new(freeze), Arc::new(thaw)));
+    }
+
+    /// Unpin. Called exactly once after the last read of the source.
+    pub fn release(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
+        self.release = Some(Arc::new(hook));
+    }
+
+    /// Look at a staged snapshot or a staged restore before it is published.
+    pub fn validate(&mut self, hook: impl Fn(&Path, &Hook<'_>) -> HookResult + Send + Sync + 'static) {
+        self.validate = Some(Arc::new(hook));
+    }
+
+    /// Called at each change of phase and about every 100 ms; `Break` cancels the job.
+    pub fn progress(
+        &mut self,
+        hook: impl Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        self.progress = Some(Arc::new(hook));
+    }
+
+    /// Those that a restore or a verification uses.
+    pub(crate) fn without_source(&self) -> Self {
+        Self { validate: self.validate.clone(), progress: self.progress.clone(), ..Self::default() }
+    }
+}
+
+/// What a hook is given for the time of its call.
+pub struct Hook<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) said: &'a Mutex<Said>,
+    pub(crate) may_name: bool,
+}
+
+impl Hook<'_> {
+    /// The job that calls. From its own hooks it can't be waited for.
+    pub fn job(&self) -> &Job {
+        self.job
+    }
+
+    /// Names a live file, from the checkpoint or the freeze hook: then exactly the named files
+    /// are captured. `path` is relative to the data directory or starts with a source's prefix;
+    /// `length`: only so many bytes from its start.
+    pub fn add_file(&self, path: &Path, class: FileClass, length: Option<u64>) -> Result<()> {
+        if class == FileClass::Excluded {
+            let why = "an excluded file cannot be a live one";
+            return Err(Error::at(Code::InvalidArgument, "naming the live file", path, why));
+        }
+        self.name(path, LiveFile::Source { class, length })
+    }
+
+    /// Gives a file that only the snapshot has, from the checkpoint or the freeze hook.
+    pub fn add_bytes(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.name(path, LiveFile::Bytes(bytes.into()))
+    }
+
+    /// Metadata of this backup only, in place of that of the options.
+    pub fn set_metadata(&self, metadata: &[u8]) -> Result<()> {
+        check_metadata(metadata)?;
+        self.said.lock().metadata = Some(metadata.to_vec());
+        Ok(())
+    }
+
+    fn name(&self, path: &Path, file: LiveFile) -> Result<()> {
+        let path = relative(path)?;
+        let refuse = |code, why: &str| Err(Error::at(code, "naming the live file", &path, why));
+        if !self.may_name {
+            return refuse(Code::Conflict, "only the checkpoint and the freeze hook of a backup may do that");
+        }
+        if path == Path::new(crate::snapshot::MANIFEST) || path.starts_with(crate::snapshot::LIFECYCLE) {
+            return refuse(Code::InvalidArgument, "that name is the library's own");
+        }
+        let mut said = self.said.lock();
+        if said.clashes(&path) {
+            return refuse(Code::InvalidArgument, "it would be a file and a directory");
+        }
+        said.in_this_hook.insert(path, file);
+        Ok(())
+    }
+}
+
+/// A file that a hook named.
+#[derive(Clone)]
+pub(crate) enum LiveFile {
+    Source { class: FileClass, length: Option<u64> },
+    Bytes(Arc<[u8]>),
+}
+
+/// The files that the hooks named so far.
+pub(crate) type LiveFiles = BTreeMap<PathBuf, LiveFile>;
+
+/// What the host said from its hooks.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) metadata: Option<Vec<u8>>,
+    in_checkpoint: LiveFiles,
+    in_this_hook: LiveFiles,
+}
+
+impl Said {
+    /// What the checkpoint named stays; what an earlier freeze named was true only then.
+    pub(crate) fn checkpoint_ended(&mut self) {
+        self.in_checkpoint = std::mem::take(&mut self.in_this_hook);
+    }
+
+    pub(crate) fn freeze_begins(&mut self) {
+        self.in_this_hook.clear();
+    }
+
+    /// All that counts now; the later call wins.
+    pub(crate) fn live_files(&self) -> LiveFiles {
+        let mut files = self.in_checkpoint.clone();
+        files.extend(self.in_this_hook.clone());
+        files
+    }
+
+    fn clashes(&self, path: &Path) -> bool {
+        [&self.in_checkpoint, &self.in_this_hook].into_iter().any(|files| {
+            let is_parent = path.ancestors().skip(1).any(|parent| files.contains_key(parent));
+            let below = (Bound::Excluded(path.to_path_buf()), Bound::Unbounded);
+            let is_child = files.range(below).next().is_some_and(|(other, _)| other.starts_with(path));
+            is_parent || is_child
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
+//! It holds no descriptor, so any thread may drop it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::throttle::Throttle;
+use crate::error::{Code, Error, Result};
+
+/// Where a job is in its life. The values are those of the C header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Phase {
+    /// It has not begun or has ended.
+    None = 0,
+    /// The host flushes to a consistent state.
+    Checkpoint = 1,
+    /// Files are listed and pinned.
+    Pin = 2,
+    /// The host's writes are stopped and the window is open.
+    Freeze = 3,
+    /// Bytes are copied.
+    Copy = 4,
+    /// The copy is synced, validated and compared.
+    Verify = 5,
+    /// The snapshot gets its name.
+    Publish = 6,
+    /// A restored tree takes the place of the present one.
+    Swap = 7,
+}
+
+impl Phase {
+    fn from_u32(value: u32) -> Self {
+        use Phase::*;
+        [None, Checkpoint, Pin, Freeze, Copy, Verify, Publish, Swap]
+            .into_iter()
+            .find(|phase| *phase as u32 == value)
+            .unwrap_or(None)
+    }
+}
+
+/// Counters of a job, each read and written on its own.
+#[derive(Default)]
+#[allow(missing_docs)] // each is described at the `Progress` field of its name
+pub struct Counters {
+    pub bytes_total: AtomicU64,
+    pub bytes_done: AtomicU64,
+    pub files_total: AtomicU64,
+    pub files_done: AtomicU64,
+    pub bytes_copied: AtomicU64,
+    pub bytes_cloned: AtomicU64,
+    pub bytes_linked: AtomicU64,
+    pub bytes_holes: AtomicU64,
+    pub files_skipped: AtomicU64,
+    pub files_left_out: AtomicU64,
+    pub freeze_ns: AtomicU64,
+    bytes_verified: AtomicU64,
+}
+
+/// What a job's percent is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Copying for four fifths and reading back for the rest: about their shares of the time.
+    CopyAndVerify,
+    /// Reading alone.
+    Verify,
+}
+
+impl Work {
+    fn percent_of_copying(self) -> u64 {
+        match self {
+            Work::CopyAndVerify => 79,
+            Work::Verify => 0,
+        }
+    }
+}
+
+/// The shared part of one job.
+pub struct Monitor {
+    /// What was done so far.
+    pub counters: Counters,
+    /// The live rate limit.
+    pub throttle: Throttle,
+    work: Work,
+    phase: AtomicU32,
+    percent: AtomicU32,
+    stopped: AtomicBool,
+    stop: Mutex<Stop>,
+    stop_changed: Condvar,
+    doing: Mutex<String>,
+}
+
+#[derive(Default)]
+struct Stop {
+    why: Option<Error>,
+    too_late: bool,
+}
+
+impl Monitor {
+    /// A job that has not begun.
+    pub fn new(rate_limit: u64, work: Work) -> Self {
+        Self {
+            work,
+            counters: Counters::default(),
+            throttle: Throttle::new(rate_limit),
+            phase: AtomicU32::new(Phase::None as u32),
+            percent: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+            stop: Mutex::default(),
+            stop_changed: Condvar::new(),
+            doing: Mutex::default(),
+        }
+    }
+
+    /// Asks the job to end as cancelled. Without effect once publishing has begun.
+    pub fn cancel(&self) {
+        self.stop(Error::new(Code::Cancelled, "the job was cancelled"));
+    }
+
+    /// Asks the job to end with this error. The first one counts.
+    pub fn stop(&self, why: Error) {
+        let mut stop = self.stop.lock();
+        if stop.too_late || stop.why.is_some() {
+            return;
+        }
+        stop.why = Some(why);
+        self.stopped.store(true, Relaxed);
+        self.stop_changed.notify_all();
+        drop(stop);
+        self.throttle.wake();
+    }
+
+    /// Whether the job was asked to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// The reason to end, as an error. Called between pieces of work.
+    pub fn check(&self) -> Result<()> {
+        if !self.is_stopped() {
+            return Ok(());
+        }
+        self.stop.lock().why.clone().map_or(Ok(()), Err)
+    }
+
+    /// From here on nothing stops the job any more.
+    pub fn commit(&self) -> Result<()> {
+        let mut stop = self.stop.lock();
+        match &stop.why {
+            Some(why) => Err(why.clone()),
+            None => {
+                stop.too_late = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Sleeps, but not past a stop.
+    pub fn pause(&self, duration: Duration) -> Result<()> {
+        let mut stop = self.stop.lock();
+        if stop.why.is_none() {
+            self.stop_changed.wait_for(&mut stop, duration);
+        }
+        stop.why.clone().map_or(Ok(()), Err)
+    }
+
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        Phase::from_u32(self.phase.load(Relaxed))
+    }
+
+    /// The job enters a phase.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u32, Relaxed);
+    }
+
+    /// What an I/O thread is about to do, for the message of a freeze that takes too long.
+    pub fn doing(&self, what: impl FnOnce() -> String) {
+        *self.doing.lock() = what();
+    }
+
+    /// What was last being done.
+    pub fn last_doing(&self) -> String {
+        self.doing.lock().clone()
+    }
+
+    /// Bytes that the copy has dealt with, however it did.
+    pub fn copied(&self, bytes: u64) {
+        self.counters.bytes_done.fetch_add(bytes, Relaxed);
+        self.advance();
+    }
+
+    /// Bytes that the verification has dealt with.
+    pub fn verified(&self, bytes: u64) {
+        self.counters.bytes_verified.fetch_add(bytes, Relaxed);
+        if self.work == Work::Verify {
+            self.counters.bytes_done.fetch_add(bytes, Relaxed);
+        }
+        self.advance();
+    }
+
+    /// Percent, never falling, 100 only after [`complete`](Self::complete).
+    pub fn percent(&self) -> u32 {
+        self.percent.load(Relaxed)
+    }
+
+    /// The job has done what it was for.
+    pub fn complete(&self) {
+        self.percent.store(100, Relaxed);
+    }
+
+    fn advance(&self) {
+        let share = |done: &AtomicU64, of: u64| {
+            let total = self.counters.bytes_total.load(Relaxed).max(1);
+            let done = done.load(Relaxed).min(total);
+            (u128::from(done) * u128::from(of) / u128::from(total)) as u32
+        };
+        let of_copying = self.work.percent_of_copying();
+        let copied = share(&self.counters.bytes_done, of_copying);
+        let verified = share(&self.counters.bytes_verified, 99 - of_copying);
+        self.percent.fetch_max(copied + verified, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_to_stop_counts() {
+        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        monitor.stop(Error::new(Code::HookFailed, "first"));
+        monitor.cancel();
+        assert_eq!(monitor.check().unwrap_err().message(), "first");
+    }
+
+    #[test]
+    fn a_cancel_after_the_commit_is_too_late() {
+        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        monitor.commit().unwrap();
+        monitor.cancel();
+        monitor.check().unwrap();
+    }
+
+    #[test]
+    fn percent_reaches_99_at_most_before_completion() {
+        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        monitor.counters.bytes_total.store(u64::MAX, Relaxed);
+        monitor.copied(u64::MAX);
+        assert_eq!(monitor.percent(), 79);
+        monitor.verified(u64::MAX);
+        assert_eq!(monitor.percent(), 99);
+        monitor.complete();
+        assert_eq!(monitor.percent(), 100);
+    }
+}

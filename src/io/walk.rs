@@ -1,0 +1,51 @@
+//! The walk of a tree by its listings alone, without a stat.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::sys::dir::{Dir, Entry, Kind, is_absent};
+
+/// One name in a tree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Its path beneath the top.
+    pub path: PathBuf,
+    /// The inode number by the listing.
+    pub inode: u64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// Lists the tree beneath `top`, sorted by path, without what `leave_out` refuses; what lies
+/// below a directory that is left out is not looked at. A directory that vanishes meanwhile has
+/// no entries: whoever needs a steady tree compares two walks.
+pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(directory) = pending.pop() {
+        for entry in entries_of(top, &directory)? {
+            let path = directory.join(&entry.name);
+            if leave_out(&path, &entry)? {
+                continue;
+            }
+            if entry.kind == Kind::Directory {
+                pending.push(path.clone());
+            }
+            found.push(Found { path, inode: entry.inode, kind: entry.kind });
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn entries_of(top: &Dir, directory: &Path) -> Result<Vec<Entry>> {
+    let listed: io::Result<_> = match directory.as_os_str().is_empty() {
+        true => top.entries(),
+        false => top.open_dir(directory).and_then(|dir| dir.entries()),
+    };
+    match listed {
+        Err(error) if is_absent(&error) && !directory.as_os_str().is_empty() => Ok(Vec::new()),
+        other => other.map_err(|error| Error::io("listing", &top.full(directory), error)),
+    }
+}

@@ -1,0 +1,164 @@
+//! The journal of a swap: which names move, written and synced before the first one does. By it
+//! alone a swap can be carried on, or taken back, from any state that a crash leaves.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::units::Units;
+use crate::error::{Code, Error, Result};
+use crate::io::checksum;
+use crate::layout::{FileClass, Rule, Rules};
+use crate::snapshot::hex;
+use crate::sys::dir::{Dir, is_absent};
+
+const VERSION: u32 = 1;
+
+/// A swap, as recorded on disk: as the journal while it runs, and beside what it put aside for an
+/// undo.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    /// The directory from which names move in, relative to the target.
+    pub from: PathBuf,
+    /// The directory to which names move away.
+    pub aside: PathBuf,
+    /// Whether what was put aside is kept for an undo.
+    pub keep: bool,
+    /// What moves.
+    pub units: Units,
+    /// What stays in the target: by rules, and the backup root.
+    pub rules: Vec<(String, FileClass)>,
+    /// The backup root in the target.
+    pub kept: Option<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    from: Name,
+    aside: Name,
+    keep: bool,
+    out: Vec<Name>,
+    into: Vec<Name>,
+    rules: Vec<(String, String)>,
+    kept: Option<Name>,
+}
+
+/// A path: text, or hexadecimal where text cannot hold it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Name {
+    Text(String),
+    Hex { hex: String },
+}
+
+impl Name {
+    fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some(text) => Name::Text(text.to_string()),
+            None => Name::Hex { hex: hex::encode(path.as_os_str().as_bytes()) },
+        }
+    }
+
+    /// The path, if it is one that stays inside the target.
+    fn path(self) -> Option<PathBuf> {
+        let path = match self {
+            Name::Text(text) => PathBuf::from(text),
+            Name::Hex { hex } => PathBuf::from(OsString::from_vec(hex::decode(&hex)?)),
+        };
+        crate::options::relative(&path).ok()
+    }
+}
+
+impl Swap {
+    /// The rules that say what stays.
+    pub fn rules(&self) -> Rules {
+        Rules::new(self.rules.iter().filter_map(|(glob, class)| Rule::new(glob, *class).ok()).collect())
+    }
+
+    /// Writes the record at `path`, all or nothing, and makes it durable.
+    pub fn write(&self, target: &Dir, path: &Path) -> Result<()> {
+        let names = |paths: &[PathBuf]| paths.iter().map(|path| Name::of(path)).collect();
+        let record = Record {
+            version: VERSION,
+            from: Name::of(&self.from),
+            aside: Name::of(&self.aside),
+            keep: self.keep,
+            out: names(&self.units.out),
+            into: names(&self.units.into),
+            rules: self.rules.iter().map(|(glob, class)| (glob.clone(), class.name().to_string())).collect(),
+            kept: self.kept.as_deref().map(Name::of),
+        };
+        let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
+        let body = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
+        let new = path.with_extension("new");
+        let write = || {
+            match target.unlink(&new) {
+                Err(error) if !is_absent(&error) => return Err(error),
+                _ => {}
+            }
+            let mut file = target.create_file(&new, 0o600)?;
+            file.write_all(&body)?;
+            writeln!(file, "\n{:08x}", checksum::of(&body))?;
+            file.sync_all()?;
+            target.rename(&new, target, path)?;
+            sync_parent(target, path)
+        };
+        write().map_err(|error| {
+            let _ = target.unlink(&new);
+            failed(error)
+        })
+    }
+
+    /// Reads a record; `None`: there is none.
+    pub fn read(target: &Dir, path: &Path) -> Result<Option<Self>> {
+        let mut bytes = Vec::new();
+        match target.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("reading the journal", &target.full(path), error)),
+            Ok(_) => {}
+        }
+        let damaged = || {
+            let why =
+                "it is damaged; the directories that it speaks of lie beside it, and nothing was touched";
+            Error::at(Code::Corrupt, "reading the journal", &target.full(path), why)
+        };
+        Self::parse(&bytes).map(Some).ok_or_else(damaged)
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let body = bytes.get(..bytes.len().checked_sub(10)?)?;
+        let tail = std::str::from_utf8(&bytes[body.len()..]).ok()?;
+        if tail != format!("\n{:08x}\n", checksum::of(body)) {
+            return None;
+        }
+        let record: Record = serde_json::from_slice(body).ok()?;
+        if record.version != VERSION {
+            return None;
+        }
+        let paths = |names: Vec<Name>| names.into_iter().map(Name::path).collect::<Option<Vec<_>>>();
+        let class = |(glob, name): (String, String)| Some((glob, FileClass::from_name(&name)?));
+        Some(Self {
+            from: record.from.path()?,
+            aside: record.aside.path()?,
+            keep: record.keep,
+            units: Units { out: paths(record.out)?, into: paths(record.into)? },
+            rules: record.rules.into_iter().map(class).collect::<Option<_>>()?,
+            kept: match record.kept {
+                Some(name) => Some(name.path()?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// Makes the names in the directory of `path` durable.
+pub fn sync_parent(target: &Dir, path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        Some(above) => target.open_dir(above)?.sync(),
+        None => target.sync(),
+    }
+}

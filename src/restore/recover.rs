@@ -1,0 +1,102 @@
+//! After a crash, and after a change of mind.
+
+use std::path::Path;
+
+use super::journal::Swap;
+use super::stage::{clean, parent_of, sibling_prefix};
+use super::swap::{ASIDE, backward, carry_out, finish, forward, next_aside, record_of, unfinished};
+use super::units::{Units, present};
+use crate::error::{Code, Error, Result};
+use crate::io::apart;
+use crate::options::absolute;
+use crate::snapshot::owner::{JOURNAL, open_data_dir, refuse_unfinished, take_for_restore};
+use crate::snapshot::root::{remove_unlocked, snapshot_numbers};
+use crate::sys::dir::{Dir, is_absent};
+
+/// What a recovery found and made of it. The values are those of the C header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Recovered {
+    /// No restore was interrupted.
+    Nothing = 0,
+    /// All of the old is there: the restore had not come to its swap.
+    Old = 1,
+    /// All of the new is there.
+    New = 2,
+}
+
+/// Finishes a restore that was interrupted, before the database is opened. Without one it does
+/// nothing; killed itself, it can be called again.
+pub fn recover(target: &Path) -> Result<Recovered> {
+    let target = absolute(target)?;
+    apart::run(|| match Dir::open(&target) {
+        Ok(dir) => recover_present(&dir),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => recover_absent(&target),
+        Err(_) => open_data_dir(&target).map(|_| Recovered::Nothing),
+    })
+}
+
+fn recover_present(target: &Dir) -> Result<Recovered> {
+    if target.find(Path::new(crate::snapshot::LIFECYCLE)).is_ok_and(|found| found.is_none()) {
+        return Ok(Recovered::Nothing);
+    }
+    let _owner = take_for_restore(target)?;
+    let outcome = match Swap::read(target, Path::new(JOURNAL))? {
+        Some(swap) => complete(target, &swap)?,
+        None => Recovered::Nothing,
+    };
+    match (outcome, clean(target)?) {
+        (Recovered::Nothing, true) => Ok(Recovered::Old),
+        (outcome, _) => Ok(outcome),
+    }
+}
+
+/// What the journal speaks of is complete and durable: onward, unless the disk refuses.
+fn complete(target: &Dir, swap: &Swap) -> Result<Recovered> {
+    let Err(error) = forward(target, swap) else {
+        finish(target, swap)?;
+        return Ok(Recovered::New);
+    };
+    match backward(target, swap) {
+        Ok(()) => Ok(Recovered::Old),
+        Err(second) => Err(unfinished(target, &error, &second)),
+    }
+}
+
+/// The target does not exist: only a sibling that never took its name can be left.
+fn recover_absent(target: &Path) -> Result<Recovered> {
+    let (parent, name) = parent_of(target)?;
+    let count = || parent.entries().map(|entries| entries.len()).unwrap_or(0);
+    let before = count();
+    remove_unlocked(&parent, &sibling_prefix(&name).to_string_lossy())?;
+    Ok(if count() < before { Recovered::Old } else { Recovered::Nothing })
+}
+
+/// Puts back what the last restore replaced, and keeps what it takes away as aside: a second
+/// undo takes the first one back.
+pub fn undo(target: &Path) -> Result<()> {
+    let target = absolute(target)?;
+    apart::run(|| {
+        let dir = open_data_dir(&target)?;
+        let none = |why: &str| Error::at(Code::NotFound, "undoing the restore of", &target, why);
+        let asides = match dir.open_dir(Path::new(ASIDE)) {
+            Err(error) if is_absent(&error) => return Err(none("no restore has kept what it replaced")),
+            other => other.map_err(|error| Error::io("opening", &dir.full(Path::new(ASIDE)), error))?,
+        };
+        let _owner = take_for_restore(&dir)?;
+        refuse_unfinished(&dir, "undoing the restore of")?;
+        let newest = snapshot_numbers(&asides)?.into_iter().max();
+        let newest = newest.ok_or_else(|| none("no restore has kept what it replaced"))?;
+        let from = Path::new(ASIDE).join(format!("ts-{newest}"));
+        let last = Swap::read(&dir, &record_of(&from))?
+            .ok_or_else(|| none("what the last restore replaced was not put aside by this library"))?;
+        carry_out(&dir, &reversed(&dir, last, &from)?)
+    })
+}
+
+fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
+    let present = present(target, &last.rules(), last.kept.as_deref())?;
+    let units = Units { out: present.units, into: last.units.out };
+    let aside = next_aside(target)?;
+    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, kept: last.kept })
+}

@@ -1,0 +1,237 @@
+//! Staging: a restored tree beside or in its target, checked before anything is touched.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::{Restore, not_a_directory, swap, units};
+use crate::error::{Code, Error, Result};
+use crate::io::checksum::Checksum;
+use crate::io::copy::{Named, Pace, copy_range};
+use crate::io::pool;
+use crate::io::remove::remove_tree;
+use crate::snapshot::compare::{Comparison, Mtimes, compare};
+use crate::snapshot::owner::{OwnerLock, refuse_unfinished, take_for_restore};
+use crate::snapshot::root::{make_locked, remove_unlocked};
+use crate::snapshot::tree::Tree;
+use crate::snapshot::{FileEntry, LIFECYCLE, has_room};
+use crate::sys::dir::{Dir, Stat, is_absent};
+
+/// Where stagings in an existing target lie.
+pub const RESTORE: &str = ".lifecycle/restore";
+
+/// Where a restored tree will be.
+pub enum Target {
+    /// It does not exist: it will appear by one rename of its sibling.
+    New { parent: Dir, name: PathBuf, sibling: PathBuf },
+    /// It exists: its entries are swapped under a journal.
+    Present { dir: Dir, staging: PathBuf, kept: Option<PathBuf>, _owner: OwnerLock },
+}
+
+impl Target {
+    /// Looks whether the target exists and takes its lock, and removes what crashed restores left.
+    pub fn open(path: &Path, kept: Option<PathBuf>) -> Result<Self> {
+        match Dir::open(path) {
+            Ok(dir) => {
+                let owner = take_for_restore(&dir)?;
+                refuse_unfinished(&dir, "restoring into")?;
+                clean(&dir)?;
+                let staging = PathBuf::from(RESTORE).join(Uuid::new_v4().to_string());
+                Ok(Target::Present { dir, staging, kept, _owner: owner })
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !path.is_symlink() => {
+                let (parent, name) = parent_of(path)?;
+                let prefix = sibling_prefix(&name);
+                remove_unlocked(&parent, &prefix.to_string_lossy())?;
+                let sibling = joined(&prefix, Uuid::new_v4());
+                Ok(Target::New { parent, name, sibling })
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOTDIR) => Err(not_a_directory(path)),
+            Err(error) => Err(Error::io("opening the target", path, error)),
+        }
+    }
+
+    /// What would keep the swap from happening is found before anything is copied.
+    pub fn check(&self, restore: &Restore<'_>) -> Result<()> {
+        let place = match self {
+            Target::New { parent, .. } => parent,
+            Target::Present { dir, kept, .. } => {
+                units::plan(dir, &restore.rules, kept.as_deref(), &restore.manifest)?;
+                dir
+            }
+        };
+        let reserve = restore.options.min_free;
+        has_room(place, restore.room_needed()?, reserve, "making room for a restore in")
+    }
+
+    /// Makes the staging directory.
+    pub fn make_staging(&self) -> Result<Tree> {
+        let made = match self {
+            Target::New { parent, sibling, .. } => make_locked(parent, sibling)?,
+            Target::Present { dir, staging, .. } => {
+                let above = Path::new(RESTORE);
+                dir.ensure_dir(above, 0o700).map_err(|error| Error::io("making", &dir.full(above), error))?;
+                make_locked(dir, staging)?
+            }
+        };
+        Ok(Tree::new(made))
+    }
+
+    /// Puts the staged tree in its place.
+    pub fn swap(&self, restore: &Restore<'_>, staging: &Tree) -> Result<()> {
+        match self {
+            Target::New { parent, name, sibling } => swap::appear(restore, staging, parent, sibling, name),
+            Target::Present { dir, staging, kept, .. } => {
+                swap::exchange(restore, dir, staging, kept.as_deref())
+            }
+        }
+    }
+
+    /// Removes the staging of a restore that failed.
+    pub fn discard(&self) {
+        // What cannot be removed the next restore tries again.
+        let _ = match self {
+            Target::New { parent, sibling, .. } => remove_tree(parent, sibling),
+            Target::Present { dir, staging, .. } => {
+                match dir.find(Path::new(crate::snapshot::owner::JOURNAL)) {
+                    Ok(None) => remove_tree(dir, staging),
+                    // The journal still needs it.
+                    _ => Ok(()),
+                }
+            }
+        };
+    }
+}
+
+/// The directory that holds the target, and its name there.
+pub fn parent_of(target: &Path) -> Result<(Dir, PathBuf)> {
+    const DOING: &str = "restoring to";
+    let (Some(above), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(Error::at(Code::InvalidArgument, DOING, target, "it has no name"));
+    };
+    let parent = Dir::open(above).map_err(|error| match is_absent(&error) {
+        true => Error::at(Code::NotFound, DOING, target, "the directory that should hold it does not exist"),
+        false => Error::io("opening", above, error),
+    })?;
+    Ok((parent, PathBuf::from(name)))
+}
+
+/// `.<name>.hotbackup-`, cut so that the whole stays a legal name.
+pub fn sibling_prefix(name: &Path) -> OsString {
+    const LONGEST: usize = 200;
+    let name = name.as_os_str().as_bytes();
+    let mut bytes = b".".to_vec();
+    bytes.extend_from_slice(&name[..name.len().min(LONGEST)]);
+    bytes.extend_from_slice(b".hotbackup-");
+    OsString::from_vec(bytes)
+}
+
+fn joined(prefix: &OsString, id: Uuid) -> PathBuf {
+    let mut name = prefix.clone();
+    name.push(id.to_string());
+    PathBuf::from(name)
+}
+
+/// Removes stagings that a crash left, where there is no journal that needs them. `true`: there
+/// were some.
+pub fn clean(target: &Dir) -> Result<bool> {
+    let above = match target.open_dir(Path::new(RESTORE)) {
+        Err(error) if is_absent(&error) => return Ok(false),
+        other => other.map_err(|error| Error::io("opening", &target.full(Path::new(RESTORE)), error))?,
+    };
+    let count = || above.entries().map(|entries| entries.len()).unwrap_or(0);
+    let before = count();
+    remove_unlocked(&above, "")?;
+    Ok(count() < before)
+}
+
+impl Restore<'_> {
+    /// What the staged files will take: of files with holes only what they hold.
+    fn room_needed(&self) -> Result<u64> {
+        let mut near = crate::io::near::Near::new(&self.source);
+        let mut needed = 0u64;
+        for entry in &self.manifest.files {
+            let found = near.of(&entry.path).and_then(|(directory, name)| directory.find(name));
+            // What is missing or unreadable is found when it is copied.
+            let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
+            needed = needed.saturating_add(entry.size.min(allocated));
+        }
+        Ok(needed)
+    }
+
+    /// Copies all files to the staging, each byte compared with its checksum on the way.
+    pub fn copy(&self, staging: &Tree) -> Result<Mtimes> {
+        let counters = &self.link.monitor.counters;
+        counters.bytes_total.store(self.manifest.bytes(), Relaxed);
+        counters.files_total.store(self.manifest.files.len() as u64, Relaxed);
+        let mtimes = Mutex::new(Mtimes::new());
+        pool::for_each(self.options.io_threads(), &self.manifest.files, |entry, buffer| {
+            self.link.monitor.check()?;
+            let mtime = self.copy_file(entry, staging, buffer)?;
+            mtimes.lock().insert(entry.path.clone(), mtime);
+            counters.files_done.fetch_add(1, Relaxed);
+            Ok(())
+        })?;
+        for link in &self.manifest.links {
+            staging.link(link)?;
+        }
+        staging.finish_directories(&self.manifest.directories)?;
+        Ok(mtimes.into_inner())
+    }
+
+    fn copy_file(&self, entry: &FileEntry, staging: &Tree, buffer: &mut [u8]) -> Result<i64> {
+        let path = self.source.full(&entry.path);
+        let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path, why);
+        let file = self.source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
+            true => corrupt("it is missing".into()),
+            false => Error::io("opening", &path, error),
+        })?;
+        let found = Stat::of(&file).map_err(|error| Error::io("looking at", &path, error))?;
+        if found.kind != crate::sys::dir::Kind::File || found.size != entry.size {
+            return Err(corrupt(format!(
+                "it has {} bytes where the manifest has {}",
+                found.size, entry.size
+            )));
+        }
+        let staged = staging.create(&entry.path)?;
+        let to = staging.dir.full(&entry.path);
+        let mut checksum = Checksum::default();
+        let (from, to) = (Named { file: &file, path: &path }, Named { file: &staged, path: &to });
+        copy_range(from, to, 0..entry.size, Pace::Limited, &mut checksum, buffer, &self.link.monitor)
+            .map_err(|error| match error.code() {
+                Code::SourceChanged => error.code_is(Code::Corrupt),
+                _ => error,
+            })?;
+        if checksum.value() != entry.crc32 {
+            let (found, wanted) = (checksum.value(), entry.crc32);
+            return Err(corrupt(format!("its checksum is {found:08x} where the manifest has {wanted:08x}")));
+        }
+        let attributes = match entry.attributes {
+            Some(attributes) => attributes,
+            // A bare manifest has none: those of the snapshot's file.
+            None => crate::snapshot::Attributes::of(&found),
+        };
+        staging.finish(&entry.path, staged, Some(&attributes))
+    }
+
+    /// Syncs, lets the validators look, and then compares.
+    pub fn verify(&self, staging: &Tree, mtimes: &Mtimes) -> Result<()> {
+        let threads = self.options.io_threads();
+        staging.sync(threads)?;
+        let directory = staging.dir.path();
+        self.layout.validate(directory)?;
+        self.link.host.validate(directory)?;
+        let comparison =
+            Comparison { level: self.options.verify, rules: &self.rules, mtimes: Some(mtimes), threads };
+        compare(&staging.dir, &self.manifest, &comparison, &self.link.monitor)
+    }
+}
+
+/// Whether a path is the library's own.
+pub fn is_ours(path: &Path) -> bool {
+    path == Path::new(LIFECYCLE)
+}

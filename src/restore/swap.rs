@@ -1,0 +1,246 @@
+//! The swap: the staged tree takes the place of the present one.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Restore;
+use super::journal::{Swap, sync_parent};
+use super::units;
+use crate::error::{Code, Error, Result};
+use crate::io::remove::remove_tree;
+use crate::snapshot::owner::JOURNAL;
+use crate::snapshot::root::snapshot_numbers;
+use crate::snapshot::tree::Tree;
+use crate::sys::clock::Clock;
+use crate::sys::dir::{Dir, is_absent};
+
+/// What restores have replaced, each in a directory of its own with its record beside it.
+pub const ASIDE: &str = ".lifecycle/restore-backup";
+
+/// A target that did not exist appears by one rename.
+pub fn appear(
+    restore: &Restore<'_>,
+    staging: &Tree,
+    parent: &Dir,
+    sibling: &Path,
+    name: &Path,
+) -> Result<()> {
+    let path = parent.full(name);
+    let failed = |error| Error::io("putting in place", &path, error);
+    if let Some(top) = restore.manifest.top {
+        top.apply_to_dir(&staging.dir).map_err(failed)?;
+    } else {
+        staging.dir.set_mode(0o755).map_err(failed)?;
+    }
+    staging.sync_top()?;
+    restore.link.monitor.commit()?;
+    parent.rename_new(sibling, parent, name).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::at(Code::Conflict, "putting in place", &path, "somebody else made it meanwhile")
+        }
+        _ => failed(error),
+    })?;
+    parent.sync().map_err(|error| {
+        // Not known to be durable: taken back, so that a failed restore leaves nothing.
+        let _ = parent.rename_new(name, parent, sibling);
+        failed(error)
+    })
+}
+
+/// The entries of a target that exists are swapped under the journal.
+pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Option<&Path>) -> Result<()> {
+    let units = units::plan(target, &restore.rules, kept, &restore.manifest)?;
+    let keep = restore.options.keep_undo;
+    let aside = match keep {
+        true => next_aside(target)?,
+        false => staging.with_extension("aside"),
+    };
+    let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
+    let swap =
+        Swap { from: staging.to_path_buf(), aside, keep, units, rules, kept: kept.map(Path::to_path_buf) };
+    restore.link.monitor.commit()?;
+    carry_out(target, &swap)
+}
+
+/// A free name for what is put aside.
+pub fn next_aside(target: &Dir) -> Result<PathBuf> {
+    let above = Path::new(ASIDE);
+    let failed = |error| Error::io("making", &target.full(above), error);
+    target.ensure_dir(above, 0o700).map_err(failed)?;
+    let highest = snapshot_numbers(&target.open_dir(above).map_err(failed)?)?.into_iter().max();
+    let now = Clock::start().started_at_s();
+    let number = highest.map_or(Some(now), |highest| highest.checked_add(1).map(|next| next.max(now)));
+    number.map(|number| above.join(format!("ts-{number}"))).ok_or_else(|| {
+        Error::at(
+            Code::Conflict,
+            "putting aside what is in",
+            target.path(),
+            "the highest possible name is taken",
+        )
+    })
+}
+
+/// Writes the journal and swaps. A swap that fails is taken back; where that fails too, the
+/// journal stays and the error says so.
+pub fn carry_out(target: &Dir, swap: &Swap) -> Result<()> {
+    let journal = Path::new(JOURNAL);
+    let above = journal.parent().unwrap_or(journal);
+    target.ensure_dir(above, 0o700).map_err(|error| Error::io("making", &target.full(above), error))?;
+    swap.write(target, journal)?;
+    let Err(error) = forward(target, swap) else { return finish(target, swap) };
+    match backward(target, swap) {
+        Ok(()) => Err(error),
+        Err(second) => Err(unfinished(target, &error, &second)),
+    }
+}
+
+pub fn unfinished(target: &Dir, first: &Error, second: &Error) -> Error {
+    let why = format!(
+        "the swap failed ({first}) and could not be taken back ({second}); no file is lost, and \
+         backup_recover finishes it before the database is opened"
+    );
+    Error::at(Code::RestoreUnfinished, "restoring into", target.path(), why)
+}
+
+/// Moves all units, from whatever state a crash left: while a name is still to come in, what the
+/// target has under it is the old one.
+pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
+    let (from, aside) = (&swap.from, &swap.aside);
+    make_dirs(target, aside)?;
+    let into: BTreeSet<&PathBuf> = swap.units.into.iter().collect();
+    for unit in &swap.units.out {
+        let came_in = into.contains(unit) && !exists(target, &from.join(unit))?;
+        if !came_in && exists(target, unit)? {
+            make_parents(target, aside, unit)?;
+            move_name(target, unit, &aside.join(unit))?;
+        }
+    }
+    // The old ones are durably away before the first new one comes.
+    sync_all(target, &swap.units.out, aside)?;
+    for unit in &swap.units.into {
+        if exists(target, &from.join(unit))? {
+            move_name(target, &from.join(unit), unit)?;
+        }
+    }
+    sync_all(target, &swap.units.into, from)
+}
+
+/// Takes a swap back, from whatever state.
+pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
+    let (from, aside) = (&swap.from, &swap.aside);
+    for unit in &swap.units.into {
+        if !exists(target, &from.join(unit))? && exists(target, unit)? {
+            move_name(target, unit, &from.join(unit))?;
+        }
+    }
+    sync_all(target, &swap.units.into, from)?;
+    for unit in &swap.units.out {
+        if exists(target, &aside.join(unit))? {
+            move_name(target, &aside.join(unit), unit)?;
+        }
+    }
+    if exists(target, aside)? {
+        sync_all(target, &swap.units.out, aside)?;
+        remove_tree(target, aside)?;
+    }
+    remove_journal(target)
+}
+
+/// All units are where they belong: the record for an undo, then the journal, then the rest.
+pub fn finish(target: &Dir, swap: &Swap) -> Result<()> {
+    if swap.keep {
+        swap.write(target, &record_of(&swap.aside))?;
+    }
+    remove_journal(target)?;
+    // The restore is done; what is left here the next one removes.
+    let _ = remove_tree(target, &swap.from);
+    let _ = target.unlink(&record_of(&swap.from));
+    if !swap.keep {
+        let _ = remove_tree(target, &swap.aside);
+    }
+    Ok(())
+}
+
+/// The record beside what a swap put aside.
+pub fn record_of(aside: &Path) -> PathBuf {
+    aside.with_extension("swap")
+}
+
+fn remove_journal(target: &Dir) -> Result<()> {
+    let journal = Path::new(JOURNAL);
+    let removed = match target.unlink(journal) {
+        Err(error) if is_absent(&error) => Ok(()),
+        other => other.and_then(|()| sync_parent(target, journal)),
+    };
+    removed.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
+}
+
+fn exists(target: &Dir, path: &Path) -> Result<bool> {
+    let found = target.find(path).map_err(|error| Error::io("looking at", &target.full(path), error))?;
+    Ok(found.is_some())
+}
+
+/// Moves one name to a place that is free.
+fn move_name(target: &Dir, from: &Path, to: &Path) -> Result<()> {
+    let moved = match target.rename_new(from, target, to) {
+        // A directory that its owner may not write to cannot change its parent.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            rename_opened(target, from, to, error)
+        }
+        other => other,
+    };
+    moved.map_err(|error| Error::io("moving into place", &target.full(to), error))
+}
+
+fn rename_opened(target: &Dir, from: &Path, to: &Path, refused: io::Error) -> io::Result<()> {
+    let directory = target.open_dir(from)?;
+    let mode = directory.stat(Path::new(""))?.mode;
+    if mode & 0o200 != 0 {
+        return Err(refused);
+    }
+    directory.set_mode(mode | 0o200)?;
+    let renamed = target.rename_new(from, target, to);
+    directory.set_mode(mode)?;
+    renamed
+}
+
+fn make_dirs(target: &Dir, path: &Path) -> Result<()> {
+    let mut above: Vec<&Path> = path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
+    above.reverse();
+    for directory in above {
+        target
+            .ensure_dir(directory, 0o700)
+            .map_err(|error| Error::io("making", &target.full(directory), error))?;
+    }
+    sync_parent(target, path).map_err(|error| Error::io("syncing", &target.full(path), error))
+}
+
+fn make_parents(target: &Dir, aside: &Path, unit: &Path) -> Result<()> {
+    match unit.parent().filter(|above| !above.as_os_str().is_empty()) {
+        Some(above) => make_dirs(target, &aside.join(above)),
+        None => Ok(()),
+    }
+}
+
+/// Makes the names of units durable, in the target and in the other directory.
+fn sync_all(target: &Dir, units: &[PathBuf], other: &Path) -> Result<()> {
+    let mut directories: BTreeSet<PathBuf> = BTreeSet::from([PathBuf::new(), other.to_path_buf()]);
+    for unit in units {
+        let above = unit.parent().unwrap_or(Path::new(""));
+        directories.insert(above.to_path_buf());
+        directories.insert(other.join(above));
+    }
+    for directory in directories {
+        let synced = match directory.as_os_str().is_empty() {
+            true => target.sync(),
+            false => target.open_dir(&directory).and_then(|dir| dir.sync()),
+        };
+        match synced {
+            // A directory that no unit needed was not made.
+            Err(error) if is_absent(&error) => {}
+            other => other.map_err(|error| Error::io("syncing", &target.full(&directory), error))?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The units of a swap: which names of a target move away, and which move in.
+//!
+//! A unit is an entry at the top, or each child of a directory that holds something that stays:
+//! an excluded file (a running server's lock), or the backup root.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::stage::is_ours;
+use crate::error::{Code, Error, Result};
+use crate::io::walk::walk;
+use crate::layout::Rules;
+use crate::snapshot::Manifest;
+use crate::sys::dir::{Dir, Kind};
+
+/// What a swap moves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Units {
+    /// Present names that move aside.
+    pub out: Vec<PathBuf>,
+    /// Names that move in.
+    pub into: Vec<PathBuf>,
+}
+
+/// The present names that move, and what stays.
+pub struct Present {
+    /// Names that move, sorted.
+    pub units: Vec<PathBuf>,
+    /// Directories that stay because something in them does.
+    partial: BTreeSet<PathBuf>,
+    /// Names that stay themselves.
+    staying: BTreeSet<PathBuf>,
+}
+
+/// The units of a restore of `manifest` into a present target.
+pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, manifest: &Manifest) -> Result<Units> {
+    let present = present(target, rules, kept)?;
+    let into = incoming(target, &present, manifest)?;
+    Ok(Units { out: present.units, into })
+}
+
+/// Looks at what a target holds.
+pub fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> {
+    let mut partial = BTreeSet::new();
+    let mut staying = BTreeSet::new();
+    let found = walk(target, |path, entry| {
+        refuse_mount(target, path, entry.kind)?;
+        let stays = is_ours(path)
+            || (path == Path::new("lost+found") && entry.kind == Kind::Directory)
+            || kept == Some(path)
+            || rules.excludes(path);
+        if stays {
+            staying.insert(path.to_path_buf());
+            partial.extend(path.ancestors().skip(1).map(Path::to_path_buf));
+        }
+        Ok(stays)
+    })?;
+    partial.insert(PathBuf::new());
+    let moves =
+        |path: &Path| !partial.contains(path) && path.parent().is_some_and(|above| partial.contains(above));
+    let units = found.into_iter().map(|found| found.path).filter(|path| moves(path)).collect();
+    Ok(Present { units, partial, staying })
+}
+
+fn incoming(target: &Dir, present: &Present, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    let clash = |path: &Path, why: &str| Error::at(Code::Conflict, "restoring over", &target.full(path), why);
+    let directories: BTreeSet<&Path> = manifest
+        .directories
+        .iter()
+        .map(|entry| entry.path.as_path())
+        .chain(manifest.files.iter().flat_map(|entry| entry.path.ancestors().skip(1)))
+        .collect();
+    let all = manifest
+        .files
+        .iter()
+        .map(|entry| entry.path.as_path())
+        .chain(manifest.links.iter().map(|entry| entry.path.as_path()))
+        .chain(directories.iter().copied());
+    let mut into = BTreeSet::new();
+    for path in all {
+        if present.staying.contains(path) {
+            return Err(clash(path, "it is excluded there and in the snapshot all the same"));
+        }
+        if present.partial.contains(path) {
+            if !path.as_os_str().is_empty() && !directories.contains(path) {
+                return Err(clash(path, "it holds excluded files there and is no directory in the snapshot"));
+            }
+            continue;
+        }
+        // The unit is the name just below the last directory that stays.
+        let unit =
+            path.ancestors().find(|name| name.parent().is_some_and(|above| present.partial.contains(above)));
+        into.extend(unit.map(Path::to_path_buf));
+    }
+    Ok(into.into_iter().collect())
+}
+
+/// A mount cannot be renamed, and what is renamed must not hold one.
+fn refuse_mount(target: &Dir, path: &Path, kind: Kind) -> Result<()> {
+    if !matches!(kind, Kind::Directory | Kind::File) || is_ours(path) {
+        return Ok(());
+    }
+    let mounted =
+        target.is_mount(path).map_err(|error| Error::io("looking at", &target.full(path), error))?;
+    if !mounted {
+        return Ok(());
+    }
+    let why = "it is a mount, which a restore cannot move aside";
+    Err(Error::at(Code::Unsupported, "restoring over", &target.full(path), why))
+}

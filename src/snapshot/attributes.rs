@@ -1,0 +1,55 @@
+//! What is kept of a file beside its bytes.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::dir::{self, Dir, Stat};
+
+/// Mode, owner and mtime. Extended attributes are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// Permission bits; those that give privileges do not come back.
+    pub mode: u32,
+    /// Owner, given back where the process may.
+    pub uid: u32,
+    /// Group, likewise.
+    pub gid: u32,
+    /// Modification time, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+impl Attributes {
+    /// Those of a stat.
+    pub fn of(stat: &Stat) -> Self {
+        Self { mode: stat.mode, uid: stat.uid, gid: stat.gid, mtime_ns: stat.mtime_ns }
+    }
+
+    /// Gives them to an open file whose content is complete.
+    pub fn apply(&self, file: &File) -> io::Result<()> {
+        if dir::may_give_away() {
+            dir::set_owner(file, self.uid, self.gid)?;
+        }
+        dir::set_mode(file, self.mode)?;
+        dir::set_mtime(file, self.mtime_ns)
+    }
+
+    /// Gives them to a directory whose entries are complete.
+    pub fn apply_to_dir(&self, directory: &Dir) -> io::Result<()> {
+        if dir::may_give_away() {
+            directory.set_owner(Path::new(""), self.uid, self.gid)?;
+        }
+        directory.set_mode(self.mode)?;
+        directory.set_mtime(self.mtime_ns)
+    }
+
+    /// Gives them to a symbolic link, which has no mode.
+    pub fn apply_to_link(&self, parent: &Dir, path: &Path) -> io::Result<()> {
+        if dir::may_give_away() {
+            parent.set_owner(path, self.uid, self.gid)?;
+        }
+        parent.set_mtime_of(path, self.mtime_ns)
+    }
+}

@@ -1,0 +1,123 @@
+//! Comparing a tree with its manifest.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{FileEntry, MANIFEST, Manifest};
+use crate::error::{Code, Error, Result};
+use crate::io::copy::{Named, checksum};
+use crate::io::walk::walk;
+use crate::io::{Monitor, pool};
+use crate::layout::{Layout, Rule, Rules};
+use crate::options::{Options, VerifyLevel};
+use crate::sys::dir::{Dir, Kind};
+use crate::sys::file;
+
+const DOING: &str = "verifying";
+
+/// The mtimes of staged files as the file system keeps them, by path.
+pub type Mtimes = HashMap<PathBuf, i64>;
+
+/// How a tree is compared.
+pub struct Comparison<'a> {
+    /// How much is read.
+    pub level: VerifyLevel,
+    /// Names that an engine may leave in what it opened (its lock file).
+    pub rules: &'a Rules,
+    /// Of a tree that was just staged: its mtimes must still be those.
+    pub mtimes: Option<&'a Mtimes>,
+    /// I/O threads.
+    pub threads: usize,
+}
+
+/// The caller's layout, else the manifest's. One that is not built in has no validator here;
+/// the checksums still prove that the bytes are those that were validated when they were saved.
+pub fn layout_of(manifest: &Manifest, options: &Options) -> Layout {
+    let named = || Layout::named(&manifest.layout).unwrap_or(Layout::DEFAULT);
+    options.layout.unwrap_or_else(named)
+}
+
+/// The rules a snapshot was made with, else those of the layout.
+pub fn rules_of(manifest: &Manifest, layout: &Layout, options: &Options) -> Rules {
+    let recorded = manifest.rules.iter().filter_map(|(glob, class)| Rule::new(glob, *class).ok());
+    let first: Vec<Rule> = options.rules.iter().cloned().chain(recorded).collect();
+    layout.rules_after(&first)
+}
+
+/// Compares names, sizes and, by the level, bytes.
+pub fn compare(tree: &Dir, manifest: &Manifest, how: &Comparison<'_>, monitor: &Monitor) -> Result<()> {
+    compare_names(tree, manifest, how.rules)?;
+    let files: Vec<&FileEntry> = manifest.files.iter().collect();
+    pool::for_each(how.threads, &files, |entry, buffer| {
+        monitor.check()?;
+        compare_file(tree, entry, how, buffer, monitor)?;
+        Ok(())
+    })
+}
+
+fn compare_names(tree: &Dir, manifest: &Manifest, rules: &Rules) -> Result<()> {
+    let refuse = |path: &Path, why: &str| Err(Error::at(Code::Corrupt, DOING, &tree.full(path), why));
+    let bare = manifest.top.is_none();
+    let mut expected: HashMap<&Path, Kind> = HashMap::new();
+    expected.extend(manifest.files.iter().map(|entry| (entry.path.as_path(), Kind::File)));
+    expected.extend(manifest.links.iter().map(|entry| (entry.path.as_path(), Kind::Symlink)));
+    expected.extend(manifest.directories.iter().map(|entry| (entry.path.as_path(), Kind::Directory)));
+    let found = walk(tree, |path, _| Ok(path == Path::new(MANIFEST)))?;
+    for name in &found {
+        match expected.remove(name.path.as_path()) {
+            Some(kind) if kind == name.kind => {}
+            Some(_) => return refuse(&name.path, "it is of another kind than in the manifest"),
+            None if bare && name.kind == Kind::Directory => {}
+            None if is_excluded(rules, &name.path) => {}
+            None => return refuse(&name.path, "it is not in the manifest"),
+        }
+    }
+    match expected.into_keys().min() {
+        Some(missing) => refuse(missing, "it is missing"),
+        None => Ok(()),
+    }
+}
+
+fn is_excluded(rules: &Rules, path: &Path) -> bool {
+    path.ancestors().any(|path| !path.as_os_str().is_empty() && rules.excludes(path))
+}
+
+fn compare_file(
+    tree: &Dir,
+    entry: &FileEntry,
+    how: &Comparison<'_>,
+    buffer: &mut [u8],
+    monitor: &Monitor,
+) -> Result<()> {
+    let path = tree.full(&entry.path);
+    let failed = |error| Error::io(DOING, &path, error);
+    let refuse = |why: String| Err(Error::at(Code::Corrupt, DOING, &path, why));
+    let stat = tree.stat(&entry.path).map_err(failed)?;
+    if stat.size != entry.size {
+        return refuse(format!("it has {} bytes where the manifest has {}", stat.size, entry.size));
+    }
+    let mtime = how.mtimes.and_then(|mtimes| mtimes.get(&entry.path));
+    if mtime.is_some_and(|mtime| *mtime != stat.mtime_ns) {
+        return refuse("it was written to after it was staged, by a validator or by somebody else".into());
+    }
+    if how.level < VerifyLevel::Checksum {
+        monitor.verified(entry.size);
+        return Ok(());
+    }
+    let file = tree.open_file(&entry.path).map_err(failed)?;
+    if how.level == VerifyLevel::Media {
+        file::evict(&file).map_err(failed)?;
+    }
+    file::will_read_in_order(&file);
+    let found = checksum(Named { file: &file, path: &path }, entry.size, buffer, monitor).map_err(
+        |error| match error.code() {
+            // It shrank after its size was looked at.
+            Code::SourceChanged => error.code_is(Code::Corrupt),
+            _ => error,
+        },
+    )?;
+    if found != entry.crc32 {
+        return refuse(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32));
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! Reading a manifest. What it says is hostile until it is proved otherwise.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
+use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId, hex};
+use crate::error::{Code, Error, Result};
+use crate::io::checksum;
+use crate::layout::FileClass;
+use crate::options::relative;
+use crate::sys::dir::{Dir, Kind, Stat, is_absent};
+
+/// The largest manifest that is read into memory: some four million files.
+const LARGEST: u64 = 1 << 30;
+
+const DOING: &str = "reading the manifest";
+
+/// Reads the manifest of the snapshot in `directory`.
+pub fn read(directory: &Dir) -> Result<Manifest> {
+    let path = directory.full(Path::new(MANIFEST));
+    let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+        true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
+        false => Error::io(DOING, &path, error),
+    })?;
+    let stat = Stat::of(&file).map_err(|error| Error::io(DOING, &path, error))?;
+    if stat.kind != Kind::File {
+        return Err(Error::at(Code::Corrupt, DOING, &path, "it is not a regular file"));
+    }
+    if stat.size > LARGEST {
+        let why = format!("{} bytes are more than {LARGEST}", stat.size);
+        return Err(Error::at(Code::Unsupported, DOING, &path, why));
+    }
+    let mut bytes = Vec::with_capacity(stat.size as usize + 1);
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| Error::io(DOING, &path, error))?;
+    parse(&bytes).map_err(|(code, why)| Error::at(code, DOING, &path, why))
+}
+
+type Refused = (Code, String);
+
+fn corrupt(why: impl Into<String>) -> Refused {
+    (Code::Corrupt, why.into())
+}
+
+/// Parses a manifest of any kind that this library reads.
+pub fn parse(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
+    let Version { version } = serde_json::from_slice(bytes)
+        .map_err(|error| corrupt(format!("it is cut or no manifest: {error}")))?;
+    if version != VERSION {
+        let why = format!("it is of version {version}, this library reads version {VERSION}");
+        return Err((Code::Unsupported, why));
+    }
+    let manifest = match checksum_at_end(bytes) {
+        Some((body, sum)) if checksum::of(body) == sum => parse_ours(bytes)?,
+        Some(_) => return Err(corrupt("its own checksum does not match")),
+        None => parse_bare(bytes)?,
+    };
+    check_paths(&manifest)?;
+    Ok(manifest)
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+/// The bytes that the checksum covers, and the checksum.
+fn checksum_at_end(bytes: &[u8]) -> Option<(&[u8], u32)> {
+    let rest = bytes.strip_suffix(CHECKSUM_END.as_bytes())?;
+    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(8)?)?;
+    let body = rest.strip_suffix(CHECKSUM_START.as_bytes())?;
+    let sum = hex::decode(std::str::from_utf8(digits).ok()?)?;
+    Some((body, u32::from_be_bytes(sum.try_into().ok()?)))
+}
+
+/// Exactly what Alopex writes. Any other key must be covered by a checksum, else one flipped byte
+/// in a key would downgrade a manifest of ours silently.
+fn parse_bare(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Bare {
+        #[serde(rename = "version")]
+        _version: u64,
+        entries: Vec<BareEntry>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct BareEntry {
+        path: String,
+        size: u64,
+        crc32: u32,
+    }
+    let bare: Bare = serde_json::from_slice(bytes)
+        .map_err(|error| corrupt(format!("it has no checksum at its end and is not a bare one: {error}")))?;
+    let files = bare.entries.into_iter().map(|entry| {
+        Ok(FileEntry {
+            path: path_of(entry.path, None)?,
+            size: entry.size,
+            crc32: entry.crc32,
+            class: None,
+            attributes: None,
+            source: None,
+        })
+    });
+    Ok(Manifest { files: sorted(files, |file| &file.path)?, ..Manifest::default() })
+}
+
+fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
+    #[derive(Deserialize)]
+    struct Ours {
+        id: Option<Uuid>,
+        started_at_ms: u64,
+        finished_at_ms: u64,
+        layout: String,
+        rules: Vec<(String, String)>,
+        metadata: String,
+        files_skipped: u64,
+        files_left_out: u64,
+        top: Option<Attributes>,
+        directories: Vec<Line>,
+        links: Vec<Line>,
+        entries: Vec<Line>,
+    }
+    let ours: Ours = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+    let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
+    Ok(Manifest {
+        id: ours.id,
+        started_at_ms: ours.started_at_ms,
+        finished_at_ms: ours.finished_at_ms,
+        layout: ours.layout,
+        rules: rules.collect::<std::result::Result<_, _>>()?,
+        metadata: hex::decode(&ours.metadata).ok_or_else(|| corrupt("its metadata is not hexadecimal"))?,
+        files_skipped: ours.files_skipped,
+        files_left_out: ours.files_left_out,
+        top: ours.top,
+        directories: sorted(ours.directories.into_iter().map(Line::directory), |entry| &entry.path)?,
+        links: sorted(ours.links.into_iter().map(Line::link), |entry| &entry.path)?,
+        files: sorted(ours.entries.into_iter().map(Line::file), |entry| &entry.path)?,
+    })
+}
+
+/// An entry of any of the three lists.
+#[derive(Deserialize)]
+struct Line {
+    path: String,
+    path_hex: Option<String>,
+    target: Option<String>,
+    target_hex: Option<String>,
+    size: Option<u64>,
+    crc32: Option<u32>,
+    class: Option<String>,
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    mtime_ns: Option<i64>,
+    source: Option<SourceId>,
+}
+
+impl Line {
+    fn attributes(&self) -> Option<Attributes> {
+        Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns: self.mtime_ns? })
+    }
+
+    fn lacks(&self, what: &str) -> Refused {
+        corrupt(format!("its entry {:?} lacks its {what}", self.path))
+    }
+
+    fn directory(self) -> std::result::Result<DirectoryEntry, Refused> {
+        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
+        Ok(DirectoryEntry { path: path_of(self.path, self.path_hex)?, attributes })
+    }
+
+    fn link(self) -> std::result::Result<LinkEntry, Refused> {
+        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
+        let target = self.target.clone().ok_or_else(|| self.lacks("target"))?;
+        Ok(LinkEntry {
+            path: path_of(self.path, self.path_hex)?,
+            target: PathBuf::from(raw(target, self.target_hex)?),
+            attributes,
+        })
+    }
+
+    fn file(self) -> std::result::Result<FileEntry, Refused> {
+        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
+        Ok(FileEntry {
+            size: self.size.ok_or_else(|| self.lacks("size"))?,
+            crc32: self.crc32.ok_or_else(|| self.lacks("checksum"))?,
+            class: self.class.as_deref().map(class_of).transpose()?,
+            attributes: Some(attributes),
+            source: self.source,
+            path: path_of(self.path, self.path_hex)?,
+        })
+    }
+}
+
+fn class_of(name: &str) -> std::result::Result<FileClass, Refused> {
+    FileClass::from_name(name).ok_or_else(|| corrupt(format!("it names an unknown file class {name:?}")))
+}
+
+fn raw(text: String, hexadecimal: Option<String>) -> std::result::Result<OsString, Refused> {
+    let Some(digits) = hexadecimal else { return Ok(text.into()) };
+    let bytes =
+        hex::decode(&digits).ok_or_else(|| corrupt(format!("the name {text:?} is not hexadecimal")))?;
+    Ok(OsString::from_vec(bytes))
+}
+
+fn path_of(text: String, hexadecimal: Option<String>) -> std::result::Result<PathBuf, Refused> {
+    let path = PathBuf::from(raw(text, hexadecimal)?);
+    let refuse = |why: &str| corrupt(format!("its path {path:?} {why}"));
+    if path.as_os_str().as_bytes().contains(&0) {
+        return Err(refuse("holds a NUL"));
+    }
+    let plain = relative(&path).map_err(|_| refuse("is not a plain relative one"))?;
+    if is_reserved(&plain) {
+        return Err(refuse("is the library's own"));
+    }
+    Ok(plain)
+}
+
+fn sorted<T>(
+    entries: impl Iterator<Item = std::result::Result<T, Refused>>,
+    path: impl Fn(&T) -> &PathBuf,
+) -> std::result::Result<Vec<T>, Refused> {
+    let mut entries = entries.collect::<std::result::Result<Vec<T>, _>>()?;
+    entries.sort_by(|a, b| path(a).cmp(path(b)));
+    Ok(entries)
+}
+
+/// No name twice, no file where a directory must be, no size that a file cannot have.
+fn check_paths(manifest: &Manifest) -> std::result::Result<(), Refused> {
+    if let Some(file) = manifest.files.iter().find(|file| i64::try_from(file.size).is_err()) {
+        return Err(corrupt(format!("the size of {:?} is no file's", file.path)));
+    }
+    let directories = manifest.directories.iter().map(|entry| (entry.path.as_path(), true));
+    let links = manifest.links.iter().map(|entry| (entry.path.as_path(), false));
+    let files = manifest.files.iter().map(|entry| (entry.path.as_path(), false));
+    let mut all: Vec<(&Path, bool)> = directories.chain(links).chain(files).collect();
+    // By components: what lies below a name follows it at once.
+    all.sort_unstable();
+    for pair in all.windows(2) {
+        let ((path, is_directory), (next, _)) = (pair[0], pair[1]);
+        if path == next {
+            return Err(corrupt(format!("it names {path:?} twice")));
+        }
+        if !is_directory && next.starts_with(path) {
+            return Err(corrupt(format!("it names {path:?} as a file and as a directory")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+use crate::snapshot::manifest::Manifest;
+
+fn ours() -> Manifest {
+    let attributes = Attributes { mode: 0o644, uid: 1, gid: 2, mtime_ns: -5 };
+    let file = |name: &[u8]| FileEntry {
+        path: PathBuf::from(OsString::from_vec(name.to_vec())),
+        size: 7,
+        crc32: 9,
+        class: Some(FileClass::Immutable { unfinished_ok: true }),
+        attributes: Some(attributes),
+        source: Some(SourceId { device: 1, inode: u64::MAX }),
+    };
+    Manifest {
+        id: Some(Uuid::from_u128(7)),
+        started_at_ms: 1,
+        finished_at_ms: 2,
+        layout: "generic".into(),
+        rules: vec![("*.lock".into(), FileClass::Excluded)],
+        metadata: vec![0, 255, 10],
+        files_skipped: 3,
+        files_left_out: 4,
+        top: Some(attributes),
+        directories: vec![DirectoryEntry { path: "d".into(), attributes }],
+        links: vec![LinkEntry { path: "l".into(), target: "../x\n".into(), attributes }],
+        files: vec![file(b"a\n\"\\b"), file(b"d/\xff\xfe"), file(b"z")],
+    }
+}
+
+fn text(manifest: &Manifest) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    manifest.write(&mut bytes).unwrap();
+    bytes
+}
+
+fn refused(json: &str) -> Code {
+    parse(json.as_bytes()).expect_err(json).0
+}
+
+fn bare(path: &str) -> String {
+    format!(r#"{{"version": 1, "entries": [{{"path": {path:?}, "size": 0, "crc32": 0}}]}}"#)
+}
+
+#[test]
+fn what_was_written_is_read_again() {
+    let manifest = ours();
+    let again = parse(&text(&manifest)).unwrap();
+    assert_eq!(again.files, manifest.files);
+    assert_eq!(again.directories, manifest.directories);
+    assert_eq!(again.links, manifest.links);
+    assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
+}
+
+#[test]
+fn cut_at_any_byte_it_is_refused() {
+    let whole = text(&ours());
+    for length in 0..whole.len() {
+        assert!(parse(&whole[..length]).is_err(), "cut to {length}");
+    }
+}
+
+#[test]
+fn with_any_bit_flipped_it_is_refused() {
+    let whole = text(&ours());
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(parse(&flipped).is_err(), "bit {bit} of byte {at}");
+        }
+    }
+}
+
+#[test]
+fn the_bare_form_of_alopex_is_read() {
+    let manifest = parse(bare("sst/1.sst").as_bytes()).unwrap();
+    assert_eq!(manifest.files[0].path, Path::new("sst/1.sst"));
+    assert_eq!(manifest.files[0].attributes, None);
+}
+
+#[test]
+fn a_key_too_many_without_a_checksum_is_corrupt() {
+    assert_eq!(refused(r#"{"version": 1, "entries": [], "layout": "generic"}"#), Code::Corrupt);
+    assert_eq!(
+        refused(r#"{"version": 1, "entries": [{"path": "a", "size": 0, "crc32": 0, "mode": 1}]}"#),
+        Code::Corrupt
+    );
+}
+
+#[test]
+fn another_version_is_unsupported() {
+    assert_eq!(refused(r#"{"version": 2, "entries": "who knows"}"#), Code::Unsupported);
+    let flipped = String::from_utf8(text(&ours())).unwrap().replace("\"version\": 1", "\"version\": 9");
+    assert_eq!(refused(&flipped), Code::Unsupported);
+}
+
+#[test]
+fn hostile_paths_are_refused() {
+    for path in [
+        "",
+        "/",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a/..",
+        "./a",
+        "a//b",
+        "a/",
+        "a\0b",
+        ".lifecycle/owner",
+        "snapshot.manifest",
+    ] {
+        let json = serde_json::json!({"version": 1, "entries": [{"path": path, "size": 0, "crc32": 0}]});
+        assert_eq!(refused(&json.to_string()), Code::Corrupt, "{path:?}");
+    }
+}
+
+#[test]
+fn a_name_twice_and_a_file_as_a_directory_are_refused() {
+    for paths in [["a", "a"], ["a", "a/b"], ["a/b/c", "a/b"]] {
+        let entries: Vec<_> =
+            paths.iter().map(|path| serde_json::json!({"path": path, "size": 0, "crc32": 0})).collect();
+        let json = serde_json::json!({"version": 1, "entries": entries}).to_string();
+        assert_eq!(refused(&json), Code::Corrupt, "{paths:?}");
+    }
+}
+
+#[test]
+fn numbers_that_no_file_has_are_refused() {
+    for number in ["-1", "1.5", "18446744073709551616", "18446744073709551615", "null", "\"1\""] {
+        let json = format!(r#"{{"version": 1, "entries": [{{"path": "a", "size": {number}, "crc32": 0}}]}}"#);
+        assert_eq!(refused(&json), Code::Corrupt, "{number}");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    let json = format!("{{\"version\": 1, \"entries\": {}", "[".repeat(1_000_000));
+    assert_eq!(refused(&json), Code::Corrupt);
+}
+
+#[test]
+fn alopex_reads_what_is_written() {
+    // The structs of the Alopex server 0.8.16, with serde's defaults.
+    #[derive(Deserialize)]
+    struct SnapshotManifest {
+        version: u32,
+        entries: Vec<SnapshotEntry>,
+    }
+    #[derive(Deserialize)]
+    struct SnapshotEntry {
+        path: String,
+        size: u64,
+        crc32: u32,
+    }
+    let manifest: SnapshotManifest = serde_json::from_slice(&text(&ours())).unwrap();
+    assert_eq!(manifest.version, 1);
+    let last = manifest.entries.last().unwrap();
+    assert_eq!((last.path.as_str(), last.size, last.crc32), ("z", 7, 9));
+}

@@ -1,0 +1,111 @@
+//! Deleting snapshots. Killed at any instant, what is left of one is staging that the next
+//! backup removes, and `latest` names a snapshot that is whole.
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::MANIFEST;
+use super::listing::{Snapshot, list_in};
+use super::root::Root;
+use crate::error::{Code, Error, Result};
+use crate::io::apart;
+use crate::io::remove::remove_tree;
+use crate::options::absolute;
+use crate::sys::dir::{Dir, is_absent};
+use crate::sys::lock::{Hold, try_lock};
+
+/// Deletes a snapshot by its id or its directory's name.
+pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
+    let root = absolute(root)?;
+    apart::run(|| {
+        let root = Root::open_existing(&root)?;
+        root.clean()?;
+        let all = list_in(&root.dir)?;
+        let is_meant = |snapshot: &&Snapshot| snapshot.id() == id_or_name || name_of(snapshot) == id_or_name;
+        let Some(snapshot) = all.iter().find(is_meant) else {
+            let why = format!("there is no snapshot {id_or_name:?}");
+            return Err(Error::at(Code::NotFound, "deleting from", root.dir.path(), why));
+        };
+        remove(&root, &all, snapshot)
+    })
+}
+
+/// Keeps the newest `keep_newest` readable snapshots, deletes the other readable ones, and
+/// returns how many it deleted.
+pub fn prune(root: &Path, keep_newest: u32) -> Result<u32> {
+    if keep_newest == 0 {
+        let why = "keeping none would delete every snapshot; keep_newest must be at least 1";
+        return Err(Error::at(Code::InvalidArgument, "pruning", root, why));
+    }
+    let root = absolute(root)?;
+    apart::run(|| {
+        let root = Root::open_existing(&root)?;
+        root.clean()?;
+        let all = list_in(&root.dir)?;
+        let readable = all.iter().filter(|snapshot| snapshot.error().is_none());
+        let old: Vec<&Snapshot> = readable.skip(keep_newest as usize).collect();
+        // The oldest first: what a failure leaves is what a shorter prune would have.
+        for snapshot in old.iter().rev() {
+            remove(&root, &all, snapshot)?;
+        }
+        Ok(old.len() as u32)
+    })
+}
+
+fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> {
+    let name = name_of(snapshot);
+    let _unused = lock_unused(snapshot.location())?;
+    if root.latest()?.is_some_and(|latest| latest.to_string_lossy() == name) {
+        let next =
+            all.iter().find(|other| other.error().is_none() && other.location() != snapshot.location());
+        root.point_latest(next.map(name_of).as_deref())?;
+    }
+    let grave = format!(".staging-{}", Uuid::new_v4());
+    root.dir
+        .rename_new(Path::new(&name), &root.dir, Path::new(&grave))
+        .and_then(|()| root.dir.sync())
+        .map_err(|error| Error::io("deleting", snapshot.location(), error))?;
+    remove_tree(&root.dir, Path::new(&grave))
+}
+
+fn name_of(snapshot: &Snapshot) -> String {
+    snapshot.location().file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A restore or a verification holds the manifest's lock while it reads the snapshot.
+fn lock_unused(location: &Path) -> Result<Option<std::fs::File>> {
+    let failed = |error| Error::io("locking", &location.join(MANIFEST), error);
+    let manifest = match Dir::open(location).and_then(|dir| dir.open_file(Path::new(MANIFEST))) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        // An unreadable one is in nobody's use.
+        Err(_) => return Ok(None),
+        Ok(manifest) => manifest,
+    };
+    match try_lock(&manifest, Hold::Exclusive).map_err(failed)? {
+        true => Ok(Some(manifest)),
+        false => {
+            let why = "a restore or a verification is reading it";
+            Err(Error::at(Code::Conflict, "deleting", location, why))
+        }
+    }
+}
+
+/// Keeps a snapshot from being deleted for as long as the file is open.
+pub fn lock_in_use(snapshot: &Dir) -> Result<std::fs::File> {
+    let path = snapshot.full(Path::new(MANIFEST));
+    let failed = |error| Error::io("locking", &path, error);
+    let manifest = snapshot.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+        true => Error::at(
+            Code::NotFound,
+            "reading the manifest",
+            &path,
+            "there is none, so this is no complete snapshot",
+        ),
+        false => Error::io("opening", &path, error),
+    })?;
+    match try_lock(&manifest, Hold::Shared).map_err(failed)? {
+        true => Ok(manifest),
+        false => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
+    }
+}

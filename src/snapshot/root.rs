@@ -1,0 +1,296 @@
+//! The backup root: whose it is, who works in it, what its newest snapshot is.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{LATEST, number_of};
+use crate::error::{Code, Error, Result};
+use crate::io::remove::remove_tree;
+use crate::sys::dir::{Dir, Kind, is_absent};
+use crate::sys::lock::{Hold, try_lock};
+
+/// The file that names the data directory, and whose lock is the root's.
+const SOURCE: &str = "source";
+
+/// What is written before it takes its name; one writer at a time, so one name is enough.
+const NEW_SOURCE: &str = ".source.new";
+const NEW_LATEST: &str = ".latest.new";
+const OLD_LATEST: &str = ".latest.old";
+
+const STAGING: &str = ".staging-";
+
+/// A root that this thread's process holds alone.
+pub struct Root {
+    /// The directory.
+    pub dir: Dir,
+    _lock: File,
+}
+
+impl Root {
+    /// Opens the root, making it if need be, and takes its lock.
+    pub fn open(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path).map_err(|error| Error::io("making the backup root", path, error))?;
+        Self::open_existing(path)
+    }
+
+    /// Opens a root that is there and takes its lock.
+    pub fn open_existing(path: &Path) -> Result<Self> {
+        let dir = open_root(path)?;
+        let lock = lock(&dir)?;
+        Ok(Self { dir, _lock: lock })
+    }
+
+    /// Makes sure that the root belongs to `data_dir`, taking over one that belongs to none or,
+    /// with `adopt`, to another.
+    pub fn claim(&mut self, data_dir: &Path, adopt: bool) -> Result<()> {
+        let path = self.dir.full(Path::new(SOURCE));
+        let mut owner = Vec::new();
+        self.dir
+            .open_file(Path::new(SOURCE))
+            .and_then(|mut file| file.read_to_end(&mut owner))
+            .map_err(|error| Error::io("reading", &path, error))?;
+        if owner == data_dir.as_os_str().as_bytes() {
+            return Ok(());
+        }
+        if !owner.is_empty() && !adopt {
+            let owner = PathBuf::from(OsString::from_vec(owner));
+            let why = format!(
+                "it belongs to {}, not to {}; set_adopt_root takes it over",
+                crate::error::show(&owner),
+                crate::error::show(data_dir)
+            );
+            return Err(Error::at(Code::Conflict, "using the backup root", self.dir.path(), why));
+        }
+        // The new file is locked before it has the name, so the root is never without its lock.
+        let file = self.write_new(NEW_SOURCE, data_dir.as_os_str().as_bytes())?;
+        try_lock(&file, Hold::Exclusive).map_err(|error| Error::io("locking", &path, error))?;
+        self.dir
+            .rename(Path::new(NEW_SOURCE), &self.dir, Path::new(SOURCE))
+            .and_then(|()| self.dir.sync())
+            .map_err(|error| Error::io("writing", &path, error))?;
+        self._lock = file;
+        Ok(())
+    }
+
+    /// The name of the next snapshot: the time, or one more than the highest there is.
+    pub fn next_name(&self, now_s: u64) -> Result<String> {
+        let highest = self.numbers()?.into_iter().max();
+        let number = match highest {
+            None => Some(now_s),
+            Some(highest) => highest.checked_add(1).map(|next| next.max(now_s)),
+        };
+        number.map(|number| format!("ts-{number}")).ok_or_else(|| {
+            let why = "the highest possible snapshot name is taken";
+            Error::at(Code::Conflict, "naming a snapshot in", self.dir.path(), why)
+        })
+    }
+
+    /// The numbers of all snapshots, readable or not.
+    pub fn numbers(&self) -> Result<Vec<u64>> {
+        snapshot_numbers(&self.dir)
+    }
+
+    /// Removes what crashed jobs have left: stagings whose own lock nobody holds.
+    pub fn clean(&self) -> Result<()> {
+        for name in [NEW_SOURCE, NEW_LATEST, OLD_LATEST] {
+            self.remove_file(name)?;
+        }
+        remove_unlocked(&self.dir, STAGING)
+    }
+
+    /// Makes a staging directory, locked for as long as it is open.
+    pub fn make_staging(&self, id: Uuid) -> Result<Dir> {
+        make_locked(&self.dir, &PathBuf::from(format!("{STAGING}{id}")))
+    }
+
+    /// Renames a complete staging to its name and makes it the newest. On an error both are
+    /// undone; the error says so where even that failed.
+    pub fn publish(&self, staging: &Path, name: &str) -> Result<()> {
+        self.prepare_latest(name)?;
+        let staging = Path::new(staging.file_name().unwrap_or_default());
+        let published = self.dir.full(Path::new(name));
+        self.dir
+            .rename_new(staging, &self.dir, Path::new(name))
+            .map_err(|error| Error::io("publishing", &published, error))?;
+        let latest = self.dir.full(Path::new(LATEST));
+        let done = self.swap_latest().and_then(|()| self.dir.sync());
+        let Err(error) = done else {
+            // What is left of the old marker is no harm, and the next backup removes it.
+            let _ = self.remove_file(OLD_LATEST);
+            return Ok(());
+        };
+        let error = Error::io("publishing", &latest, error);
+        let undone = self.unswap_latest().and_then(|()| {
+            self.dir.rename_new(Path::new(name), &self.dir, staging)?;
+            self.dir.sync()
+        });
+        Err(match undone {
+            Ok(()) => error,
+            Err(undo) => error.unharmed(&format!(
+                "taking it back failed too ({undo}), so {} may be listed",
+                crate::error::show(&published)
+            )),
+        })
+    }
+
+    /// Lets `latest` name another snapshot, or none.
+    pub fn point_latest(&self, name: Option<&str>) -> Result<()> {
+        let latest = self.dir.full(Path::new(LATEST));
+        match name {
+            Some(name) => {
+                self.prepare_latest(name)?;
+                self.dir
+                    .rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
+                    .map_err(|error| Error::io("writing", &latest, error))?;
+            }
+            None => self.remove_file(LATEST)?,
+        }
+        self.dir.sync().map_err(|error| Error::io("syncing", self.dir.path(), error))
+    }
+
+    /// What `latest` names, if it names anything.
+    pub fn latest(&self) -> Result<Option<OsString>> {
+        read_latest(&self.dir)
+    }
+
+    fn prepare_latest(&self, name: &str) -> Result<()> {
+        let target = self.dir.full(Path::new(name));
+        self.write_new(NEW_LATEST, target.as_os_str().as_bytes()).map(drop)
+    }
+
+    /// The old marker keeps a second name for the time of the change.
+    fn swap_latest(&self) -> std::io::Result<()> {
+        match self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST)) {
+            Err(error) if is_absent(&error) => {}
+            other => other?,
+        }
+        self.dir.rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
+    }
+
+    fn unswap_latest(&self) -> std::io::Result<()> {
+        if self.dir.find(Path::new(NEW_LATEST))?.is_some() {
+            // The marker was not changed yet.
+            self.dir.unlink(Path::new(NEW_LATEST))?;
+            return match self.dir.unlink(Path::new(OLD_LATEST)) {
+                Err(error) if is_absent(&error) => Ok(()),
+                other => other,
+            };
+        }
+        match self.dir.rename(Path::new(OLD_LATEST), &self.dir, Path::new(LATEST)) {
+            Err(error) if is_absent(&error) => self.dir.unlink(Path::new(LATEST)),
+            other => other,
+        }
+    }
+
+    /// Writes a file that gets its name by a rename; what a crash left of it is replaced.
+    fn write_new(&self, name: &str, bytes: &[u8]) -> Result<File> {
+        let path = self.dir.full(Path::new(name));
+        self.remove_file(name)?;
+        let written = self.dir.create_file(Path::new(name), 0o644).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            Ok(file)
+        });
+        written.map_err(|error| {
+            // Half a file is no use to anybody; the next backup would remove it too.
+            let _ = self.remove_file(name);
+            Error::io("writing", &path, error)
+        })
+    }
+
+    fn remove_file(&self, name: &str) -> Result<()> {
+        match self.dir.unlink(Path::new(name)) {
+            Err(error) if !is_absent(&error) => {
+                Err(Error::io("removing", &self.dir.full(Path::new(name)), error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens a root to look at.
+pub fn open_root(path: &Path) -> Result<Dir> {
+    const DOING: &str = "opening the backup root";
+    Dir::open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, path, "it does not exist"),
+        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, path, "it is not a directory"),
+        _ => Error::io(DOING, path, error),
+    })
+}
+
+/// The numbers of all directories that are called like snapshots.
+pub fn snapshot_numbers(root: &Dir) -> Result<Vec<u64>> {
+    let entries = root.entries().map_err(|error| Error::io("listing", root.path(), error))?;
+    let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
+    Ok(directories.filter_map(|entry| number_of(&entry.name)).collect())
+}
+
+/// The name that `latest` gives. Only its last component counts, beside the marker: in a copied
+/// directory the rest would lead to the original's snapshots.
+pub fn read_latest(root: &Dir) -> Result<Option<OsString>> {
+    /// No path is longer.
+    const LONGEST: u64 = 1 << 16;
+    let mut bytes = Vec::new();
+    match root.open_file(Path::new(LATEST)).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Error::io("reading", &root.full(Path::new(LATEST)), error)),
+        Ok(_) => {}
+    }
+    let path = Path::new(OsStr::from_bytes(bytes.trim_ascii()));
+    Ok(path.file_name().map(OsStr::to_os_string))
+}
+
+/// Makes a directory that is locked for as long as it is open. Where the file system has no locks
+/// on directories it stays unlocked, and only the locks around it protect it.
+pub fn make_locked(parent: &Dir, name: &Path) -> Result<Dir> {
+    let path = parent.full(name);
+    let made = parent.make_dir(name, 0o700).and_then(|()| parent.open_dir(name)).and_then(|dir| {
+        // The umask may have taken bits of it away.
+        dir.set_mode(0o700)?;
+        Ok(dir)
+    });
+    let directory = made.map_err(|error| Error::io("making", &path, error))?;
+    let _ = try_lock(&directory, Hold::Exclusive);
+    Ok(directory)
+}
+
+/// Removes the directories of that prefix whose lock nobody holds.
+pub fn remove_unlocked(parent: &Dir, prefix: &str) -> Result<()> {
+    let entries = parent.entries().map_err(|error| Error::io("listing", parent.path(), error))?;
+    for entry in entries {
+        if !entry.name.as_bytes().starts_with(prefix.as_bytes()) || entry.kind != Kind::Directory {
+            continue;
+        }
+        let name = Path::new(&entry.name);
+        let Ok(directory) = parent.open_dir(name) else { continue };
+        if matches!(try_lock(&directory, Hold::Exclusive), Ok(false)) {
+            continue;
+        }
+        remove_tree(parent, name)?;
+    }
+    Ok(())
+}
+
+/// The lock is that of the file that has the name once it is locked: one that was replaced
+/// meanwhile locks nothing.
+fn lock(dir: &Dir) -> Result<File> {
+    let path = dir.full(Path::new(SOURCE));
+    let failed = |error| Error::io("locking the backup root by", &path, error);
+    loop {
+        let file = dir.open_or_create(Path::new(SOURCE), 0o644).map_err(failed)?;
+        if !try_lock(&file, Hold::Exclusive).map_err(failed)? {
+            let why = "another backup, delete or prune is at work in it";
+            return Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why));
+        }
+        let own = crate::sys::dir::Stat::of(&file).map_err(failed)?;
+        let named = dir.find(Path::new(SOURCE)).map_err(failed)?;
+        if named.is_some_and(|named| named.inode == own.inode && named.device == own.device) {
+            return Ok(file);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Room on a file system: looked at before it is used, not after it is full.
+
+use std::path::Path;
+
+use crate::error::{Code, Error, Result};
+use crate::sys::dir::Dir;
+
+/// Whether `bytes` fit beside the reserve. What `doing` names fails with [`Code::NoSpace`] if not.
+pub fn has_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Result<()> {
+    let free = free(directory, doing)?;
+    match bytes.checked_add(reserve) {
+        Some(needed) if needed <= free => Ok(()),
+        _ => {
+            let why = format!("it needs {bytes} bytes beside a reserve of {reserve}, and {free} are free");
+            Err(Error::at(Code::NoSpace, doing, directory.path(), why))
+        }
+    }
+}
+
+/// Whether the reserve is still free.
+pub fn keeps_reserve(directory: &Dir, reserve: u64) -> Result<()> {
+    const DOING: &str = "keeping space free for the host on the file system of";
+    if reserve == 0 {
+        return Ok(());
+    }
+    let free = free(directory, DOING)?;
+    if free >= reserve {
+        return Ok(());
+    }
+    let why = format!("{free} bytes are free and the reserve is {reserve}");
+    Err(Error::at(Code::NoSpace, DOING, directory.path(), why))
+}
+
+fn free(directory: &Dir, doing: &str) -> Result<u64> {
+    let path: &Path = directory.path();
+    directory.free_bytes().map_err(|error| Error::io(doing, path, error))
+}

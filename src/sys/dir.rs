@@ -1,0 +1,392 @@
+//! A directory, and what is done with names beneath it. Nothing here follows a symbolic link,
+//! and no path is resolved twice from the top of the file system.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    self as rfs, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, StatxAttributes, StatxFlags,
+    Timespec, Timestamps, Uid,
+};
+use rustix::io::Errno;
+
+use super::{beneath, retry};
+
+/// What an entry of a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A FIFO, a socket or a device.
+    Other,
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: OsString,
+    /// The inode number that the listing gives. Compared only with that of other listings:
+    /// on some file systems it is not the one that `stat` gives.
+    pub inode: u64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What `stat` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Stat {
+    pub kind: Kind,
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
+    pub allocated: u64,
+    pub links: u64,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime_ns: i64,
+    pub ctime_ns: i64,
+}
+
+impl Stat {
+    /// The stat of an open file.
+    pub fn of(file: impl AsFd) -> io::Result<Self> {
+        retry(|| rfs::fstat(&file)).map(|stat| Self::from_raw(&stat))
+    }
+
+    #[allow(clippy::unnecessary_cast)] // the fields' types differ between architectures
+    fn from_raw(stat: &rfs::Stat) -> Self {
+        let ns =
+            |seconds: i64, nanos: u64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64);
+        Self {
+            kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            allocated: (stat.st_blocks as u64).saturating_mul(512),
+            links: stat.st_nlink as u64,
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            mtime_ns: ns(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            ctime_ns: ns(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+        }
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens a directory by its path, which may lead through links: it is the host's own word.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = retry(|| rfs::open(path, flags, Mode::empty()))?;
+        Ok(Self { fd, path: path.to_path_buf() })
+    }
+
+    /// Opens a directory beneath this one.
+    pub fn open_dir(&self, path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let fd = beneath::open(&self.fd, path, flags, Mode::empty())?;
+        Ok(Self { fd, path: self.full(path) })
+    }
+
+    /// Its path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of something beneath it, for messages.
+    pub fn full(&self, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() { self.path.clone() } else { self.path.join(path) }
+    }
+
+    /// Opens a file for reading; a FIFO or a device that took its name does not block.
+    pub fn open_file(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        beneath::open(&self.fd, path, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Opens a file for reading and writing, making it if need be.
+    pub fn open_or_create(&self, path: &Path, mode: u32) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
+        beneath::open(&self.fd, path, flags, Mode::from_raw_mode(mode as RawMode)).map(File::from)
+    }
+
+    /// Makes a new file; a name that is taken is an error.
+    pub fn create_file(&self, path: &Path, mode: u32) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        beneath::open(&self.fd, path, flags, Mode::from_raw_mode(mode as RawMode)).map(File::from)
+    }
+
+    /// Makes a new directory.
+    pub fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::mkdirat(parent.as_fd(), name, Mode::from_raw_mode(mode as RawMode)))
+    }
+
+    /// Makes a directory unless it is there.
+    pub fn ensure_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        match self.make_dir(path, mode) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Makes a symbolic link.
+    pub fn make_symlink(&self, target: &OsStr, path: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::symlinkat(target, parent.as_fd(), name))
+    }
+
+    /// What a symbolic link holds.
+    pub fn read_link(&self, path: &Path) -> io::Result<OsString> {
+        let (parent, name) = self.parent(path)?;
+        let target = retry(|| rfs::readlinkat(parent.as_fd(), name, Vec::new()))?;
+        Ok(OsString::from_vec(target.into_bytes()))
+    }
+
+    /// The stat of what has that name, itself if it is a link. The empty path: this directory.
+    pub fn stat(&self, path: &Path) -> io::Result<Stat> {
+        if path.as_os_str().is_empty() {
+            return Stat::of(&self.fd);
+        }
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::statat(parent.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW))
+            .map(|stat| Stat::from_raw(&stat))
+    }
+
+    /// The stat, or `None` where there is nothing of that name.
+    pub fn find(&self, path: &Path) -> io::Result<Option<Stat>> {
+        match self.stat(path) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a file a second name.
+    pub fn link(&self, path: &Path, to: &Dir, name: &Path) -> io::Result<()> {
+        let (parent, own) = self.parent(path)?;
+        let (other, theirs) = to.parent(name)?;
+        retry(|| rfs::linkat(parent.as_fd(), own, other.as_fd(), theirs, AtFlags::empty()))
+    }
+
+    /// Renames; a file or an empty directory of the new name is replaced.
+    pub fn rename(&self, path: &Path, to: &Dir, name: &Path) -> io::Result<()> {
+        let (parent, own) = self.parent(path)?;
+        let (other, theirs) = to.parent(name)?;
+        retry(|| rfs::renameat(parent.as_fd(), own, other.as_fd(), theirs))
+    }
+
+    /// Renames to a name that must be free. Where the file system cannot promise that (NFS), the
+    /// name is looked at first: our own writers are kept apart by locks.
+    pub fn rename_new(&self, path: &Path, to: &Dir, name: &Path) -> io::Result<()> {
+        let (parent, own) = self.parent(path)?;
+        let (other, theirs) = to.parent(name)?;
+        let renamed =
+            retry(|| rfs::renameat_with(parent.as_fd(), own, other.as_fd(), theirs, RenameFlags::NOREPLACE));
+        match renamed {
+            Err(error) if is_unsupported(&error) => {
+                if to.find(name)?.is_some() {
+                    return Err(Errno::EXIST.into());
+                }
+                self.rename(path, to, name)
+            }
+            other => other,
+        }
+    }
+
+    /// Removes a name that is not a directory's.
+    pub fn unlink(&self, path: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::unlinkat(parent.as_fd(), name, AtFlags::empty()))
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::unlinkat(parent.as_fd(), name, AtFlags::REMOVEDIR))
+    }
+
+    /// Sets mode and, for its owner alone to use, nothing of setuid.
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        set_mode(&self.fd, mode)
+    }
+
+    /// Sets the owner of a name, itself if it is a link.
+    pub fn set_owner(&self, path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        if path.as_os_str().is_empty() {
+            return retry(|| rfs::fchown(&self.fd, Some(uid), Some(gid)));
+        }
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::chownat(parent.as_fd(), name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    /// Sets the mtime of this directory.
+    pub fn set_mtime(&self, mtime_ns: i64) -> io::Result<()> {
+        set_mtime(&self.fd, mtime_ns)
+    }
+
+    /// Sets the mtime of a link below it.
+    pub fn set_mtime_of(&self, path: &Path, mtime_ns: i64) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        retry(|| rfs::utimensat(parent.as_fd(), name, &times(mtime_ns), AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    /// Whether something is mounted on a name, of this file system or of another.
+    pub fn is_mount(&self, path: &Path) -> io::Result<bool> {
+        let (parent, name) = self.parent(path)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        let found = retry(|| rfs::statx(parent.as_fd(), name, flags, StatxFlags::BASIC_STATS));
+        match found {
+            Ok(found) => {
+                let above = Stat::of(&self.fd)?.device;
+                let device = rfs::makedev(found.stx_dev_major, found.stx_dev_minor);
+                Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) || device != above)
+            }
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes its entries durable.
+    pub fn sync(&self) -> io::Result<()> {
+        retry(|| rfs::fsync(&self.fd))
+    }
+
+    /// Makes all of its file system durable, and reports what could not be written since this
+    /// directory was opened (Linux 5.8 and later).
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        retry(|| rfs::syncfs(&self.fd))
+    }
+
+    /// Bytes that an unprivileged writer may still use on its file system.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let stat = retry(|| rfs::fstatvfs(&self.fd))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Its entries without `.` and `..`, in no order.
+    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+        let mut listing = rfs::Dir::read_from(&self.fd)?;
+        let mut entries = Vec::new();
+        while let Some(entry) = listing.read() {
+            let entry = match entry {
+                Err(Errno::INTR) => continue,
+                other => other?,
+            };
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let name = OsStr::from_bytes(name).to_os_string();
+            let kind = match entry.file_type() {
+                FileType::Unknown => match self.find(Path::new(&name))? {
+                    Some(stat) => stat.kind,
+                    None => continue,
+                },
+                known => kind_of(known),
+            };
+            entries.push(Entry { name, inode: entry.ino(), kind });
+        }
+        Ok(entries)
+    }
+
+    /// The directory that holds a path, and the name in it.
+    fn parent<'a>(&'a self, path: &'a Path) -> io::Result<(Parent<'a>, &'a OsStr)> {
+        let name = path.file_name().ok_or(Errno::INVAL)?;
+        match path.parent() {
+            Some(above) if !above.as_os_str().is_empty() => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY;
+                let fd = beneath::open(&self.fd, above, flags, Mode::empty())?;
+                Ok((Parent::Opened(fd), name))
+            }
+            _ => Ok((Parent::Here(self.fd.as_fd()), name)),
+        }
+    }
+}
+
+/// Where a name lies: in the directory itself, or in one that was opened for the call.
+enum Parent<'a> {
+    Here(BorrowedFd<'a>),
+    Opened(OwnedFd),
+}
+
+impl AsFd for Parent<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Parent::Here(fd) => *fd,
+            Parent::Opened(fd) => fd.as_fd(),
+        }
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Sets the mode of an open file without the bits that give privileges.
+pub fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
+    retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode)))
+}
+
+/// Sets the owner of an open file.
+pub fn set_owner(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
+    retry(|| rfs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))
+}
+
+/// Sets the mtime of an open file.
+pub fn set_mtime(file: impl AsFd, mtime_ns: i64) -> io::Result<()> {
+    retry(|| rfs::futimens(&file, &times(mtime_ns)))
+}
+
+/// Whether this process may give files to other owners.
+pub fn may_give_away() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether the error says that there is nothing of that name.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    [Errno::NOSYS, Errno::INVAL, Errno::OPNOTSUPP]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn times(mtime_ns: i64) -> Timestamps {
+    let mtime =
+        Timespec { tv_sec: mtime_ns.div_euclid(1_000_000_000), tv_nsec: mtime_ns.rem_euclid(1_000_000_000) };
+    let unchanged = Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_OMIT };
+    Timestamps { last_access: unchanged, last_modification: mtime }
+}
+
+fn kind_of(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}

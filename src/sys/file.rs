@@ -1,0 +1,120 @@
+//! What a copy needs of an open file beyond reading and writing.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{self as rfs, Advice, SeekFrom};
+use rustix::io::Errno;
+
+use super::retry;
+
+/// The next stretch of data at or after `offset`, below `end`; `None`: only a hole is left.
+/// A file system that knows no holes answers with all the rest.
+pub fn next_data(file: &File, offset: u64, end: u64) -> io::Result<Option<Range<u64>>> {
+    if offset >= end {
+        return Ok(None);
+    }
+    let start = match retry(|| rfs::seek(file, SeekFrom::Data(offset))) {
+        Ok(start) if start >= end => return Ok(None),
+        Ok(start) => start,
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => offset,
+        Err(error) => return Err(error),
+    };
+    let hole = match retry(|| rfs::seek(file, SeekFrom::Hole(start))) {
+        Ok(hole) => hole,
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => end,
+        Err(error) => return Err(error),
+    };
+    // A file that shrank in between has its end before `start`.
+    Ok((hole > start).then(|| start..hole.min(end)))
+}
+
+/// Reads until the buffer is full or the file ends; a read that a signal cut is repeated.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Shares the source's blocks with the new file; `false`: this file system does not do that.
+pub fn clone(source: &File, copy: &File) -> io::Result<bool> {
+    match retry(|| rfs::ioctl_ficlone(copy, source)) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(
+                Errno::OPNOTSUPP
+                | Errno::XDEV
+                | Errno::INVAL
+                | Errno::NOTTY
+                | Errno::NOSYS
+                | Errno::PERM
+                | Errno::TXTBSY,
+            ) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Starts writing a stretch back, so that the sync at the end finds little left to do.
+pub fn start_writeback(file: &File, range: Range<u64>) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: it takes a descriptor that `file` keeps open, and numbers. It is a hint: what it
+    // could not write, the sync at the end reports.
+    unsafe {
+        libc::sync_file_range(
+            file.as_raw_fd(),
+            range.start as i64,
+            (range.end - range.start) as i64,
+            libc::SYNC_FILE_RANGE_WRITE,
+        )
+    };
+}
+
+/// Tells the kernel that the file will be read from start to end.
+pub fn will_read_in_order(file: &File) {
+    let _ = rfs::fadvise(file, 0, None, Advice::Sequential);
+}
+
+/// Drops the file's clean pages from the cache, so that the next read comes from the disk.
+pub fn evict(file: &File) -> io::Result<()> {
+    retry(|| rfs::fadvise(file, 0, None::<NonZeroU64>, Advice::DontNeed))
+}
+
+/// Closes a file and says whether the file system accepted all that was written (NFS may not).
+pub fn close(file: File) -> io::Result<()> {
+    use std::os::fd::IntoRawFd;
+    // SAFETY: `into_raw_fd` gives up ownership, so the descriptor is closed once, here. After an
+    // error it is closed too.
+    match unsafe { libc::close(file.into_raw_fd()) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+/// Whether `syncfs` tells of writes that failed: since Linux 5.8.
+pub fn syncfs_reports_errors() -> bool {
+    let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
+}
+
+/// How many descriptors a table may hold.
+pub fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}

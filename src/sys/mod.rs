@@ -1,0 +1,29 @@
+//! Every system call, behind names that say what is meant. Linux only: what an older kernel or a
+//! strict container refuses has a fallback beside it.
+#![allow(unsafe_code)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("hotbackup needs Linux: descriptor tables that threads can leave, openat2, renameat2");
+
+pub mod beneath;
+pub mod clock;
+pub mod dir;
+pub mod event;
+pub mod file;
+pub mod lock;
+pub mod table;
+pub mod thread;
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// Repeats a call that a signal interrupted.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => continue,
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the tests share: data directories of their own, trees to compare, tools that may be missing.
+#![allow(dead_code)] // each test file uses its part
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hotbackup::{Coordinator, Job, Options, Snapshot};
+
+/// A data directory and room beside it, gone with the value.
+pub struct Place {
+    top: tempfile::TempDir,
+}
+
+impl Place {
+    /// An empty one.
+    pub fn new() -> Self {
+        let place = Self { top: tempfile::tempdir().expect("a temporary directory") };
+        fs::create_dir(place.data()).expect("a data directory");
+        place
+    }
+
+    /// One with a few files of all sorts.
+    pub fn with_files() -> Self {
+        let place = Self::new();
+        write(&place.data().join("index"), b"index");
+        write(&place.data().join("tables/1.sst"), &bytes(100_000, 1));
+        write(&place.data().join("tables/2.sst"), &bytes(300_000, 2));
+        write(&place.data().join("tables/deep/er/3.sst"), &bytes(1, 3));
+        write(&place.data().join("log"), &bytes(20_000, 4));
+        write(&place.data().join("empty"), b"");
+        fs::create_dir(place.data().join("hollow")).expect("an empty directory");
+        place
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.top.path().join("data")
+    }
+
+    /// A path beside it.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.top.path().join(name)
+    }
+
+    /// Its default backup root.
+    pub fn root(&self) -> PathBuf {
+        self.data().join(".lifecycle/backup")
+    }
+
+    /// A backup with these options, waited for.
+    pub fn back_up(&self, options: &Options) -> hotbackup::Result<Job> {
+        let coordinator = Coordinator::open(&self.data(), options)?;
+        let job = coordinator.start()?;
+        job.wait(None)?;
+        Ok(job)
+    }
+}
+
+/// Options for a source that has a freeze hook: nothing need rest first.
+pub fn frozen() -> Options {
+    let mut options = Options::new();
+    options.hooks().freeze_thaw(|_| Ok(()), |_| Ok(()));
+    options
+}
+
+/// Writes a file, making its directories.
+pub fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+    fs::write(path, bytes).expect("a file");
+}
+
+/// Bytes that differ from place to place and from seed to seed.
+pub fn bytes(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next().to_le_bytes()).take(length).collect()
+}
+
+/// What is in a tree: files with their bytes, directories, links with their targets. The
+/// library's own directory and manifest are left out.
+pub fn tree(top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    collect(top, top, &mut found);
+    found
+}
+
+fn collect(top: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
+        let path = entry.expect("an entry").path();
+        let relative = path.strip_prefix(top).expect("beneath the top").to_path_buf();
+        if relative == Path::new(".lifecycle") || relative == Path::new("snapshot.manifest") {
+            continue;
+        }
+        if path.is_symlink() {
+            let target = fs::read_link(&path).expect("a link");
+            found.insert(relative, format!("-> {}", target.display()).into_bytes());
+        } else if path.is_dir() {
+            found.insert(relative, b"directory".to_vec());
+            collect(top, &path, found);
+        } else {
+            found.insert(relative, fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+/// Every name beneath a directory, the hidden ones too.
+pub fn names(top: &Path) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    let mut pending = vec![top.to_path_buf()];
+    while let Some(directory) = pending.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                pending.push(entry.path());
+            }
+            names.push(entry.path().strip_prefix(top).expect("beneath the top").to_path_buf());
+        }
+    }
+    names.sort();
+    names
+}
+
+/// Restores and waits.
+pub fn restore(snapshot: &Path, target: &Path) -> hotbackup::Result<()> {
+    hotbackup::restore(snapshot, target, &Options::new())?.wait(None).map(drop)
+}
+
+/// Verifies and waits.
+pub fn verify(snapshot: &Path) -> hotbackup::Result<()> {
+    hotbackup::verify(snapshot, &Options::new())?.wait(None).map(drop)
+}
+
+/// The readable snapshots of a root, each of which must verify.
+pub fn sound_snapshots(root: &Path) -> Vec<Snapshot> {
+    let all = hotbackup::list(root).expect("a listing");
+    for snapshot in &all {
+        assert!(snapshot.error().is_none(), "{snapshot:?}");
+        verify(snapshot.location()).expect("a listed snapshot verifies");
+    }
+    all
+}
+
+/// Something this test needs is missing: it says so, and fails where nothing may be skipped.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "must not be skipped: {why}");
+    eprintln!("skipped: {why}");
+}
