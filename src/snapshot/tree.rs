@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -15,24 +14,40 @@ use crate::io::pool;
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::file;
 
-/// More files than this are synced together with their file system, fewer one by one: a sync per
-/// file costs a commit of the journal each, a sync of the file system writes the host's own
-/// dirty pages too.
-const MANY_FILES: usize = 512;
+/// So many files stay open until the sync at the end, by which time their writeback is mostly
+/// done; each is then synced by itself. With more of them a sync each costs a commit of the
+/// journal each, so their file system is synced as a whole, the host's own dirty pages too.
+const FEW_FILES: usize = 256;
+
+/// What is written and not durable yet.
+enum Unsynced {
+    /// Files that wait for their sync, still open: an error of their writeback is not missed.
+    Files(Vec<(PathBuf, File)>),
+    /// Too many to wait: the file system is synced. It was opened before the first byte was
+    /// written, so no error of its writeback is missed either.
+    FileSystem,
+}
 
 /// A directory that only this job writes to.
 pub struct Tree {
     /// Where it is.
     pub dir: Dir,
     directories: Mutex<HashSet<PathBuf>>,
-    unsynced: Mutex<Vec<PathBuf>>,
-    files: AtomicUsize,
+    unsynced: Mutex<Unsynced>,
+    syncfs_reports_errors: bool,
+    few_files: usize,
 }
 
 impl Tree {
     /// An empty directory to be filled.
     pub fn new(dir: Dir) -> Self {
-        Self { dir, directories: Mutex::default(), unsynced: Mutex::default(), files: AtomicUsize::new(0) }
+        Self {
+            dir,
+            directories: Mutex::default(),
+            unsynced: Mutex::new(Unsynced::Files(Vec::new())),
+            syncfs_reports_errors: file::syncfs_reports_errors(),
+            few_files: FEW_FILES.min(file::descriptor_limit() / 4),
+        }
     }
 
     /// Makes a directory and those above it, unless they are there.
@@ -86,13 +101,37 @@ impl Tree {
         }
         let kept =
             crate::sys::dir::Stat::of(&file).map_err(|error| Error::io("looking at", &full(), error))?;
-        if self.files.fetch_add(1, Relaxed) < MANY_FILES {
-            file.sync_all().map_err(|error| Error::io("syncing", &full(), error))?;
+        if self.syncfs_reports_errors {
+            file::start_writeback(&file, 0..kept.size);
+            self.sync_later(path, file)?;
         } else {
-            self.unsynced.lock().push(path.to_path_buf());
+            file.sync_all().map_err(|error| Error::io("syncing", &full(), error))?;
+            self.close(file, path)?;
         }
-        file::close(file).map_err(|error| Error::io("closing", &full(), error))?;
         Ok(kept.mtime_ns)
+    }
+
+    fn sync_later(&self, path: &Path, file: File) -> Result<()> {
+        let mut unsynced = self.unsynced.lock();
+        match &mut *unsynced {
+            Unsynced::Files(files) if files.len() < self.few_files => {
+                files.push((path.to_path_buf(), file));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let waiting = std::mem::replace(&mut *unsynced, Unsynced::FileSystem);
+        drop(unsynced);
+        if let Unsynced::Files(files) = waiting {
+            for (path, file) in files {
+                self.close(file, &path)?;
+            }
+        }
+        self.close(file, path)
+    }
+
+    fn close(&self, file: File, path: &Path) -> Result<()> {
+        file::close(file).map_err(|error| Error::io("closing", &self.dir.full(path), error))
     }
 
     /// Makes a symbolic link.
@@ -120,15 +159,15 @@ impl Tree {
 
     /// Makes all of it durable, but for what is added to the top later. An error is final.
     pub fn sync(&self, threads: usize) -> Result<()> {
-        let unsynced = std::mem::take(&mut *self.unsynced.lock());
-        if !unsynced.is_empty() {
-            if file::syncfs_reports_errors() {
-                return self.sync_file_system();
+        let unsynced = std::mem::replace(&mut *self.unsynced.lock(), Unsynced::Files(Vec::new()));
+        match unsynced {
+            Unsynced::FileSystem => return self.sync_file_system(),
+            Unsynced::Files(files) => {
+                pool::for_each(threads, &files, |(path, file), _| {
+                    file.sync_all().map_err(|error| Error::io("syncing", &self.dir.full(path), error))
+                })?;
+                files.into_iter().try_for_each(|(path, file)| self.close(file, &path))?;
             }
-            pool::for_each(threads, &unsynced, |path, _| {
-                let synced = self.dir.open_file(path).and_then(|file| file.sync_all());
-                synced.map_err(|error| Error::io("syncing", &self.dir.full(path), error))
-            })?;
         }
         let directories: Vec<PathBuf> = self.directories.lock().iter().cloned().collect();
         pool::for_each(threads, &directories, |path, _| {
@@ -143,8 +182,6 @@ impl Tree {
         self.dir.sync().map_err(|error| Error::io("syncing", self.dir.path(), error))
     }
 
-    /// The directory was opened before the first byte was written to the tree, so no error of
-    /// its writeback is missed.
     fn sync_file_system(&self) -> Result<()> {
         self.dir
             .sync_file_system()
