@@ -420,8 +420,9 @@ backup_code backup_options_set_progress_hook(backup_options *options,
 /// Says why this hook fails: it counts once the hook returns non-zero, and is dropped if it
 /// returns 0. message: UTF-8, copied, one line; NULL or empty: none. cause: the host's own
 /// exception, given back by backup_error_cause, may be NULL; destroy (may be NULL) is called with
-/// it exactly once, when the job and all of its errors are gone, or at once if the error is
-/// dropped or replaced by a second call. With a NULL hook it only calls destroy. (since 0.1)
+/// it exactly once: at once if the error is dropped or replaced by a second call, else when the job
+/// (its handles, and its coordinator, which knows its last jobs) and all of its errors are gone.
+/// With a NULL hook it only calls destroy. (since 0.1)
 void backup_hook_set_error(backup_hook *hook,
                            const char *message,
                            void *cause,

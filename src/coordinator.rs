@@ -127,7 +127,7 @@ impl Coordinator {
             &inner.plan.options,
             &link,
             move || backup::prepare(plan, id),
-            |prepared, link| backup::run(prepared, link),
+            backup::run,
         );
         match begun {
             Err(error) => {

@@ -244,13 +244,9 @@ impl Backup<'_> {
             (Some(Early::Cloned { length }), Some(stat)) => {
                 let staged = self.staging.reopen(&file.path)?;
                 let path = self.staging.dir.full(&file.path);
-                let crc32 = crate::io::copy::checksum(
-                    Named { file: &staged, path: &path },
-                    *length,
-                    buffer,
-                    self.monitor,
-                )?;
-                self.monitor.copied(*length);
+                let from = Named { file: &staged, path: &path };
+                let done = |bytes| self.monitor.copied(bytes);
+                let crc32 = crate::io::copy::checksum(from, *length, buffer, self.monitor, done)?;
                 self.save(file, staged, *length, crc32, stat)?
             }
             (Some(Early::Head { length, checksum }), Some(stat)) => {

@@ -10,17 +10,16 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::window::QUIET_NS;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
 use crate::snapshot::root::{make_locked, remove_unlocked};
+use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 
 const PREFIX: &str = "pins-";
-
-/// Descriptors that are left for everything else.
-const SPARE_DESCRIPTORS: usize = 128;
 
 /// The pins in one source.
 pub struct Pins {
@@ -41,8 +40,10 @@ struct Place {
 pub struct Pin {
     /// The inode that the listing gave for the name.
     pub inode: u64,
-    /// What it was when it was pinned.
+    /// What it was when it was pinned, or looked at again.
     pub stat: Stat,
+    /// It was written to so shortly before that it may not have been complete.
+    young: bool,
     by: By,
 }
 
@@ -91,7 +92,7 @@ impl Pins {
             Ok((by, stat)) => {
                 self.open += usize::from(matches!(by, By::Descriptor(_)));
                 let is_file = stat.kind == Kind::File;
-                self.held.insert(path.to_path_buf(), Pin { inode, stat, by });
+                self.held.insert(path.to_path_buf(), Pin { inode, stat, young: is_young(&stat), by });
                 if !is_file {
                     self.drop_pin(path)?;
                 }
@@ -101,6 +102,19 @@ impl Pins {
             Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => Ok(false),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Looks again at a file that may have been pinned before it was complete: what counts is
+    /// what it is by the last look, inside the window.
+    pub fn look_again(&mut self, path: &Path) -> io::Result<()> {
+        let Some(pin) = self.held.get_mut(path).filter(|pin| pin.young) else { return Ok(()) };
+        pin.stat = match (&pin.by, &self.place) {
+            (By::Link(name), Some(place)) => place.dir.stat(name)?,
+            (By::Descriptor(file), _) => Stat::of(file)?,
+            (By::Link(_), None) => return Ok(()),
+        };
+        pin.young = is_young(&pin.stat);
+        Ok(())
     }
 
     fn link(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
@@ -113,7 +127,8 @@ impl Pins {
     }
 
     fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
-        if self.open + SPARE_DESCRIPTORS > descriptor_limit() {
+        // The other half is for all else.
+        if self.open >= descriptor_limit() / 2 {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         let file = directory.open_file(name)?;
@@ -173,10 +188,18 @@ impl Pins {
     pub fn remove(&mut self) -> Result<()> {
         self.held.clear();
         self.open = 0;
-        match self.place.take() {
-            Some(place) => remove_tree(&place.lifecycle, &place.name),
-            None => Ok(()),
+        if let Some(place) = &self.place {
+            remove_tree(&place.lifecycle, &place.name)?;
         }
+        self.place = None;
+        Ok(())
+    }
+}
+
+impl Drop for Pins {
+    /// Of a backup that failed before it began; what cannot be removed the next one tries again.
+    fn drop(&mut self) {
+        let _ = self.remove();
     }
 }
 
@@ -185,6 +208,10 @@ fn unlink(pins: &Dir, name: &Path) -> Result<()> {
         Err(error) if !is_absent(&error) => Err(Error::io("removing the pin", &pins.full(name), error)),
         _ => Ok(()),
     }
+}
+
+fn is_young(stat: &Stat) -> bool {
+    stat.mtime_ns > wall_ns() - QUIET_NS
 }
 
 /// Refusals to link, after which an open descriptor serves.

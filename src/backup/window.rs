@@ -33,7 +33,7 @@ const TRIES: usize = 8;
 
 /// How old a stamp must be to prove that nothing was written since: some file systems stamp in
 /// whole seconds, or two.
-const QUIET_NS: i64 = 2_000_000_000;
+pub const QUIET_NS: i64 = 2_000_000_000;
 
 /// One look at the sources.
 pub struct Look {
@@ -44,6 +44,9 @@ pub struct Look {
     /// A name vanished while it was looked at.
     torn: Option<PathBuf>,
 }
+
+/// A look, and what was copied by it.
+type Seen = (Look, HashMap<PathBuf, Early>);
 
 /// What two looks must agree on, of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +82,11 @@ impl Backup<'_> {
             self.host.enter(Phase::Freeze)?;
             self.host.freeze()?;
             let outcome = self.window();
-            // The window closes before anything is made of what it caught.
-            self.host.thaw()?;
-            match outcome? {
+            // The window closes before anything is made of what it caught. Its own failure comes first.
+            let thawed = self.host.thaw();
+            let outcome = outcome?;
+            thawed?;
+            match outcome {
                 Ok((look, early)) => return self.caught(look, early),
                 Err(path) => differed = Some(path),
             }
@@ -119,9 +124,9 @@ impl Backup<'_> {
     }
 
     /// The rounds inside the window. The inner error is the path on which no two looks agreed.
-    fn window(&mut self) -> Result<std::result::Result<(Look, HashMap<PathBuf, Early>), PathBuf>> {
+    fn window(&mut self) -> Result<std::result::Result<Seen, PathBuf>> {
         let rounds = if self.host.has_freeze() { ROUNDS } else { 1 };
-        let mut last: Option<(Look, HashMap<PathBuf, Early>)> = None;
+        let mut last: Option<Seen> = None;
         let mut differed = PathBuf::new();
         for _ in 0..=rounds {
             self.monitor.check()?;
@@ -172,6 +177,11 @@ impl Backup<'_> {
                 };
                 if !held {
                     look.torn.get_or_insert_with(|| file.path.clone());
+                } else if file.class == FileClass::IMMUTABLE {
+                    source
+                        .pins
+                        .look_again(&file.relative)
+                        .map_err(|error| Error::io("looking at", &source.dir.full(&file.relative), error))?;
                 }
             }
         }

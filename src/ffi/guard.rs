@@ -113,6 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn a_caught_panic_prints_nothing() {
+        let name = "ffi::guard::tests::a_panic_becomes_an_internal_error";
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = again.args(["--exact", name, "--nocapture"]).output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+
+    #[test]
     fn only_panics_of_the_library_are_silent() {
         assert!(!is_ours());
         assert!(quiet(false, is_ours));

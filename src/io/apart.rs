@@ -4,7 +4,9 @@
 //! that it makes share its own. Descriptors therefore never cross from one side to the other:
 //! what an I/O thread returns holds none.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use crate::error::{Code, Error, Result};
@@ -56,6 +58,10 @@ fn panicked() -> Error {
 
 fn enter(isolation: Isolation) -> Result<()> {
     match table::leave_shared() {
+        // No property of this system: once there are descriptors again it works.
+        Err(error) if is_shortage(&error) => {
+            Err(Error::io("leaving the descriptor table", Path::new("/proc/self/fd"), error))
+        }
         Err(error) if isolation == Isolation::Required => Err(Error::new(
             Code::Unsupported,
             format!(
@@ -65,4 +71,8 @@ fn enter(isolation: Isolation) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

@@ -18,6 +18,9 @@ pub const BUFFER: usize = 256 << 10;
 /// How much is written before its writeback is started.
 const WRITEBACK: u64 = 8 << 20;
 
+/// No file system has smaller holes, so a range that is no larger is read as it is.
+const SMALLEST_HOLE: u64 = 4 << 10;
+
 /// A file with the path that its errors name.
 #[derive(Clone, Copy)]
 pub struct Named<'a> {
@@ -49,6 +52,7 @@ pub fn copy_range(
 ) -> Result<()> {
     let counters = &monitor.counters;
     let mut unsynced = range.start;
+    let mut written_to = 0;
     read_range(from, range.clone(), pace, buffer, monitor, |piece| match piece {
         Piece::Hole(length) => {
             checksum.zeros(length);
@@ -60,6 +64,7 @@ pub fn copy_range(
             checksum.update(bytes);
             to.file.write_all_at(bytes, at).map_err(|error| Error::io("writing", to.path, error))?;
             let length = bytes.len() as u64;
+            written_to = at + length;
             counters.bytes_copied.fetch_add(length, Relaxed);
             monitor.copied(length);
             if at + length - unsynced >= WRITEBACK {
@@ -69,25 +74,31 @@ pub fn copy_range(
             Ok(())
         }
     })?;
-    let length_now = to.file.metadata().map_err(|error| Error::io("looking at", to.path, error))?.len();
-    if length_now < range.end {
+    // A hole at the end, or nothing at all.
+    if written_to < range.end {
         to.file.set_len(range.end).map_err(|error| Error::io("extending", to.path, error))?;
     }
     Ok(())
 }
 
-/// The checksum of the first `length` bytes of a file.
-pub fn checksum(from: Named<'_>, length: u64, buffer: &mut [u8], monitor: &Monitor) -> Result<u32> {
+/// The checksum of the first `length` bytes of a file; `done` is told of each piece.
+pub fn checksum(
+    from: Named<'_>,
+    length: u64,
+    buffer: &mut [u8],
+    monitor: &Monitor,
+    done: impl Fn(u64),
+) -> Result<u32> {
     let mut checksum = Checksum::default();
     read_range(from, 0..length, Pace::Limited, buffer, monitor, |piece| {
         match piece {
             Piece::Hole(length) => {
                 checksum.zeros(length);
-                monitor.verified(length);
+                done(length);
             }
             Piece::Data(bytes, _) => {
                 checksum.update(bytes);
-                monitor.verified(bytes.len() as u64);
+                done(bytes.len() as u64);
             }
         }
         Ok(())
@@ -110,7 +121,7 @@ fn read_range(
     mut take: impl FnMut(Piece<'_>) -> Result<()>,
 ) -> Result<()> {
     let failed = |error: io::Error| Error::io("reading", from.path, error);
-    let sparse = range.end > range.start && is_sparse(from.file).map_err(failed)?;
+    let sparse = range.end - range.start > SMALLEST_HOLE && is_sparse(from.file).map_err(failed)?;
     let mut at = range.start;
     while at < range.end {
         let data = match sparse {
@@ -220,13 +231,9 @@ mod tests {
         let path = dir.path().join("short");
         std::fs::write(&path, b"abc").unwrap();
         let file = File::open(&path).unwrap();
-        let error = super::checksum(
-            Named { file: &file, path: &path },
-            10,
-            &mut [0; 16],
-            &Monitor::new(0, Work::CopyAndVerify),
-        )
-        .unwrap_err();
+        let from = Named { file: &file, path: &path };
+        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let error = super::checksum(from, 10, &mut [0; 16], &monitor, |_| {}).unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(path.as_path())));
     }
 }

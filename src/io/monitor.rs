@@ -201,6 +201,13 @@ impl Monitor {
         self.advance();
     }
 
+    /// A file that the verification has dealt with.
+    pub fn file_verified(&self) {
+        if self.work == Work::Verify {
+            self.counters.files_done.fetch_add(1, Relaxed);
+        }
+    }
+
     /// Percent, never falling, 100 only after [`complete`](Self::complete).
     pub fn percent(&self) -> u32 {
         self.percent.load(Relaxed)

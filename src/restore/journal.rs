@@ -105,7 +105,7 @@ impl Swap {
             writeln!(file, "\n{:08x}", checksum::of(&body))?;
             file.sync_all()?;
             target.rename(&new, target, path)?;
-            sync_parent(target, path)
+            sync_name(target, path)
         };
         write().map_err(|error| {
             let _ = target.unlink(&new);
@@ -155,10 +155,7 @@ impl Swap {
     }
 }
 
-/// Makes the names in the directory of `path` durable.
-pub fn sync_parent(target: &Dir, path: &Path) -> std::io::Result<()> {
-    match path.parent().filter(|above| !above.as_os_str().is_empty()) {
-        Some(above) => target.open_dir(above)?.sync(),
-        None => target.sync(),
-    }
+/// Makes the name `path` durable, and those of the directories above it.
+pub fn sync_name(target: &Dir, path: &Path) -> std::io::Result<()> {
+    path.ancestors().skip(1).try_for_each(|above| target.open_dir(above)?.sync())
 }

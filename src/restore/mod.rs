@@ -51,7 +51,7 @@ fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Li
     let layout = layout_of(&manifest, options);
     let rules = rules_of(&manifest, &layout, options);
     let restore = Restore { source, manifest, layout, rules, options, link };
-    let target = Target::open(target, restore.kept_root(target))?;
+    let target = Target::open(target, restore.kept_root(target)?)?;
     let outcome = restore.make(&target);
     if outcome.is_err() {
         target.discard();
@@ -71,11 +71,24 @@ impl Restore<'_> {
     }
 
     /// The backup root that holds the snapshot, if it lies in the target: it stays where it is.
-    fn kept_root(&self, target: &Path) -> Option<PathBuf> {
-        let root = self.source.path().canonicalize().ok()?.parent()?.to_path_buf();
-        let target = target.canonicalize().ok()?;
-        let inside = root.strip_prefix(target).ok()?;
-        Some(inside.to_path_buf()).filter(|inside| !inside.as_os_str().is_empty())
+    /// A target that is that root, or lies in the snapshot, would break it.
+    fn kept_root(&self, target: &Path) -> Result<Option<PathBuf>> {
+        let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "restoring to", target, why));
+        let snapshot = self.source.path();
+        let snapshot = snapshot.canonicalize().map_err(|error| Error::io("resolving", snapshot, error))?;
+        let Some(real) = target.ancestors().find_map(|above| above.canonicalize().ok()) else {
+            return Ok(None);
+        };
+        if real.starts_with(&snapshot) {
+            return refuse("it lies in the snapshot itself");
+        }
+        if !target.exists() {
+            return Ok(None);
+        }
+        match snapshot.parent().and_then(|root| root.strip_prefix(real).ok()) {
+            Some(inside) if inside.as_os_str().is_empty() => refuse("it is the snapshot's backup root"),
+            inside => Ok(inside.map(Path::to_path_buf)),
+        }
     }
 }
 

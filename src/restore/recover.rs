@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::journal::Swap;
 use super::stage::{clean, parent_of, sibling_prefix};
-use super::swap::{ASIDE, backward, carry_out, finish, forward, next_aside, record_of, unfinished};
-use super::units::{Units, present};
+use super::swap::{ASIDE, carry_out, forward, next_aside, record_of, settle};
+use super::units::{Coming, plan};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
+use crate::io::walk::walk;
 use crate::options::absolute;
 use crate::snapshot::owner::{JOURNAL, open_data_dir, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{remove_unlocked, snapshot_numbers};
@@ -41,25 +42,21 @@ fn recover_present(target: &Dir) -> Result<Recovered> {
         return Ok(Recovered::Nothing);
     }
     let _owner = take_for_restore(target)?;
-    let outcome = match Swap::read(target, Path::new(JOURNAL))? {
-        Some(swap) => complete(target, &swap)?,
-        None => Recovered::Nothing,
-    };
-    match (outcome, clean(target)?) {
-        (Recovered::Nothing, true) => Ok(Recovered::Old),
-        (outcome, _) => Ok(outcome),
+    match Swap::read(target, Path::new(JOURNAL))? {
+        Some(swap) => {
+            let outcome = complete(target, &swap)?;
+            clean(target).map(|_| outcome)
+        }
+        None => clean(target),
     }
 }
 
 /// What the journal speaks of is complete and durable: onward, unless the disk refuses.
 fn complete(target: &Dir, swap: &Swap) -> Result<Recovered> {
-    let Err(error) = forward(target, swap) else {
-        finish(target, swap)?;
-        return Ok(Recovered::New);
-    };
-    match backward(target, swap) {
-        Ok(()) => Ok(Recovered::Old),
-        Err(second) => Err(unfinished(target, &error, &second)),
+    match settle(target, swap, forward(target, swap)) {
+        Ok(()) => Ok(Recovered::New),
+        Err(error) if error.code() == Code::RestoreUnfinished => Err(error),
+        Err(_) => Ok(Recovered::Old),
     }
 }
 
@@ -78,13 +75,16 @@ pub fn undo(target: &Path) -> Result<()> {
     let target = absolute(target)?;
     apart::run(|| {
         let dir = open_data_dir(&target)?;
-        let none = |why: &str| Error::at(Code::NotFound, "undoing the restore of", &target, why);
+        const DOING: &str = "undoing the restore of";
+        let none = |why: &str| Error::at(Code::NotFound, DOING, &target, why);
+        refuse_unfinished(&dir, DOING)?;
         let asides = match dir.open_dir(Path::new(ASIDE)) {
             Err(error) if is_absent(&error) => return Err(none("no restore has kept what it replaced")),
             other => other.map_err(|error| Error::io("opening", &dir.full(Path::new(ASIDE)), error))?,
         };
         let _owner = take_for_restore(&dir)?;
-        refuse_unfinished(&dir, "undoing the restore of")?;
+        // Once more, now that nobody can begin one.
+        refuse_unfinished(&dir, DOING)?;
         let newest = snapshot_numbers(&asides)?.into_iter().max();
         let newest = newest.ok_or_else(|| none("no restore has kept what it replaced"))?;
         let from = Path::new(ASIDE).join(format!("ts-{newest}"));
@@ -95,8 +95,10 @@ pub fn undo(target: &Path) -> Result<()> {
 }
 
 fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
-    let present = present(target, &last.rules(), last.kept.as_deref())?;
-    let units = Units { out: present.units, into: last.units.out };
+    // Not the units of last time: a lock may have come since, or gone, so other directories stay.
+    let failed = |error| Error::io("opening", &target.full(from), error);
+    let aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
+    let units = plan(target, &last.rules(), last.kept.as_deref(), &Coming::of_walk(&aside))?;
     let aside = next_aside(target)?;
     Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, kept: last.kept })
 }

@@ -8,18 +8,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::{Restore, not_a_directory, swap, units};
+use super::units::{self, Coming};
+use super::{Recovered, Restore, not_a_directory, swap};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::io::remove::remove_tree;
 use crate::snapshot::compare::{Comparison, Mtimes, compare};
-use crate::snapshot::owner::{OwnerLock, refuse_unfinished, take_for_restore};
+use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::snapshot::tree::Tree;
 use crate::snapshot::{FileEntry, LIFECYCLE, has_room};
-use crate::sys::dir::{Dir, Stat, is_absent};
+use crate::sys::dir::{Dir, Entry, Stat, is_absent};
 
 /// Where stagings in an existing target lie.
 pub const RESTORE: &str = ".lifecycle/restore";
@@ -60,7 +61,7 @@ impl Target {
         let place = match self {
             Target::New { parent, .. } => parent,
             Target::Present { dir, kept, .. } => {
-                units::plan(dir, &restore.rules, kept.as_deref(), &restore.manifest)?;
+                units::plan(dir, &restore.rules, kept.as_deref(), &Coming::of_manifest(&restore.manifest))?;
                 dir
             }
         };
@@ -97,8 +98,8 @@ impl Target {
         let _ = match self {
             Target::New { parent, sibling, .. } => remove_tree(parent, sibling),
             Target::Present { dir, staging, .. } => {
-                match dir.find(Path::new(crate::snapshot::owner::JOURNAL)) {
-                    Ok(None) => remove_tree(dir, staging),
+                match dir.find(Path::new(JOURNAL)) {
+                    Ok(None) => remove_tree(dir, staging).and_then(|()| clean(dir).map(drop)),
                     // The journal still needs it.
                     _ => Ok(()),
                 }
@@ -136,17 +137,24 @@ fn joined(prefix: &OsString, id: Uuid) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Removes stagings that a crash left, where there is no journal that needs them. `true`: there
-/// were some.
-pub fn clean(target: &Dir) -> Result<bool> {
-    let above = match target.open_dir(Path::new(RESTORE)) {
-        Err(error) if is_absent(&error) => return Ok(false),
-        other => other.map_err(|error| Error::io("opening", &target.full(Path::new(RESTORE)), error))?,
+/// Removes what a crash left, where there is no journal that needs it, and says of which restore:
+/// one that never came to its swap has left its staging, one that had ended what it gave up.
+pub fn clean(target: &Dir) -> Result<Recovered> {
+    let path = Path::new(RESTORE);
+    let above = match target.open_dir(path) {
+        Err(error) if is_absent(&error) => return Ok(Recovered::Nothing),
+        other => other.map_err(|error| Error::io("opening", &target.full(path), error))?,
     };
-    let count = || above.entries().map(|entries| entries.len()).unwrap_or(0);
-    let before = count();
+    let left = above.entries().map_err(|error| Error::io("listing", &target.full(path), error))?;
+    let has_ended = |entry: &Entry| Path::new(&entry.name).extension() == Some(swap::GIVEN_UP.as_ref());
     remove_unlocked(&above, "")?;
-    Ok(count() < before)
+    let _ = target.unlink(&Path::new(JOURNAL).with_extension("new"));
+    let _ = target.remove_dir(path);
+    Ok(match left.is_empty() {
+        true => Recovered::Nothing,
+        false if left.iter().any(has_ended) => Recovered::New,
+        false => Recovered::Old,
+    })
 }
 
 impl Restore<'_> {
@@ -188,6 +196,7 @@ impl Restore<'_> {
         let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path, why);
         let file = self.source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
             true => corrupt("it is missing".into()),
+            false if error.raw_os_error() == Some(libc::ELOOP) => corrupt("it is a symbolic link".into()),
             false => Error::io("opening", &path, error),
         })?;
         let found = Stat::of(&file).map_err(|error| Error::io("looking at", &path, error))?;

@@ -5,18 +5,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Restore;
-use super::journal::{Swap, sync_parent};
-use super::units;
+use super::journal::{Swap, sync_name};
+use super::stage::RESTORE;
+use super::units::{self, Coming};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::owner::JOURNAL;
 use crate::snapshot::root::snapshot_numbers;
 use crate::snapshot::tree::Tree;
 use crate::sys::clock::Clock;
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::{Dir, is_absent, may_give_away};
 
 /// What restores have replaced, each in a directory of its own with its record beside it.
 pub const ASIDE: &str = ".lifecycle/restore-backup";
+
+/// The extension of a staging's name for what a swap without an undo replaces.
+pub const GIVEN_UP: &str = "aside";
 
 /// A target that did not exist appears by one rename.
 pub fn appear(
@@ -50,11 +54,11 @@ pub fn appear(
 
 /// The entries of a target that exists are swapped under the journal.
 pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Option<&Path>) -> Result<()> {
-    let units = units::plan(target, &restore.rules, kept, &restore.manifest)?;
+    let units = units::plan(target, &restore.rules, kept, &Coming::of_manifest(&restore.manifest))?;
     let keep = restore.options.keep_undo;
     let aside = match keep {
         true => next_aside(target)?,
-        false => staging.with_extension("aside"),
+        false => staging.with_extension(GIVEN_UP),
     };
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
     let swap =
@@ -81,25 +85,34 @@ pub fn next_aside(target: &Dir) -> Result<PathBuf> {
     })
 }
 
-/// Writes the journal and swaps. A swap that fails is taken back; where that fails too, the
-/// journal stays and the error says so.
+/// Writes the journal and swaps.
 pub fn carry_out(target: &Dir, swap: &Swap) -> Result<()> {
     let journal = Path::new(JOURNAL);
     let above = journal.parent().unwrap_or(journal);
     target.ensure_dir(above, 0o700).map_err(|error| Error::io("making", &target.full(above), error))?;
-    swap.write(target, journal)?;
-    let Err(error) = forward(target, swap) else { return finish(target, swap) };
+    let moved = swap.write(target, journal).and_then(|()| forward(target, swap));
+    settle(target, swap, moved)
+}
+
+/// Ends a swap whose units have moved. One that failed is taken back; where that fails too, the
+/// journal stays and the error says so.
+pub fn settle(target: &Dir, swap: &Swap, moved: Result<()>) -> Result<()> {
+    let Err(error) = moved else {
+        return finish(target, swap).map_err(|error| {
+            unfinished(target, &format!("all is in its place, but the swap could not be ended ({error})"))
+        });
+    };
     match backward(target, swap) {
         Ok(()) => Err(error),
-        Err(second) => Err(unfinished(target, &error, &second)),
+        Err(second) => {
+            let why = format!("the swap failed ({error}) and could not be taken back ({second})");
+            Err(unfinished(target, &why))
+        }
     }
 }
 
-pub fn unfinished(target: &Dir, first: &Error, second: &Error) -> Error {
-    let why = format!(
-        "the swap failed ({first}) and could not be taken back ({second}); no file is lost, and \
-         backup_recover finishes it before the database is opened"
-    );
+fn unfinished(target: &Dir, why: &str) -> Error {
+    let why = format!("{why}; no file is lost, and backup_recover finishes it before the database is opened");
     Error::at(Code::RestoreUnfinished, "restoring into", target.path(), why)
 }
 
@@ -108,6 +121,10 @@ pub fn unfinished(target: &Dir, first: &Error, second: &Error) -> Error {
 pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
     let (from, aside) = (&swap.from, &swap.aside);
     make_dirs(target, aside)?;
+    if swap.keep {
+        // Before anything moves: where there is no room for it, nothing has to be taken back.
+        swap.write(target, &record_of(aside))?;
+    }
     let into: BTreeSet<&PathBuf> = swap.units.into.iter().collect();
     for unit in &swap.units.out {
         let came_in = into.contains(unit) && !exists(target, &from.join(unit))?;
@@ -144,21 +161,21 @@ pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
         sync_all(target, &swap.units.out, aside)?;
         remove_tree(target, aside)?;
     }
+    remove_record(target, aside)?;
     remove_journal(target)
 }
 
-/// All units are where they belong: the record for an undo, then the journal, then the rest.
-pub fn finish(target: &Dir, swap: &Swap) -> Result<()> {
-    if swap.keep {
-        swap.write(target, &record_of(&swap.aside))?;
-    }
+/// All units are where they belong. The staging goes before the journal: one without a journal is
+/// that of a restore that never came to its swap.
+fn finish(target: &Dir, swap: &Swap) -> Result<()> {
+    remove_tree(target, &swap.from)?;
+    remove_record(target, &swap.from)?;
     remove_journal(target)?;
     // The restore is done; what is left here the next one removes.
-    let _ = remove_tree(target, &swap.from);
-    let _ = target.unlink(&record_of(&swap.from));
     if !swap.keep {
         let _ = remove_tree(target, &swap.aside);
     }
+    let _ = target.remove_dir(Path::new(RESTORE));
     Ok(())
 }
 
@@ -167,11 +184,19 @@ pub fn record_of(aside: &Path) -> PathBuf {
     aside.with_extension("swap")
 }
 
+fn remove_record(target: &Dir, aside: &Path) -> Result<()> {
+    let record = record_of(aside);
+    match target.unlink(&record) {
+        Err(error) if !is_absent(&error) => Err(Error::io("removing", &target.full(&record), error)),
+        _ => Ok(()),
+    }
+}
+
 fn remove_journal(target: &Dir) -> Result<()> {
     let journal = Path::new(JOURNAL);
     let removed = match target.unlink(journal) {
         Err(error) if is_absent(&error) => Ok(()),
-        other => other.and_then(|()| sync_parent(target, journal)),
+        other => other.and_then(|()| sync_name(target, journal)),
     };
     removed.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
 }
@@ -213,14 +238,28 @@ fn make_dirs(target: &Dir, path: &Path) -> Result<()> {
             .ensure_dir(directory, 0o700)
             .map_err(|error| Error::io("making", &target.full(directory), error))?;
     }
-    sync_parent(target, path).map_err(|error| Error::io("syncing", &target.full(path), error))
+    sync_name(target, path).map_err(|error| Error::io("syncing", &target.full(path), error))
 }
 
 fn make_parents(target: &Dir, aside: &Path, unit: &Path) -> Result<()> {
     match unit.parent().filter(|above| !above.as_os_str().is_empty()) {
-        Some(above) => make_dirs(target, &aside.join(above)),
+        Some(above) => above.ancestors().collect::<Vec<_>>().into_iter().rev().skip(1).try_for_each(|above| {
+            let made = aside.join(above);
+            make_dirs(target, &made)?;
+            copy_rights(target, above, &made)
+                .map_err(|error| Error::io("making", &target.full(&made), error))
+        }),
         None => Ok(()),
     }
+}
+
+/// An undo may move the directory itself back, if nothing keeps it in its place any more.
+fn copy_rights(target: &Dir, of: &Path, to: &Path) -> io::Result<()> {
+    let stat = target.stat(of)?;
+    if may_give_away() {
+        target.set_owner(to, stat.uid, stat.gid)?;
+    }
+    target.open_dir(to)?.set_mode(stat.mode)
 }
 
 /// Makes the names of units durable, in the target and in the other directory.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::stage::is_ours;
 use crate::error::{Code, Error, Result};
-use crate::io::walk::walk;
+use crate::io::walk::{Found, walk};
 use crate::layout::Rules;
 use crate::snapshot::Manifest;
 use crate::sys::dir::{Dir, Kind};
@@ -22,25 +22,53 @@ pub struct Units {
     pub into: Vec<PathBuf>,
 }
 
+/// The names of a tree that is to come in.
+pub struct Coming<'a> {
+    directories: BTreeSet<&'a Path>,
+    others: Vec<&'a Path>,
+}
+
+impl<'a> Coming<'a> {
+    /// Those of a snapshot.
+    pub fn of_manifest(manifest: &'a Manifest) -> Self {
+        let files = manifest.files.iter().map(|entry| entry.path.as_path());
+        let links = manifest.links.iter().map(|entry| entry.path.as_path());
+        let directories = manifest.directories.iter().map(|entry| entry.path.as_path());
+        let above = manifest.files.iter().flat_map(|entry| entry.path.ancestors().skip(1));
+        Self { directories: directories.chain(above).collect(), others: files.chain(links).collect() }
+    }
+
+    /// Those that a walk found.
+    pub fn of_walk(found: &'a [Found]) -> Self {
+        let (directories, others): (Vec<_>, Vec<_>) =
+            found.iter().partition(|found| found.kind == Kind::Directory);
+        let path = |found: &'a Found| found.path.as_path();
+        Self {
+            directories: directories.into_iter().map(path).collect(),
+            others: others.into_iter().map(path).collect(),
+        }
+    }
+}
+
 /// The present names that move, and what stays.
-pub struct Present {
+struct Present {
     /// Names that move, sorted.
-    pub units: Vec<PathBuf>,
+    units: Vec<PathBuf>,
     /// Directories that stay because something in them does.
     partial: BTreeSet<PathBuf>,
     /// Names that stay themselves.
     staying: BTreeSet<PathBuf>,
 }
 
-/// The units of a restore of `manifest` into a present target.
-pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, manifest: &Manifest) -> Result<Units> {
+/// The units of a swap of what a target holds for what is to come.
+pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, coming: &Coming<'_>) -> Result<Units> {
     let present = present(target, rules, kept)?;
-    let into = incoming(target, &present, manifest)?;
+    let into = incoming(target, &present, coming)?;
     Ok(Units { out: present.units, into })
 }
 
 /// Looks at what a target holds.
-pub fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> {
+fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> {
     let mut partial = BTreeSet::new();
     let mut staying = BTreeSet::new();
     let found = walk(target, |path, entry| {
@@ -62,28 +90,17 @@ pub fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Prese
     Ok(Present { units, partial, staying })
 }
 
-fn incoming(target: &Dir, present: &Present, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+fn incoming(target: &Dir, present: &Present, coming: &Coming<'_>) -> Result<Vec<PathBuf>> {
     let clash = |path: &Path, why: &str| Error::at(Code::Conflict, "restoring over", &target.full(path), why);
-    let directories: BTreeSet<&Path> = manifest
-        .directories
-        .iter()
-        .map(|entry| entry.path.as_path())
-        .chain(manifest.files.iter().flat_map(|entry| entry.path.ancestors().skip(1)))
-        .collect();
-    let all = manifest
-        .files
-        .iter()
-        .map(|entry| entry.path.as_path())
-        .chain(manifest.links.iter().map(|entry| entry.path.as_path()))
-        .chain(directories.iter().copied());
+    let directories = &coming.directories;
     let mut into = BTreeSet::new();
-    for path in all {
+    for path in coming.others.iter().chain(directories).copied() {
         if present.staying.contains(path) {
-            return Err(clash(path, "it is excluded there and in the snapshot all the same"));
+            return Err(clash(path, "it is excluded there and is to come in all the same"));
         }
         if present.partial.contains(path) {
             if !path.as_os_str().is_empty() && !directories.contains(path) {
-                return Err(clash(path, "it holds excluded files there and is no directory in the snapshot"));
+                return Err(clash(path, "it holds excluded files there and what is to come in is no directory"));
             }
             continue;
         }

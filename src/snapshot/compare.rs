@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FileEntry, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
-use crate::io::copy::{Named, checksum};
+use crate::io::copy::{self, Named, checksum};
 use crate::io::walk::walk;
 use crate::io::{Monitor, pool};
 use crate::layout::{Layout, Rule, Rules};
@@ -51,6 +51,7 @@ pub fn compare(tree: &Dir, manifest: &Manifest, how: &Comparison<'_>, monitor: &
     pool::for_each(how.threads, &files, |entry, buffer| {
         monitor.check()?;
         compare_file(tree, entry, how, buffer, monitor)?;
+        monitor.file_verified();
         Ok(())
     })
 }
@@ -108,14 +109,17 @@ fn compare_file(
     if how.level == VerifyLevel::Media {
         file::evict(&file).map_err(failed)?;
     }
-    file::will_read_in_order(&file);
-    let found = checksum(Named { file: &file, path: &path }, entry.size, buffer, monitor).map_err(
-        |error| match error.code() {
-            // It shrank after its size was looked at.
-            Code::SourceChanged => error.code_is(Code::Corrupt),
-            _ => error,
-        },
-    )?;
+    if entry.size > copy::BUFFER as u64 {
+        file::will_read_in_order(&file);
+    }
+    let found = checksum(Named { file: &file, path: &path }, entry.size, buffer, monitor, |bytes| {
+        monitor.verified(bytes)
+    })
+    .map_err(|error| match error.code() {
+        // It shrank after its size was looked at.
+        Code::SourceChanged => error.code_is(Code::Corrupt),
+        _ => error,
+    })?;
     if found != entry.crc32 {
         return refuse(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32));
     }

@@ -34,8 +34,9 @@ pub struct Root {
 impl Root {
     /// Opens the root, making it if need be, and takes its lock.
     pub fn open(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path).map_err(|error| Error::io("making the backup root", path, error))?;
-        Self::open_existing(path)
+        const DOING: &str = "making the backup root";
+        let made = make_root(path).map_err(|error| Error::io(DOING, path, error));
+        made.and_then(|()| Self::open_existing(path))
     }
 
     /// Opens a root that is there and takes its lock.
@@ -114,9 +115,10 @@ impl Root {
         self.prepare_latest(name)?;
         let staging = Path::new(staging.file_name().unwrap_or_default());
         let published = self.dir.full(Path::new(name));
-        self.dir
-            .rename_new(staging, &self.dir, Path::new(name))
-            .map_err(|error| Error::io("publishing", &published, error))?;
+        self.dir.rename_new(staging, &self.dir, Path::new(name)).map_err(|error| {
+            let _ = self.remove_file(NEW_LATEST);
+            Error::io("publishing", &published, error)
+        })?;
         let latest = self.dir.full(Path::new(LATEST));
         let done = self.swap_latest().and_then(|()| self.dir.sync());
         let Err(error) = done else {
@@ -211,6 +213,22 @@ impl Root {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes the directories of a root, and makes their names durable: a snapshot in a directory that
+/// a power cut takes away would be lost with it.
+fn make_root(path: &Path) -> std::io::Result<()> {
+    let missing = path.ancestors().take_while(|above| !above.exists()).count();
+    std::fs::create_dir_all(path)?;
+    // The last two may have been made by a process that was killed before it came to this.
+    for above in path.ancestors().skip(1).take(missing.max(2)) {
+        match Dir::open(above).and_then(|directory| directory.sync()) {
+            // One that others own and keep closed was not made here.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 /// Opens a root to look at.

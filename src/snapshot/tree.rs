@@ -19,6 +19,9 @@ use crate::sys::file;
 /// journal each, so their file system is synced as a whole, the host's own dirty pages too.
 const FEW_FILES: usize = 256;
 
+/// The writeback of smaller files is better left to the kernel, which writes many at once.
+const LARGE: u64 = 1 << 20;
+
 /// What is written and not durable yet.
 enum Unsynced {
     /// Files that wait for their sync, still open: an error of their writeback is not missed.
@@ -102,7 +105,9 @@ impl Tree {
         let kept =
             crate::sys::dir::Stat::of(&file).map_err(|error| Error::io("looking at", &full(), error))?;
         if self.syncfs_reports_errors {
-            file::start_writeback(&file, 0..kept.size);
+            if kept.size >= LARGE {
+                file::start_writeback(&file, 0..kept.size);
+            }
             self.sync_later(path, file)?;
         } else {
             file.sync_all().map_err(|error| Error::io("syncing", &full(), error))?;

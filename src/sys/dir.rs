@@ -266,9 +266,13 @@ impl Dir {
         }
     }
 
-    /// Makes its entries durable.
+    /// Makes its entries durable. Some network and FUSE file systems cannot sync a directory, and
+    /// say so by EINVAL or EBADF: there is nothing more to be done there.
     pub fn sync(&self) -> io::Result<()> {
-        retry(|| rfs::fsync(&self.fd))
+        match retry(|| rfs::fsync(&self.fd)) {
+            Err(error) if is_unsupported(&error) || error.raw_os_error() == Some(libc::EBADF) => Ok(()),
+            other => other,
+        }
     }
 
     /// Makes all of its file system durable, and reports what could not be written since this

@@ -1,11 +1,17 @@
 //! What the tests share: data directories of their own, trees to compare, tools that may be missing.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod child;
+pub mod scene;
+
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use hotbackup::{Coordinator, Job, Options, Snapshot};
+use hotbackup::{Coordinator, Error, Job, Options, Snapshot};
 
 /// A data directory and room beside it, gone with the value.
 pub struct Place {
@@ -16,6 +22,15 @@ impl Place {
     /// An empty one.
     pub fn new() -> Self {
         let place = Self { top: tempfile::tempdir().expect("a temporary directory") };
+        fs::create_dir(place.data()).expect("a data directory");
+        place
+    }
+
+    /// An empty one in memory, where a thousand syncs cost nothing.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let top = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let place = Self { top: top.expect("a temporary directory") };
         fs::create_dir(place.data()).expect("a data directory");
         place
     }
@@ -48,6 +63,13 @@ impl Place {
         self.data().join(".lifecycle/backup")
     }
 
+    /// One with files of all sorts and an older snapshot of them.
+    pub fn with_snapshot() -> Self {
+        let place = Self::with_files();
+        place.back_up(&frozen()).expect("an older snapshot");
+        place
+    }
+
     /// A backup with these options, waited for.
     pub fn back_up(&self, options: &Options) -> hotbackup::Result<Job> {
         let coordinator = Coordinator::open(&self.data(), options)?;
@@ -55,6 +77,48 @@ impl Place {
         job.wait(None)?;
         Ok(job)
     }
+
+    /// A backup with these options, which has to fail harmlessly.
+    pub fn refused(&self, options: &Options) -> Error {
+        self.harmless(|| self.back_up(options))
+    }
+
+    /// The error of what has to fail in one line and leave the default root byte for byte as it
+    /// was, and no residue anywhere in the place.
+    pub fn harmless<T>(&self, act: impl FnOnce() -> hotbackup::Result<T>) -> Error {
+        harmless_in(&self.root(), || {
+            let result = act();
+            let residue = residue(self.top.path());
+            assert!(result.is_ok() || residue.is_empty(), "left behind: {residue:?}");
+            result
+        })
+    }
+}
+
+/// The same for a root anywhere.
+pub fn harmless_in<T>(root: &Path, act: impl FnOnce() -> hotbackup::Result<T>) -> Error {
+    let kept = || if root.is_dir() { tree(root) } else { BTreeMap::new() };
+    let before = kept();
+    let Err(error) = act() else { panic!("it did not fail") };
+    let mut after = kept();
+    if before.is_empty() {
+        // What it had no time to be made the owner of is still nobody's.
+        after.retain(|path, _| path != Path::new("source"));
+    }
+    assert!(after == before, "{error:?} changed {:?} to {:?}", before.keys(), after.keys());
+    assert_eq!(error.message().lines().count(), 1, "{error}");
+    assert_eq!(residue(root), Vec::<PathBuf>::new(), "{error}");
+    error
+}
+
+/// What a backup makes for its own time alone.
+pub fn residue(top: &Path) -> Vec<PathBuf> {
+    const OURS: [&str; 4] = [".staging-", "pins-", ".latest.", ".source."];
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        OURS.iter().any(|prefix| name.starts_with(prefix))
+    };
+    names(top).into_iter().filter(is_ours).collect()
 }
 
 /// Options for a source that has a freeze hook: nothing need rest first.
@@ -143,6 +207,58 @@ pub fn sound_snapshots(root: &Path) -> Vec<Snapshot> {
         verify(snapshot.location()).expect("a listed snapshot verifies");
     }
     all
+}
+
+/// The running test again, in a process of its own that `change` may set up: `None` there, and
+/// here the command.
+pub fn another_process(test: &str) -> Option<Command> {
+    const THERE: &str = "HOTBACKUP_TEST_ANOTHER_PROCESS";
+    if std::env::var_os(THERE).is_some() {
+        return None;
+    }
+    // By the link, since another user may not be able to walk to the file.
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--exact", test, "--nocapture"]).env(THERE, "1");
+    Some(command)
+}
+
+/// Whether this is a process that permissions hold for. If it is not, the test is run in one.
+pub fn is_unprivileged(test: &str) -> bool {
+    if fs::metadata("/proc/self").expect("this process").uid() != 0 {
+        return true;
+    }
+    const NOBODY: u32 = 12_345;
+    let mut command = another_process(test).expect("root only here");
+    let status = command.uid(NOBODY).gid(NOBODY).status().expect("the test as another user");
+    assert!(status.success(), "{test} failed as another user");
+    false
+}
+
+/// A file system of its own, unmounted with the value.
+pub struct Mount {
+    place: tempfile::TempDir,
+}
+
+impl Mount {
+    /// A tmpfs with these options; `None`: this user may not mount.
+    pub fn tmpfs(options: &str) -> Option<Self> {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(place.path());
+        let mounted = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        mounted.then_some(Self { place })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.place.path()).status();
+    }
 }
 
 /// Something this test needs is missing: it says so, and fails where nothing may be skipped.
