@@ -123,12 +123,7 @@ impl Coordinator {
         let id = Uuid::new_v4();
         let link = Link::new(&inner.plan.options, io::Work::CopyAndVerify);
         let plan = inner.plan.clone();
-        let begun = Work::begin(
-            &inner.plan.options,
-            &link,
-            move || backup::prepare(plan, id),
-            backup::run,
-        );
+        let begun = Work::begin(&inner.plan.options, &link, move || backup::prepare(plan, id), backup::run);
         match begun {
             Err(error) => {
                 inner.runtime.lock().busy = false;

@@ -14,7 +14,7 @@ use crate::snapshot::{self, compare, read};
 pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
     link.host.enter(Phase::Verify)?;
     let directory = snapshot::open_directory(location)?;
-    let _in_use = snapshot::lock_in_use(&directory)?;
+    snapshot::lock_in_use(&directory)?;
     let manifest = read(&directory)?;
     let counters = &link.monitor.counters;
     counters.bytes_total.store(manifest.bytes(), Relaxed);

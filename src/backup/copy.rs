@@ -130,7 +130,7 @@ impl Backup<'_> {
     }
 
     fn clone_one(&self, opened: &File, source: &Path, file: &Listed, length: u64) -> Result<bool> {
-        let staged = self.staging.create(&file.path)?;
+        let staged = self.staging.create(&file.path, 0o600)?;
         if !file::clone(opened, &staged).map_err(|error| Error::io("cloning", source, error))? {
             return Ok(false);
         }
@@ -152,7 +152,7 @@ impl Backup<'_> {
         buffer: &mut [u8],
     ) -> Result<Checksum> {
         let pace = if self.host.has_freeze() { Pace::Full } else { Pace::Limited };
-        let staged = self.staging.create(path)?;
+        let staged = self.staging.create(path, 0o600)?;
         let to = self.staging.dir.full(path);
         let mut checksum = Checksum::default();
         let (from, to) = (Named { file: from, path: source }, Named { file: &staged, path: &to });
@@ -177,7 +177,7 @@ impl Backup<'_> {
     }
 
     fn clones(&self, opened: &File, file: &Listed) -> bool {
-        let probe = self.staging.create(&file.path);
+        let probe = self.staging.create(&file.path, 0o600);
         let works = probe.is_ok_and(|staged| file::clone(opened, &staged).unwrap_or(false));
         let _ = self.staging.forget(&file.path);
         works
@@ -279,7 +279,7 @@ impl Backup<'_> {
         buffer: &mut [u8],
     ) -> Result<Saved> {
         let pinned = self.open_pinned(file, source)?;
-        let staged = self.staging.create(&file.path)?;
+        let staged = self.staging.create(&file.path, stat.mode)?;
         let mut checksum = Checksum::default();
         self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer)?;
         let unchanged = block(&pinned, source, 0..length.min(BLOCK))? == *first
@@ -303,7 +303,7 @@ impl Backup<'_> {
             _ => opened,
         };
         let length = file.limit.unwrap_or(reference.size);
-        let staged = self.staging.create(&file.path)?;
+        let staged = self.staging.create(&file.path, opened.mode)?;
         let mut checksum = Checksum::default();
         let copied = self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer);
         let now = Stat::of(&pinned).map_err(failed)?;
@@ -352,7 +352,7 @@ impl Backup<'_> {
     /// A file that the host made for the snapshot gets what a new file in its directory would.
     fn save_bytes(&self, path: &Path, bytes: &[u8]) -> Result<Saved> {
         let top = self.top_stat()?;
-        let staged = self.staging.create(path)?;
+        let staged = self.staging.create(path, 0o600)?;
         staged
             .write_all_at(bytes, 0)
             .map_err(|error| Error::io("writing", &self.staging.dir.full(path), error))?;

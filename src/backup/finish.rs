@@ -90,7 +90,7 @@ impl Backup<'_> {
     fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         let path = Path::new(MANIFEST);
         let failed = |error| Error::io("writing the manifest", &self.staging.dir.full(path), error);
-        let mut out = BufWriter::new(self.staging.create(path)?);
+        let mut out = BufWriter::new(self.staging.create(path, 0o600)?);
         manifest.write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         let top = self.top_stat()?;

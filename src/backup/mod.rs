@@ -41,7 +41,7 @@ pub struct Prepared {
 pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     let clock = Clock::start();
     let running = take_for_backup(&open_data_dir(&plan.data_dir)?)?;
-    let mut root = Root::open(&plan.root)?;
+    let root = Root::open(&plan.root)?;
     root.claim(&plan.data_dir, plan.options.adopt_root)?;
     let name = root.next_name(clock.started_at_s())?;
     let location = plan.root.join(&name);

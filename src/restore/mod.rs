@@ -46,7 +46,7 @@ pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Re
 
 fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
     let source = open_directory(snapshot)?;
-    let _in_use = lock_in_use(&source)?;
+    lock_in_use(&source)?;
     let manifest = read(&source)?;
     let layout = layout_of(&manifest, options);
     let rules = rules_of(&manifest, &layout, options);

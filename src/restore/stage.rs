@@ -206,7 +206,7 @@ impl Restore<'_> {
                 found.size, entry.size
             )));
         }
-        let staged = staging.create(&entry.path)?;
+        let staged = staging.create(&entry.path, found.mode)?;
         let to = staging.dir.full(&entry.path);
         let mut checksum = Checksum::default();
         let (from, to) = (Named { file: &file, path: &path }, Named { file: &staged, path: &to });

@@ -231,9 +231,7 @@ fn rename_opened(target: &Dir, from: &Path, to: &Path, refused: io::Error) -> io
 }
 
 fn make_dirs(target: &Dir, path: &Path) -> Result<()> {
-    let mut above: Vec<&Path> = path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
-    above.reverse();
-    for directory in above {
+    for directory in downward(path) {
         target
             .ensure_dir(directory, 0o700)
             .map_err(|error| Error::io("making", &target.full(directory), error))?;
@@ -242,15 +240,19 @@ fn make_dirs(target: &Dir, path: &Path) -> Result<()> {
 }
 
 fn make_parents(target: &Dir, aside: &Path, unit: &Path) -> Result<()> {
-    match unit.parent().filter(|above| !above.as_os_str().is_empty()) {
-        Some(above) => above.ancestors().collect::<Vec<_>>().into_iter().rev().skip(1).try_for_each(|above| {
-            let made = aside.join(above);
-            make_dirs(target, &made)?;
-            copy_rights(target, above, &made)
-                .map_err(|error| Error::io("making", &target.full(&made), error))
-        }),
-        None => Ok(()),
+    for above in downward(unit.parent().unwrap_or(unit)) {
+        let made = aside.join(above);
+        make_dirs(target, &made)?;
+        copy_rights(target, above, &made).map_err(|error| Error::io("making", &target.full(&made), error))?;
     }
+    Ok(())
+}
+
+/// The directories on the way to a path and itself, the topmost first.
+fn downward(path: &Path) -> Vec<&Path> {
+    let mut all: Vec<&Path> = path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
+    all.reverse();
+    all
 }
 
 /// An undo may move the directory itself back, if nothing keeps it in its place any more.

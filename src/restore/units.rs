@@ -100,7 +100,7 @@ fn incoming(target: &Dir, present: &Present, coming: &Coming<'_>) -> Result<Vec<
         }
         if present.partial.contains(path) {
             if !path.as_os_str().is_empty() && !directories.contains(path) {
-                return Err(clash(path, "it holds excluded files there and what is to come in is no directory"));
+                return Err(clash(path, "it holds excluded files there and is to come in as none"));
             }
             continue;
         }

@@ -27,12 +27,15 @@ impl Attributes {
         Self { mode: stat.mode, uid: stat.uid, gid: stat.gid, mtime_ns: stat.mtime_ns }
     }
 
-    /// Gives them to an open file whose content is complete.
+    /// Gives them to an open file whose content is complete, where it does not have them yet.
     pub fn apply(&self, file: &File) -> io::Result<()> {
-        if dir::may_give_away() {
+        let now = Stat::of(file)?;
+        if (now.uid, now.gid) != (self.uid, self.gid) && dir::may_give_away() {
             dir::set_owner(file, self.uid, self.gid)?;
         }
-        dir::set_mode(file, self.mode)?;
+        if now.mode != self.mode {
+            dir::set_mode(file, self.mode)?;
+        }
         dir::set_mtime(file, self.mtime_ns)
     }
 

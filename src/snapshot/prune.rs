@@ -5,14 +5,13 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::MANIFEST;
 use super::listing::{Snapshot, list_in};
 use super::root::Root;
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::io::remove::remove_tree;
 use crate::options::absolute;
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::Dir;
 use crate::sys::lock::{Hold, try_lock};
 
 /// Deletes a snapshot by its id or its directory's name.
@@ -78,39 +77,25 @@ fn name_of(snapshot: &Snapshot) -> String {
     snapshot.location().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A restore or a verification holds the manifest's lock while it reads the snapshot.
-fn lock_unused(location: &Path) -> Result<Option<std::fs::File>> {
-    let failed = |error| Error::io("locking", &location.join(MANIFEST), error);
-    let manifest = match Dir::open(location).and_then(|dir| dir.open_file(Path::new(MANIFEST))) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        // An unreadable one is in nobody's use.
-        Err(_) => return Ok(None),
-        Ok(manifest) => manifest,
-    };
-    match try_lock(&manifest, Hold::Exclusive).map_err(failed)? {
-        true => Ok(Some(manifest)),
-        false => {
+/// A restore or a verification holds the snapshot's own lock while it reads it.
+fn lock_unused(location: &Path) -> Result<Option<Dir>> {
+    // One that cannot be opened is read by nobody.
+    let Ok(snapshot) = Dir::open(location) else { return Ok(None) };
+    match try_lock(&snapshot, Hold::Exclusive) {
+        Ok(false) => {
             let why = "a restore or a verification is reading it";
             Err(Error::at(Code::Conflict, "deleting", location, why))
         }
+        // A file system without locks on directories lets readers take none either.
+        _ => Ok(Some(snapshot)),
     }
 }
 
-/// Keeps a snapshot from being deleted for as long as the file is open.
-pub fn lock_in_use(snapshot: &Dir) -> Result<std::fs::File> {
-    let path = snapshot.full(Path::new(MANIFEST));
-    let failed = |error| Error::io("locking", &path, error);
-    let manifest = snapshot.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
-        true => Error::at(
-            Code::NotFound,
-            "reading the manifest",
-            &path,
-            "there is none, so this is no complete snapshot",
-        ),
-        false => Error::io("opening", &path, error),
-    })?;
-    match try_lock(&manifest, Hold::Shared).map_err(failed)? {
-        true => Ok(manifest),
-        false => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
+/// Keeps a snapshot from being deleted for as long as the directory is open.
+pub fn lock_in_use(snapshot: &Dir) -> Result<()> {
+    match try_lock(snapshot, Hold::Shared) {
+        Ok(false) => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
+        // Without locks on directories only the host keeps the two apart.
+        _ => Ok(()),
     }
 }

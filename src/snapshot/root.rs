@@ -14,8 +14,11 @@ use crate::io::remove::remove_tree;
 use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::lock::{Hold, try_lock};
 
-/// The file that names the data directory, and whose lock is the root's.
+/// The file that names the data directory.
 const SOURCE: &str = "source";
+
+/// The root's lock, never unlinked: whoever holds it may write here.
+const LOCK: &str = "lock";
 
 /// What is written before it takes its name; one writer at a time, so one name is enough.
 const NEW_SOURCE: &str = ".source.new";
@@ -48,13 +51,13 @@ impl Root {
 
     /// Makes sure that the root belongs to `data_dir`, taking over one that belongs to none or,
     /// with `adopt`, to another.
-    pub fn claim(&mut self, data_dir: &Path, adopt: bool) -> Result<()> {
+    pub fn claim(&self, data_dir: &Path, adopt: bool) -> Result<()> {
         let path = self.dir.full(Path::new(SOURCE));
         let mut owner = Vec::new();
-        self.dir
-            .open_file(Path::new(SOURCE))
-            .and_then(|mut file| file.read_to_end(&mut owner))
-            .map_err(|error| Error::io("reading", &path, error))?;
+        match self.dir.open_file(Path::new(SOURCE)).and_then(|mut file| file.read_to_end(&mut owner)) {
+            Err(error) if !is_absent(&error) => return Err(Error::io("reading", &path, error)),
+            _ => {}
+        }
         if owner == data_dir.as_os_str().as_bytes() {
             return Ok(());
         }
@@ -67,15 +70,11 @@ impl Root {
             );
             return Err(Error::at(Code::Conflict, "using the backup root", self.dir.path(), why));
         }
-        // The new file is locked before it has the name, so the root is never without its lock.
-        let file = self.write_new(NEW_SOURCE, data_dir.as_os_str().as_bytes())?;
-        try_lock(&file, Hold::Exclusive).map_err(|error| Error::io("locking", &path, error))?;
+        self.write_new(NEW_SOURCE, data_dir.as_os_str().as_bytes())?;
         self.dir
             .rename(Path::new(NEW_SOURCE), &self.dir, Path::new(SOURCE))
             .and_then(|()| self.dir.sync())
-            .map_err(|error| Error::io("writing", &path, error))?;
-        self._lock = file;
-        Ok(())
+            .map_err(|error| Error::io("writing", &path, error))
     }
 
     /// The name of the next snapshot: the time, or one more than the highest there is.
@@ -294,21 +293,16 @@ pub fn remove_unlocked(parent: &Dir, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// The lock is that of the file that has the name once it is locked: one that was replaced
-/// meanwhile locks nothing.
+/// Tried, never waited for.
 fn lock(dir: &Dir) -> Result<File> {
-    let path = dir.full(Path::new(SOURCE));
+    let path = dir.full(Path::new(LOCK));
     let failed = |error| Error::io("locking the backup root by", &path, error);
-    loop {
-        let file = dir.open_or_create(Path::new(SOURCE), 0o644).map_err(failed)?;
-        if !try_lock(&file, Hold::Exclusive).map_err(failed)? {
+    let file = dir.open_or_create(Path::new(LOCK), 0o644).map_err(failed)?;
+    match try_lock(&file, Hold::Exclusive).map_err(failed)? {
+        true => Ok(file),
+        false => {
             let why = "another backup, delete or prune is at work in it";
-            return Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why));
-        }
-        let own = crate::sys::dir::Stat::of(&file).map_err(failed)?;
-        let named = dir.find(Path::new(SOURCE)).map_err(failed)?;
-        if named.is_some_and(|named| named.inode == own.inode && named.device == own.device) {
-            return Ok(file);
+            Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why))
         }
     }
 }

@@ -69,12 +69,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes an empty file, in place of an earlier one of that name.
-    pub fn create(&self, path: &Path) -> Result<File> {
+    /// Makes an empty file, in place of an earlier one of that name. `mode` spares a call later if
+    /// it is what the file will have: nobody else gets into this tree before that.
+    pub fn create(&self, path: &Path, mode: u32) -> Result<File> {
         self.make_dir(path.parent().unwrap_or(Path::new("")))?;
-        let mut made = self.dir.create_file(path, 0o600);
+        let mode = mode & 0o777 | 0o600;
+        let mut made = self.dir.create_file(path, mode);
         if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
-            made = self.dir.unlink(path).and_then(|()| self.dir.create_file(path, 0o600));
+            made = self.dir.unlink(path).and_then(|()| self.dir.create_file(path, mode));
         }
         made.map_err(|error| Error::io("making", &self.dir.full(path), error))
     }
