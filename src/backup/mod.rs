@@ -1,6 +1,7 @@
 //! The life of a backup: checkpoint → pin → freeze → copy → verify → publish.
 
 mod copy;
+mod early;
 mod finish;
 mod list;
 mod pin;

@@ -4,14 +4,15 @@
 //! every table that they name existed throughout and was pinned. The order of the steps was paid
 //! for with corrupt databases; the design's chapter on capture tells which.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::Backup;
+use super::early::Early;
 use super::list::{Listed, Listing, Place, Stats, list};
-use super::{Backup, copy::Early};
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
 use crate::layout::FileClass;
@@ -28,8 +29,11 @@ const FEW: usize = 8;
 /// Rounds in one window.
 const ROUNDS: usize = 20;
 
-/// Windows, or tries to find a source at rest, before it is given up.
+/// Windows, before it is given up.
 const TRIES: usize = 8;
+
+/// Waits for a source to rest.
+const QUIET_TRIES: usize = 3;
 
 /// How old a stamp must be to prove that nothing was written since: some file systems stamp in
 /// whole seconds, or two.
@@ -77,7 +81,8 @@ impl Backup<'_> {
     /// Captures a consistent point of the sources.
     pub(super) fn capture(&mut self) -> Result<Captured> {
         let mut differed = None;
-        for _ in 0..TRIES {
+        let tries = if self.host.has_freeze() { TRIES } else { QUIET_TRIES };
+        for _ in 0..tries {
             self.pin_ahead()?;
             self.host.enter(Phase::Freeze)?;
             self.host.freeze()?;
@@ -93,10 +98,10 @@ impl Backup<'_> {
             self.host.enter(Phase::Pin)?;
         }
         let path = differed.unwrap_or_default();
-        let why = match self.host.has_freeze() {
-            true => "it changed again and again inside the freeze window",
-            false => "it is being written to, and there is no freeze hook to stop that",
-        };
+        if !self.host.has_freeze() {
+            return Err(self.never_rests(&path));
+        }
+        let why = "it changed again and again inside the freeze window";
         Err(Error::at(Code::SourceChanged, "capturing", &self.plan.data_dir.join(path), why))
     }
 
@@ -105,6 +110,7 @@ impl Backup<'_> {
         for pass in 0..PASSES {
             let before = self.pins();
             let look = self.look()?;
+            self.drop_other_pins(&look.listing)?;
             self.expect(&look);
             if pass == 0 {
                 self.write_back_what_will_be_cloned(&look);
@@ -119,30 +125,36 @@ impl Backup<'_> {
         Ok(())
     }
 
+    /// Lets go of what has no name any more; not inside the window, where each call counts.
+    fn drop_other_pins(&mut self, listing: &Listing) -> Result<()> {
+        for (index, source) in self.sources.iter_mut().enumerate() {
+            let own = listing.files.iter().filter(|file| file.source == index);
+            let named: HashSet<&Path> = own.map(|file| file.relative.as_path()).collect();
+            source.pins.retain(|path| named.contains(path))?;
+        }
+        Ok(())
+    }
+
     fn pins(&self) -> usize {
         self.sources.iter().map(|source| source.pins.count()).sum()
     }
 
     /// The rounds inside the window. The inner error is the path on which no two looks agreed.
     fn window(&mut self) -> Result<std::result::Result<Seen, PathBuf>> {
-        let rounds = if self.host.has_freeze() { ROUNDS } else { 1 };
-        let mut last: Option<Seen> = None;
+        let (rounds, mut look) = match self.host.has_freeze() {
+            true => (ROUNDS, self.look()?),
+            false => (1, self.look_at_rest()?),
+        };
         let mut differed = PathBuf::new();
-        for _ in 0..=rounds {
+        for _ in 0..rounds {
             self.monitor.check()?;
-            let mut look = match self.host.has_freeze() {
-                true => self.look()?,
-                false if last.is_none() => self.look_at_rest()?,
-                false => self.look()?,
-            };
-            if let Some((earlier, early)) = last.take() {
-                match disagreement(&earlier, &look) {
-                    None => return Ok(Ok((look, early))),
-                    Some(path) => differed = path,
-                }
-            }
             let early = self.copy_early(&mut look)?;
-            last = Some((look, early));
+            let next = self.look()?;
+            match disagreement(&look, &next) {
+                None => return Ok(Ok((next, early))),
+                Some(path) => differed = path,
+            }
+            look = next;
         }
         Ok(Err(differed))
     }
@@ -162,12 +174,6 @@ impl Backup<'_> {
         self.monitor.doing(|| format!("pinning the files of {}", crate::error::show(&self.plan.data_dir)));
         let files = &look.listing.files;
         for (index, source) in self.sources.iter_mut().enumerate() {
-            let wanted: std::collections::HashSet<&Path> = files
-                .iter()
-                .filter(|file| file.source == index)
-                .map(|file| file.relative.as_path())
-                .collect();
-            source.pins.retain(|path| wanted.contains(path))?;
             let mut near = crate::io::near::Near::new(&source.dir);
             for file in files.iter().filter(|file| file.source == index && file.class != FileClass::Mutable) {
                 let held = match near.of(&file.relative) {
@@ -219,21 +225,24 @@ impl Backup<'_> {
     /// Without a freeze: a look by which every mutable file has rested for longer than a stamp
     /// may be coarse.
     fn look_at_rest(&mut self) -> Result<Look> {
-        let mut look = self.look()?;
-        for _ in 0..TRIES {
+        for _ in 0..QUIET_TRIES {
+            let look = self.look()?;
             let now = wall_ns();
-            let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
-            let youngest = mutable
-                .filter_map(|file| look.stats.get(&file.path))
-                .flat_map(|stat| [stat.mtime_ns, stat.ctime_ns])
-                .filter(|stamp| (now - QUIET_NS..=now + QUIET_NS).contains(stamp))
-                .max();
-            let Some(youngest) = youngest else { break };
-            let wait = u64::try_from(youngest + QUIET_NS - now).unwrap_or(0) + 10_000_000;
+            let Some((path, stamp)) = youngest(&look, now) else { return Ok(look) };
+            self.monitor.doing(|| format!("waiting for {} to rest", crate::error::show(path)));
+            let wait = u64::try_from(stamp + QUIET_NS - now).unwrap_or(0) + 10_000_000;
             self.monitor.pause(Duration::from_nanos(wait))?;
-            look = self.look()?;
         }
-        Ok(look)
+        let look = self.look()?;
+        match youngest(&look, wall_ns()) {
+            None => Ok(look),
+            Some((path, _)) => Err(self.never_rests(path)),
+        }
+    }
+
+    fn never_rests(&self, path: &Path) -> Error {
+        let why = "it is written to again and again, and there is no freeze hook to stop that";
+        Error::at(Code::SourceChanged, "capturing", &self.plan.data_dir.join(path), why)
     }
 
     /// What there will be to do, for the progress.
@@ -252,6 +261,7 @@ impl Backup<'_> {
 
     /// The window is closed: attributes of directories and links, which the host does not write.
     fn caught(&mut self, look: Look, early: HashMap<PathBuf, Early>) -> Result<Captured> {
+        self.drop_other_pins(&look.listing)?;
         self.expect(&look);
         let Look { listing, stats, .. } = look;
         let directories = self.directories(&listing.directories)?;
@@ -301,6 +311,17 @@ impl Backup<'_> {
         let dir = &self.sources[0].dir;
         dir.stat(Path::new("")).map_err(|error| Error::io("looking at", dir.path(), error))
     }
+}
+
+/// The mutable file that was written to last, if a coarse stamp could hide a write after it.
+fn youngest(look: &Look, now: i64) -> Option<(&Path, i64)> {
+    let young = now - QUIET_NS..=now + QUIET_NS;
+    let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
+    let stamps = mutable.filter_map(|file| Some((file, look.stats.get(&file.path)?)));
+    stamps
+        .flat_map(|(file, stat)| [stat.mtime_ns, stat.ctime_ns].map(|stamp| (file.path.as_path(), stamp)))
+        .filter(|(_, stamp)| young.contains(stamp))
+        .max_by_key(|(_, stamp)| *stamp)
 }
 
 /// Which stamps count: of a log its size, of a mutable file all, of a pinned one none.

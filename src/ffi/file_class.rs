@@ -1,8 +1,8 @@
 //! File classes, as `FileClass::from_c` takes them.
 #![allow(dead_code, reason = "they are for C; the test ties them to the Rust ones")]
 
-/// Never changes once it is complete, may be deleted (an SST). Linked, and copied after thaw;
-/// shared with the previous snapshot when unchanged.
+/// Never changes once it is complete, may be deleted (an SST). Linked ahead of the freeze, and
+/// copied after thaw.
 pub const BACKUP_FILE_IMMUTABLE: i32 = 1;
 /// Never truncated, nor written below its length, nor reused under another name; may be deleted
 /// (a log that is not recycled). The part that exists at the freeze is copied after thaw.

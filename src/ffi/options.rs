@@ -136,8 +136,9 @@ pub unsafe extern "C" fn backup_options_set_threads(
     unsafe { guard::call(error, || given(options).map(|options| options.set_threads(threads))) }
 }
 
-/// How fast a job may copy; 0, the default: no limit. It does not apply while the host is frozen.
-/// backup_set_rate_limit changes it while a job runs. (since 0.1)
+/// How fast a job may copy, and read back what it copied, in bytes per second; 0, the default: no
+/// limit. It does not apply while the host is frozen. backup_set_rate_limit changes it while a job
+/// runs. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_rate_limit(
     options: Option<&mut backup_options>,

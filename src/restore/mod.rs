@@ -1,6 +1,7 @@
 //! The life of a restore: copy to a staging → verify → swap. Until the swap the target is as it
 //! was; after it, it is the snapshot; and whatever is killed when, never a mixture of both.
 
+mod aside;
 mod journal;
 mod recover;
 mod stage;

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use super::aside;
 use super::journal::Swap;
 use super::stage::{clean, parent_of, sibling_prefix};
-use super::swap::{ASIDE, carry_out, forward, next_aside, record_of, settle};
+use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::io::walk::walk;
 use crate::options::absolute;
 use crate::snapshot::owner::{JOURNAL, open_data_dir, refuse_unfinished, take_for_restore};
-use crate::snapshot::root::{remove_unlocked, snapshot_numbers};
-use crate::sys::dir::{Dir, is_absent};
+use crate::snapshot::root::remove_unlocked;
+use crate::sys::dir::Dir;
 
 /// What a recovery found and made of it. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,20 +77,11 @@ pub fn undo(target: &Path) -> Result<()> {
     apart::run(|| {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";
-        let none = |why: &str| Error::at(Code::NotFound, DOING, &target, why);
         refuse_unfinished(&dir, DOING)?;
-        let asides = match dir.open_dir(Path::new(ASIDE)) {
-            Err(error) if is_absent(&error) => return Err(none("no restore has kept what it replaced")),
-            other => other.map_err(|error| Error::io("opening", &dir.full(Path::new(ASIDE)), error))?,
-        };
         let _owner = take_for_restore(&dir)?;
         // Once more, now that nobody can begin one.
         refuse_unfinished(&dir, DOING)?;
-        let newest = snapshot_numbers(&asides)?.into_iter().max();
-        let newest = newest.ok_or_else(|| none("no restore has kept what it replaced"))?;
-        let from = Path::new(ASIDE).join(format!("ts-{newest}"));
-        let last = Swap::read(&dir, &record_of(&from))?
-            .ok_or_else(|| none("what the last restore replaced was not put aside by this library"))?;
+        let (from, last) = aside::last(&dir)?;
         carry_out(&dir, &reversed(&dir, last, &from)?)
     })
 }
@@ -97,8 +89,8 @@ pub fn undo(target: &Path) -> Result<()> {
 fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
     // Not the units of last time: a lock may have come since, or gone, so other directories stay.
     let failed = |error| Error::io("opening", &target.full(from), error);
-    let aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
-    let units = plan(target, &last.rules(), last.kept.as_deref(), &Coming::of_walk(&aside))?;
-    let aside = next_aside(target)?;
+    let put_aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
+    let units = plan(target, &last.rules(), last.kept.as_deref(), &Coming::of_walk(&put_aside))?;
+    let aside = aside::next(target)?;
     Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, kept: last.kept })
 }

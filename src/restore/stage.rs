@@ -41,6 +41,7 @@ impl Target {
                 let owner = take_for_restore(&dir)?;
                 refuse_unfinished(&dir, "restoring into")?;
                 clean(&dir)?;
+                clean_beside(path);
                 let staging = PathBuf::from(RESTORE).join(Uuid::new_v4().to_string());
                 Ok(Target::Present { dir, staging, kept, _owner: owner })
             }
@@ -135,6 +136,14 @@ fn joined(prefix: &OsString, id: Uuid) -> PathBuf {
     let mut name = prefix.clone();
     name.push(id.to_string());
     PathBuf::from(name)
+}
+
+/// A restore to this path that was killed before the path existed has left a sibling.
+fn clean_beside(target: &Path) {
+    // Another's directory may be closed to us; what is left there is no harm.
+    if let Ok((parent, name)) = parent_of(target) {
+        let _ = remove_unlocked(&parent, &sibling_prefix(&name).to_string_lossy());
+    }
 }
 
 /// Removes what a crash left, where there is no journal that needs it, and says of which restore:

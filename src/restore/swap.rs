@@ -5,19 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Restore;
+use super::aside;
 use super::journal::{Swap, sync_name};
 use super::stage::RESTORE;
 use super::units::{self, Coming};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::owner::JOURNAL;
-use crate::snapshot::root::snapshot_numbers;
 use crate::snapshot::tree::Tree;
-use crate::sys::clock::Clock;
 use crate::sys::dir::{Dir, is_absent, may_give_away};
-
-/// What restores have replaced, each in a directory of its own with its record beside it.
-pub const ASIDE: &str = ".lifecycle/restore-backup";
 
 /// The extension of a staging's name for what a swap without an undo replaces.
 pub const GIVEN_UP: &str = "aside";
@@ -57,7 +53,7 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     let units = units::plan(target, &restore.rules, kept, &Coming::of_manifest(&restore.manifest))?;
     let keep = restore.options.keep_undo;
     let aside = match keep {
-        true => next_aside(target)?,
+        true => aside::next(target)?,
         false => staging.with_extension(GIVEN_UP),
     };
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
@@ -65,24 +61,6 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
         Swap { from: staging.to_path_buf(), aside, keep, units, rules, kept: kept.map(Path::to_path_buf) };
     restore.link.monitor.commit()?;
     carry_out(target, &swap)
-}
-
-/// A free name for what is put aside.
-pub fn next_aside(target: &Dir) -> Result<PathBuf> {
-    let above = Path::new(ASIDE);
-    let failed = |error| Error::io("making", &target.full(above), error);
-    target.ensure_dir(above, 0o700).map_err(failed)?;
-    let highest = snapshot_numbers(&target.open_dir(above).map_err(failed)?)?.into_iter().max();
-    let now = Clock::start().started_at_s();
-    let number = highest.map_or(Some(now), |highest| highest.checked_add(1).map(|next| next.max(now)));
-    number.map(|number| above.join(format!("ts-{number}"))).ok_or_else(|| {
-        Error::at(
-            Code::Conflict,
-            "putting aside what is in",
-            target.path(),
-            "the highest possible name is taken",
-        )
-    })
 }
 
 /// Writes the journal and swaps.
@@ -119,22 +97,22 @@ fn unfinished(target: &Dir, why: &str) -> Error {
 /// Moves all units, from whatever state a crash left: while a name is still to come in, what the
 /// target has under it is the old one.
 pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
-    let (from, aside) = (&swap.from, &swap.aside);
-    make_dirs(target, aside)?;
+    let (from, away) = (&swap.from, &swap.aside);
+    make_dirs(target, away)?;
     if swap.keep {
         // Before anything moves: where there is no room for it, nothing has to be taken back.
-        swap.write(target, &record_of(aside))?;
+        swap.write(target, &aside::record_of(away))?;
     }
     let into: BTreeSet<&PathBuf> = swap.units.into.iter().collect();
     for unit in &swap.units.out {
         let came_in = into.contains(unit) && !exists(target, &from.join(unit))?;
         if !came_in && exists(target, unit)? {
-            make_parents(target, aside, unit)?;
-            move_name(target, unit, &aside.join(unit))?;
+            make_parents(target, away, unit)?;
+            move_name(target, unit, &away.join(unit))?;
         }
     }
     // The old ones are durably away before the first new one comes.
-    sync_all(target, &swap.units.out, aside)?;
+    sync_all(target, &swap.units.out, away)?;
     for unit in &swap.units.into {
         if exists(target, &from.join(unit))? {
             move_name(target, &from.join(unit), unit)?;
@@ -145,7 +123,7 @@ pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
 
 /// Takes a swap back, from whatever state.
 pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
-    let (from, aside) = (&swap.from, &swap.aside);
+    let (from, away) = (&swap.from, &swap.aside);
     for unit in &swap.units.into {
         if !exists(target, &from.join(unit))? && exists(target, unit)? {
             move_name(target, unit, &from.join(unit))?;
@@ -153,23 +131,26 @@ pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
     }
     sync_all(target, &swap.units.into, from)?;
     for unit in &swap.units.out {
-        if exists(target, &aside.join(unit))? {
-            move_name(target, &aside.join(unit), unit)?;
+        if exists(target, &away.join(unit))? {
+            move_name(target, &away.join(unit), unit)?;
         }
     }
-    if exists(target, aside)? {
-        sync_all(target, &swap.units.out, aside)?;
-        remove_tree(target, aside)?;
+    if exists(target, away)? {
+        sync_all(target, &swap.units.out, away)?;
+        remove_tree(target, away)?;
     }
-    remove_record(target, aside)?;
+    aside::remove_record(target, away)?;
     remove_journal(target)
 }
 
 /// All units are where they belong. The staging goes before the journal: one without a journal is
 /// that of a restore that never came to its swap.
 fn finish(target: &Dir, swap: &Swap) -> Result<()> {
+    if !swap.keep {
+        aside::give_up(target, swap)?;
+    }
     remove_tree(target, &swap.from)?;
-    remove_record(target, &swap.from)?;
+    aside::remove_record(target, &swap.from)?;
     remove_journal(target)?;
     // The restore is done; what is left here the next one removes.
     if !swap.keep {
@@ -177,19 +158,6 @@ fn finish(target: &Dir, swap: &Swap) -> Result<()> {
     }
     let _ = target.remove_dir(Path::new(RESTORE));
     Ok(())
-}
-
-/// The record beside what a swap put aside.
-pub fn record_of(aside: &Path) -> PathBuf {
-    aside.with_extension("swap")
-}
-
-fn remove_record(target: &Dir, aside: &Path) -> Result<()> {
-    let record = record_of(aside);
-    match target.unlink(&record) {
-        Err(error) if !is_absent(&error) => Err(Error::io("removing", &target.full(&record), error)),
-        _ => Ok(()),
-    }
 }
 
 fn remove_journal(target: &Dir) -> Result<()> {

@@ -168,9 +168,17 @@ impl Root {
     fn swap_latest(&self) -> std::io::Result<()> {
         match self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST)) {
             Err(error) if is_absent(&error) => {}
+            Err(error) if error.raw_os_error() != Some(libc::EIO) => self.copy_latest()?,
             other => other?,
         }
         self.dir.rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
+    }
+
+    /// Where the file system has no hard links.
+    fn copy_latest(&self) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        self.dir.open_file(Path::new(LATEST))?.read_to_end(&mut bytes)?;
+        self.dir.create_file(Path::new(OLD_LATEST), 0o644)?.write_all(&bytes)
     }
 
     fn unswap_latest(&self) -> std::io::Result<()> {
