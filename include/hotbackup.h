@@ -224,8 +224,8 @@ const char *backup_code_name(backup_code code);
  *
  * What the host promises about a file, and so how it is captured. */
 
-/// Never changes once it is complete, may be deleted (an SST). Linked, and copied after thaw;
-/// shared with the previous snapshot when unchanged.
+/// Never changes once it is complete, may be deleted (an SST). Linked ahead of the freeze, and
+/// copied after thaw.
 #define BACKUP_FILE_IMMUTABLE 1
 
 /// Never truncated, nor written below its length, nor reused under another name; may be deleted
@@ -319,8 +319,9 @@ backup_code backup_options_set_threads(backup_options *options,
                                        uint32_t threads,
                                        backup_error **error);
 
-/// How fast a job may copy; 0, the default: no limit. It does not apply while the host is frozen.
-/// backup_set_rate_limit changes it while a job runs. (since 0.1)
+/// How fast a job may copy, and read back what it copied, in bytes per second; 0, the default: no
+/// limit. It does not apply while the host is frozen. backup_set_rate_limit changes it while a job
+/// runs. (since 0.1)
 backup_code backup_options_set_rate_limit(backup_options *options,
                                           uint64_t bytes_per_second,
                                           backup_error **error);

@@ -1,0 +1,36 @@
+/*
+ * What the examples write, in such a way that a store's whole contents follow from one number:
+ * commit number `seq` always goes to the same key with the same value. So whoever knows how many
+ * commits a store holds knows every record that must be in it, and no copy of it has to be kept.
+ */
+#ifndef WORKLOAD_H
+#define WORKLOAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store.h"
+
+#define WORKLOAD_KEYS 100000u /* the first so many commits make each key once: about 60 MB */
+
+/* Makes commit number `seq`, which must be the store's next. 0, or -1: `why` says why not. */
+int workload_commit(store *s, uint64_t seq, char why[STORE_ERROR_MAX]);
+
+/* Checks that the store holds exactly the commits 1..last: each key has the value of its last
+ * commit among them, bit for bit, and nothing is newer. `records` gets how many were compared. */
+int workload_check(store *s, uint64_t last, uint64_t *records, char why[STORE_ERROR_MAX]);
+
+/* A thread that makes commit after commit, from `first` on, until it is told to stop. */
+typedef struct workload_writer {
+    store *store;
+    uint64_t first;
+    pthread_t thread;
+    atomic_int stop;
+    int failed;
+    char why[STORE_ERROR_MAX];
+} workload_writer;
+
+int workload_start(workload_writer *w, store *s, uint64_t first); /* -1: errno says why */
+int workload_stop(workload_writer *w); /* joins it; -1: it had failed, w->why says why */
+
+#endif
