@@ -79,6 +79,7 @@ struct Inner {
     os_error: i32,
     path: Option<PathBuf>,
     cause: Option<Cause>,
+    has_aftermath: bool,
 }
 
 impl Error {
@@ -90,6 +91,7 @@ impl Error {
             os_error: 0,
             path: None,
             cause: None,
+            has_aftermath: false,
         }))
     }
 
@@ -121,9 +123,16 @@ impl Error {
         self.with(|inner| inner.cause = cause)
     }
 
-    /// The same failure, its message followed by what is unharmed.
-    pub fn unharmed(self, what: &str) -> Self {
-        self.with(|inner| inner.message = format!("{}; {what}", inner.message))
+    /// The same failure, its message followed by what it has left as it was, or not. Who knows
+    /// best says it first, and what is said later is dropped.
+    pub fn aftermath(self, what: &str) -> Self {
+        if self.0.has_aftermath {
+            return self;
+        }
+        self.with(|inner| {
+            inner.message = format!("{}; {what}", inner.message);
+            inner.has_aftermath = true;
+        })
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {

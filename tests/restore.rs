@@ -221,3 +221,23 @@ fn the_validate_hook_sees_the_whole_staged_tree_before_anything_moves() {
     hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
     assert_eq!(calls.load(Relaxed), 1);
 }
+
+#[test]
+fn an_undo_does_not_reach_past_a_restore_that_gave_its_own_up() {
+    let place = Place::with_files();
+    let snapshot = place.back_up(&frozen()).unwrap().location().to_path_buf();
+    let target = place.beside("target");
+    write(&target.join("oldest"), b"oldest");
+    restore(&snapshot, &target).unwrap();
+    let mut options = Options::new();
+    options.set_keep_undo(false);
+    hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
+    let before = tree(&target);
+    let error = hotbackup::undo(&target).unwrap_err();
+    assert_eq!(error.code(), hotbackup::Code::NotFound);
+    assert!(error.message().contains("restore-backup"), "{error}");
+    assert_eq!(tree(&target), before);
+    restore(&snapshot, &target).unwrap();
+    hotbackup::undo(&target).unwrap();
+    assert_eq!(tree(&target), before);
+}

@@ -65,7 +65,7 @@ pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
     });
     outcome.map_err(|error| {
         // Whoever asked the job to stop did so before its work failed for that reason.
-        link.monitor.check().err().unwrap_or(error).unharmed(UNHARMED)
+        link.monitor.check().err().unwrap_or(error).aftermath(UNHARMED)
     })
 }
 

@@ -38,11 +38,7 @@ struct Restore<'a> {
 pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
     let outcome =
         link.host.enter(Phase::Copy).and_then(|()| prepare_and_make(snapshot, target, options, link));
-    outcome.map_err(|error| {
-        let error = link.monitor.check().err().unwrap_or(error);
-        // A swap that could neither go on nor go back has said what to do.
-        if error.code() == Code::RestoreUnfinished { error } else { error.unharmed(UNHARMED) }
-    })
+    outcome.map_err(|error| link.monitor.check().err().unwrap_or(error).aftermath(UNHARMED))
 }
 
 fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {

@@ -78,8 +78,9 @@ pub fn undo(target: &Path) -> Result<()> {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";
         refuse_unfinished(&dir, DOING)?;
+        aside::last(&dir)?;
         let _owner = take_for_restore(&dir)?;
-        // Once more, now that nobody can begin one.
+        // Once more, now that nobody else can change it.
         refuse_unfinished(&dir, DOING)?;
         let (from, last) = aside::last(&dir)?;
         carry_out(&dir, &reversed(&dir, last, &from)?)

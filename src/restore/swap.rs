@@ -90,8 +90,8 @@ pub fn settle(target: &Dir, swap: &Swap, moved: Result<()>) -> Result<()> {
 }
 
 fn unfinished(target: &Dir, why: &str) -> Error {
-    let why = format!("{why}; no file is lost, and backup_recover finishes it before the database is opened");
     Error::at(Code::RestoreUnfinished, "restoring into", target.path(), why)
+        .aftermath("no file is lost, and backup_recover finishes it before the database is opened")
 }
 
 /// Moves all units, from whatever state a crash left: while a name is still to come in, what the

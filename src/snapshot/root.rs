@@ -132,7 +132,7 @@ impl Root {
         });
         Err(match undone {
             Ok(()) => error,
-            Err(undo) => error.unharmed(&format!(
+            Err(undo) => error.aftermath(&format!(
                 "taking it back failed too ({undo}), so {} may be listed",
                 crate::error::show(&published)
             )),
