@@ -11,17 +11,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::{Place, another_process, frozen, residue, sound_snapshots};
 use guest::{LONG, descriptors, fork, until};
 use hotbackup::{Code, Coordinator, Job, Options, State};
-use parking_lot::{Mutex, MutexGuard};
 
 /// Tests that fork, and that look at what the whole process has open, go one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock()
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// So slow that it runs for as long as a test needs it.

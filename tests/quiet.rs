@@ -89,7 +89,8 @@ fn a_further_source_that_is_written_to_is_refused_too() {
     options.add_source(&place.beside("wal"), Path::new("wal")).unwrap();
     place.back_up(&options).unwrap();
     let _writing = Meanwhile::again_and_again(log.clone(), |log, n| write(log, &n.to_le_bytes()));
-    assert_eq!(place.refused(&options).code(), Code::SourceChanged);
+    let error = place.refused(&options);
+    assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(log.as_path())), "{error}");
 }
 
 #[test]

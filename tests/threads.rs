@@ -8,19 +8,18 @@ mod guest;
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use common::{Place, another_process, bytes, frozen, write};
 use guest::{descriptors, our_threads, status_of, threads, until};
 use hotbackup::{Coordinator, FileClass, Job, Options};
-use parking_lot::{Mutex, MutexGuard};
 
 /// Tests that look at the whole process go one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock()
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A store of many tables, and options under which its backup takes a while on all its threads.
