@@ -1,12 +1,13 @@
 //! The coordinator of one data directory: its options and hooks, its one running backup, its history.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use uuid::Uuid;
 
 use crate::backup::{self, Plan};
@@ -157,6 +158,12 @@ impl Coordinator {
 
     fn inner(&self) -> &Arc<Inner> {
         self.0.as_ref().expect("only a drop takes it")
+    }
+}
+
+impl fmt::Debug for Coordinator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "coordinator of {}", self.inner().plan.data_dir.display())
     }
 }
 

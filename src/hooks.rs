@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::error::{Cause, Code, Error, Result};
 use crate::job::{Job, Progress};
@@ -161,12 +161,12 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// What the checkpoint named stays; what an earlier freeze named was true only then.
+    /// What the checkpoint named stays; what a freeze named is true only until its thaw.
     pub(crate) fn checkpoint_ended(&mut self) {
         self.in_checkpoint = std::mem::take(&mut self.in_this_hook);
     }
 
-    pub(crate) fn freeze_begins(&mut self) {
+    pub(crate) fn freeze_ended(&mut self) {
         self.in_this_hook.clear();
     }
 

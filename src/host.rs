@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 use crate::error::{Code, Error, Result};
 use crate::hooks::{Hook, HookError, HookResult, Hooks, LiveFiles, Said};
@@ -246,7 +246,6 @@ impl Server<'_> {
 
     fn freeze(&mut self) -> Result<()> {
         if let Some((hook, _)) = &self.hooks.freeze_thaw {
-            self.host.said.lock().freeze_begins();
             self.call("freeze", true, |context| hook(context))?;
             self.frozen_since = Some(Instant::now());
         }
@@ -260,6 +259,7 @@ impl Server<'_> {
         let window = since.elapsed().as_nanos() as u64;
         self.monitor.counters.freeze_ns.fetch_max(window, Relaxed);
         let Some((_, hook)) = &self.hooks.freeze_thaw else { return Ok(()) };
+        self.host.said.lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))
     }
 

@@ -1,6 +1,7 @@
 //! Jobs: one backup, restore or verification, as those who started it see it.
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering, Ordering::Relaxed};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -323,6 +324,13 @@ impl Job {
 
     pub(crate) fn monitor(&self) -> &Monitor {
         &self.state.monitor
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, .. } = self;
+        write!(f, "{:?} {} of {}", state.kind, state.id, state.location.display())
     }
 }
 

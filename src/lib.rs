@@ -13,6 +13,7 @@ mod layout;
 mod options;
 mod restore;
 mod snapshot;
+mod sync;
 mod sys;
 mod verify;
 mod work;

@@ -179,6 +179,18 @@ fn what_appears_or_goes_before_the_freeze_is_so_in_the_snapshot() {
 }
 
 #[test]
+fn a_directory_that_goes_with_its_files_before_the_freeze_leaves_no_trace() {
+    let place = Place::with_snapshot();
+    let large = place.data().join("going/deep/large");
+    write(&large, &bytes(200_000, 1));
+    let going = place.data().join("going");
+    let options = acting(FileClass::Mutable, move || fs::remove_dir_all(&going).unwrap(), || {});
+    let job = place.back_up(&options).unwrap();
+    assert_eq!(tree(job.location()), tree(&place.data()));
+    verify(job.location()).unwrap();
+}
+
+#[test]
 fn of_a_pinned_file_the_head_is_that_of_the_window_and_the_rest_is_read_after_it() {
     let content = bytes(1 << 20, 1);
     let (place, subject) = with_subject(&content);

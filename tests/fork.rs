@@ -263,3 +263,17 @@ fn a_child_that_survives_its_killed_parent_keeps_no_lock() {
     // SAFETY: that child was forked for this test and still runs.
     unsafe { libc::kill(child, libc::SIGKILL) };
 }
+
+#[test]
+fn a_child_may_open_its_own_while_its_parents_backup_runs() {
+    let _alone = alone();
+    let parents = Place::with_files();
+    let coordinator = Coordinator::open(&parents.data(), &slow()).unwrap();
+    let job = coordinator.start().unwrap();
+    until("it runs", || job.status().unwrap().bytes_done > 0);
+    for _ in 0..20 {
+        let childs = Place::with_files();
+        let child = fork(|| i32::from(childs.back_up(&frozen()).is_err()));
+        assert_eq!(child.wait(), 0);
+    }
+}

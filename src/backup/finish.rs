@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::io::walk::walk;
 use crate::snapshot::compare::{Comparison, Mtimes, compare};
 use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest};
-use crate::sys::dir::{Kind, is_absent};
+use crate::sys::dir::Kind;
 
 /// All that is staged.
 pub struct Contents {
@@ -132,12 +132,7 @@ impl Backup<'_> {
         for stray in
             made.iter().rev().filter(|found| found.kind == Kind::Directory && !all.contains_key(&found.path))
         {
-            match self.staging.dir.remove_dir(&stray.path) {
-                Err(error) if !is_absent(&error) => {
-                    return Err(Error::io("removing", &self.staging.dir.full(&stray.path), error));
-                }
-                _ => {}
-            }
+            self.staging.forget_dir(&stray.path)?;
         }
         directories.extend(all.into_iter().map(|(path, attributes)| DirectoryEntry { path, attributes }));
         Ok(())

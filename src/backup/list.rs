@@ -84,6 +84,8 @@ pub struct Listing {
     pub bytes: Vec<(PathBuf, Arc<[u8]>)>,
     /// What is no data.
     pub skipped: u64,
+    /// What no walk may capture, unless a freeze hook yet names the files instead.
+    pub refused: Option<Error>,
 }
 
 /// Looks at the sources once.
@@ -106,13 +108,14 @@ pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles) -> Result<Listing
         }
         listing.directories = parents(&listing.files);
     }
-    add_bytes(live, &mut listing);
+    add_bytes(live, sources, &mut listing)?;
     Ok(listing)
 }
 
 fn walk_source(plan: &Plan, sources: &[Source], index: usize, listing: &mut Listing) -> Result<()> {
     let source = &sources[index];
     let mut skipped = 0;
+    let mut refused = None;
     let found = walk(&source.dir, |relative, entry| {
         let path = source.prefix.join(relative);
         if is_ours(source, relative) || plan.rules.excludes(&path) {
@@ -124,18 +127,23 @@ fn walk_source(plan: &Plan, sources: &[Source], index: usize, listing: &mut List
         }
         if entry.kind == Kind::Symlink && plan.options.symlinks == Symlinks::Fail {
             let why = "it is a symbolic link, and what it leads to would be missing: add that as a source, or preserve links";
-            return Err(Error::at(Code::Unsupported, "listing", &source.dir.full(relative), why));
+            let full = source.dir.full(relative);
+            refused.get_or_insert_with(|| Error::at(Code::Unsupported, "listing", &full, why));
+            return Ok(true);
         }
         if sources
             .iter()
             .any(|other| !other.prefix.as_os_str().is_empty() && index == 0 && other.prefix == path)
         {
             let why = "a further source has it as its prefix";
-            return Err(Error::at(Code::InvalidArgument, "listing", &source.dir.full(relative), why));
+            let full = source.dir.full(relative);
+            refused.get_or_insert_with(|| Error::at(Code::InvalidArgument, "listing", &full, why));
+            return Ok(true);
         }
         Ok(false)
     })?;
     listing.skipped += skipped;
+    listing.refused = listing.refused.take().or(refused);
     if !source.prefix.as_os_str().is_empty() {
         listing.directories.push(Place {
             source: index,
@@ -177,10 +185,7 @@ fn is_no_data(relative: &Path, entry: &Entry) -> bool {
 /// A file that the host named. It must be there: the host said so.
 fn named_file(sources: &[Source], path: &Path, class: FileClass, limit: Option<u64>) -> Result<Listed> {
     const DOING: &str = "finding the live file";
-    let by_prefix =
-        |source: &Source| !source.prefix.as_os_str().is_empty() && path.starts_with(&source.prefix);
-    let source = sources.iter().position(by_prefix).unwrap_or(0);
-    let relative = path.strip_prefix(&sources[source].prefix).unwrap_or(path);
+    let (source, relative) = locate(sources, path);
     let full = sources[source].dir.full(relative);
     let stat = sources[source].dir.stat(relative).map_err(|error| match is_absent(&error) {
         true => Error::at(Code::NotFound, DOING, &full, "the host named it and it is not there"),
@@ -201,6 +206,14 @@ fn named_file(sources: &[Source], path: &Path, class: FileClass, limit: Option<u
         class,
         limit,
     })
+}
+
+/// The source that a path in the snapshot comes from, and its path there.
+pub fn locate<'p>(sources: &[Source], path: &'p Path) -> (usize, &'p Path) {
+    let by_prefix =
+        |source: &Source| !source.prefix.as_os_str().is_empty() && path.starts_with(&source.prefix);
+    let source = sources.iter().position(by_prefix).unwrap_or(0);
+    (source, path.strip_prefix(&sources[source].prefix).unwrap_or(path))
 }
 
 fn parents(files: &[Listed]) -> Vec<Place> {
@@ -224,13 +237,23 @@ fn parents(files: &[Listed]) -> Vec<Place> {
 }
 
 /// What the host gives takes the place of what was found under that name.
-fn add_bytes(live: &LiveFiles, listing: &mut Listing) {
+fn add_bytes(live: &LiveFiles, sources: &[Source], listing: &mut Listing) -> Result<()> {
     for (path, file) in live {
-        if let LiveFile::Bytes(bytes) = file {
-            listing.files.retain(|found| found.path != *path);
-            listing.bytes.push((path.clone(), bytes.clone()));
+        let LiveFile::Bytes(bytes) = file else { continue };
+        listing.files.retain(|found| found.path != *path);
+        listing.links.retain(|found| found.path != *path);
+        let is_directory = listing.directories.iter().any(|found| found.path == *path);
+        let files = listing.files.iter().map(|found| &found.path);
+        let mut others = files.chain(listing.links.iter().map(|found| &found.path));
+        if is_directory || others.any(|other| path.starts_with(other)) {
+            let (source, relative) = locate(sources, path);
+            let full = sources[source].dir.full(relative);
+            let why = "it would be a file and a directory";
+            return Err(Error::at(Code::InvalidArgument, "adding the bytes of", &full, why));
         }
+        listing.bytes.push((path.clone(), bytes.clone()));
     }
+    Ok(())
 }
 
 /// One stat after the other, of names that come sorted.

@@ -54,19 +54,17 @@ pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
     let host = &link.host;
     let outcome = host.enter(Phase::Checkpoint).and_then(|()| {
         let mut backup = Backup::new(&prepared, link)?;
-        let outcome = backup.make();
-        if outcome.is_err() {
+        backup.make().map_err(|error| {
+            // Whoever asked the job to stop did so before its work failed for that reason.
+            let first = link.monitor.check().err().unwrap_or(error);
             // The first failure is the job's; that of a hook here could only be a second one.
             let _ = host.thaw();
             let _ = host.release();
             backup.discard();
-        }
-        outcome
+            first
+        })
     });
-    outcome.map_err(|error| {
-        // Whoever asked the job to stop did so before its work failed for that reason.
-        link.monitor.check().err().unwrap_or(error).aftermath(UNHARMED)
-    })
+    outcome.map_err(|error| error.aftermath(UNHARMED))
 }
 
 /// A backup under way.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Backup;
 use super::early::Early;
-use super::list::{Listed, Listing, Place, Stats, list};
+use super::list::{Listed, Listing, Place, Stats, list, locate};
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
 use crate::layout::FileClass;
@@ -102,7 +102,7 @@ impl Backup<'_> {
             return Err(self.never_rests(&path));
         }
         let why = "it changed again and again inside the freeze window";
-        Err(Error::at(Code::SourceChanged, "capturing", &self.plan.data_dir.join(path), why))
+        Err(Error::at(Code::SourceChanged, "capturing", &self.full(&path), why))
     }
 
     /// Pins what is there, pass after pass, so that the window has little left to link.
@@ -142,14 +142,14 @@ impl Backup<'_> {
     /// The rounds inside the window. The inner error is the path on which no two looks agreed.
     fn window(&mut self) -> Result<std::result::Result<Seen, PathBuf>> {
         let (rounds, mut look) = match self.host.has_freeze() {
-            true => (ROUNDS, self.look()?),
+            true => (ROUNDS, self.look()?.accepted()?),
             false => (1, self.look_at_rest()?),
         };
         let mut differed = PathBuf::new();
         for _ in 0..rounds {
             self.monitor.check()?;
             let early = self.copy_early(&mut look)?;
-            let next = self.look()?;
+            let next = self.look()?.accepted()?;
             match disagreement(&look, &next) {
                 None => return Ok(Ok((next, early))),
                 Some(path) => differed = path,
@@ -226,14 +226,14 @@ impl Backup<'_> {
     /// may be coarse.
     fn look_at_rest(&mut self) -> Result<Look> {
         for _ in 0..QUIET_TRIES {
-            let look = self.look()?;
+            let look = self.look()?.accepted()?;
             let now = wall_ns();
             let Some((path, stamp)) = youngest(&look, now) else { return Ok(look) };
             self.monitor.doing(|| format!("waiting for {} to rest", crate::error::show(path)));
             let wait = u64::try_from(stamp + QUIET_NS - now).unwrap_or(0) + 10_000_000;
             self.monitor.pause(Duration::from_nanos(wait))?;
         }
-        let look = self.look()?;
+        let look = self.look()?.accepted()?;
         match youngest(&look, wall_ns()) {
             None => Ok(look),
             Some((path, _)) => Err(self.never_rests(path)),
@@ -242,7 +242,12 @@ impl Backup<'_> {
 
     fn never_rests(&self, path: &Path) -> Error {
         let why = "it is written to again and again, and there is no freeze hook to stop that";
-        Error::at(Code::SourceChanged, "capturing", &self.plan.data_dir.join(path), why)
+        Error::at(Code::SourceChanged, "capturing", &self.full(path), why)
+    }
+
+    fn full(&self, path: &Path) -> PathBuf {
+        let (source, relative) = locate(&self.sources, path);
+        self.sources[source].dir.full(relative)
     }
 
     /// What there will be to do, for the progress.
@@ -350,6 +355,11 @@ fn disagreement(earlier: &Look, later: &Look) -> Option<PathBuf> {
 }
 
 impl Look {
+    /// The look of a window: what a walk refuses counts, since now no hook names files instead.
+    fn accepted(mut self) -> Result<Self> {
+        self.listing.refused.take().map_or(Ok(self), Err)
+    }
+
     /// A name changed while it was copied.
     pub(super) fn tear(&mut self, path: &Path) {
         self.torn.get_or_insert_with(|| path.to_path_buf());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 /// How long a wait lasts before the cancel flag is looked at again.
 const SLICE: Duration = Duration::from_millis(20);

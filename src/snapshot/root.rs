@@ -226,7 +226,11 @@ impl Root {
 /// a power cut takes away would be lost with it.
 fn make_root(path: &Path) -> std::io::Result<()> {
     let missing = path.ancestors().take_while(|above| !above.exists()).count();
-    std::fs::create_dir_all(path)?;
+    match std::fs::create_dir_all(path) {
+        // No directory is there: whoever opens it says so.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        other => other?,
+    }
     // The last two may have been made by a process that was killed before it came to this.
     for above in path.ancestors().skip(1).take(missing.max(2)) {
         match Dir::open(above).and_then(|directory| directory.sync()) {

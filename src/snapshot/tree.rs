@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use super::{Attributes, DirectoryEntry, LinkEntry};
 use crate::error::{Error, Result};
@@ -90,6 +90,15 @@ impl Tree {
     /// Takes a file away again.
     pub fn forget(&self, path: &Path) -> Result<()> {
         match self.dir.unlink(path) {
+            Err(error) if !is_absent(&error) => Err(Error::io("removing", &self.dir.full(path), error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an empty directory away again.
+    pub fn forget_dir(&self, path: &Path) -> Result<()> {
+        self.directories.lock().remove(path);
+        match self.dir.remove_dir(path) {
             Err(error) if !is_absent(&error) => Err(Error::io("removing", &self.dir.full(path), error)),
             _ => Ok(()),
         }
