@@ -37,7 +37,8 @@ fn main() {
 
 fn link_loop(tables: &Path, links: &Path) -> Duration {
     fs::create_dir_all(links).expect("a directory");
-    let names: Vec<_> = fs::read_dir(tables).expect("a listing").map(|entry| entry.expect("an entry").path()).collect();
+    let names: Vec<_> =
+        fs::read_dir(tables).expect("a listing").map(|entry| entry.expect("an entry").path()).collect();
     let took = timed(|| {
         for (number, name) in names.iter().enumerate() {
             fs::hard_link(name, links.join(number.to_string())).expect("a link");
@@ -51,7 +52,9 @@ fn link_loop(tables: &Path, links: &Path) -> Duration {
 fn window(data: &Path) -> Duration {
     let mut options = Options::new();
     options.add_rule("*.sst", FileClass::IMMUTABLE).expect("a rule");
-    options.hooks().freeze_thaw(|_| Ok(()), |hook| hook.job().cancel().map_err(|error| error.message().into()));
+    options
+        .hooks()
+        .freeze_thaw(|_| Ok(()), |hook| hook.job().cancel().map_err(|error| error.message().into()));
     let coordinator = Coordinator::open(data, &options).expect("a coordinator");
     let job = coordinator.start().expect("a job");
     job.wait(None).expect_err("it was cancelled");
