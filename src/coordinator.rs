@@ -237,6 +237,12 @@ impl Begun {
     }
 }
 
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, not begun", self.job())
+    }
+}
+
 impl Drop for Begun {
     fn drop(&mut self) {
         if let Some((inner, work)) = self.parts.take() {

@@ -76,7 +76,7 @@ fn a_root_that_cannot_be_made_is_found_at_the_start() {
     fs::create_dir(&above).unwrap();
     fs::set_permissions(&above, Permissions::from_mode(0o555)).unwrap();
     let coordinator = Coordinator::open(&place.data(), &with_root(&above.join("root"))).unwrap();
-    let error = coordinator.start().err().expect("no root, no start");
+    let error = coordinator.start().expect_err("no root, no start");
     fs::set_permissions(&above, Permissions::from_mode(0o755)).unwrap();
     names(&error, Code::Io, &above.join("root"));
     assert_eq!(fs::read_dir(&above).unwrap().count(), 0);
@@ -87,7 +87,7 @@ fn a_root_that_is_a_file_is_an_invalid_argument() {
     let place = Place::with_files();
     write(&place.beside("file"), b"file");
     let coordinator = Coordinator::open(&place.data(), &with_root(&place.beside("file"))).unwrap();
-    let error = coordinator.start().err().expect("a file is no root");
+    let error = coordinator.start().expect_err("a file is no root");
     names(&error, Code::InvalidArgument, &place.beside("file"));
     assert_eq!(fs::read(place.beside("file")).unwrap(), b"file");
 }
@@ -165,9 +165,9 @@ fn a_second_backup_of_one_coordinator_is_a_conflict_until_the_first_has_ended() 
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     let first = coordinator.start().unwrap();
     arrival.recv().unwrap();
-    let error = coordinator.start().err().expect("one backup at a time");
+    let error = coordinator.start().expect_err("one backup at a time");
     names(&error, Code::Conflict, &place.data());
-    assert_eq!(coordinator.begin().err().expect("nor by hand").code(), Code::Conflict);
+    assert_eq!(coordinator.begin().expect_err("nor by hand").code(), Code::Conflict);
     assert_eq!(coordinator.find(None).unwrap().id(), first.id());
     drop(go_on);
     first.wait(None).unwrap();
@@ -183,7 +183,7 @@ fn a_second_coordinator_of_a_directory_conflicts_whatever_its_root() {
     arrival.recv().unwrap();
     for options in [frozen(), with_root(&place.beside("elsewhere"))] {
         let second = Coordinator::open(&place.data(), &options).unwrap();
-        let error = second.start().err().expect("one backup at a time");
+        let error = second.start().expect_err("one backup at a time");
         names(&error, Code::Conflict, &place.data());
     }
     drop(go_on);
@@ -213,7 +213,7 @@ fn a_second_process_conflicts_until_the_first_lets_go_even_by_dying() {
     assert!(lines.any(|line| line.unwrap() == "it runs"), "the other process ended");
     let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
     let before = tree(&place.root());
-    let error = coordinator.start().err().expect("one backup at a time");
+    let error = coordinator.start().expect_err("one backup at a time");
     names(&error, Code::Conflict, &place.data());
     assert!(tree(&place.root()) == before, "what the other process stages is its own");
     child.kill().unwrap();
@@ -252,7 +252,7 @@ fn two_data_directories_that_start_at_once_in_one_root_conflict() {
     arrival.recv().unwrap();
     let mut adopting = with_root(&root);
     adopting.set_adopt_root(true);
-    let error = other.back_up(&adopting).err().expect("the root is in use");
+    let error = other.back_up(&adopting).expect_err("the root is in use");
     names(&error, Code::Conflict, &root);
     drop(go_on);
     first.wait(None).unwrap();
