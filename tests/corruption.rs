@@ -86,6 +86,8 @@ fn rewrite_manifest(snapshot: &Path, change: impl FnOnce(&str) -> String) {
     fs::write(&path, format!("{changed},\n  \"checksum\": \"crc32:{sum:08x}\"\n}}\n")).unwrap();
 }
 
+type Damage = fn(&Path);
+
 #[test]
 fn one_flipped_bit_in_any_file_is_corrupt_at_verify_and_at_restore() {
     let patient = Patient::new();
@@ -128,7 +130,7 @@ fn one_flipped_bit_anywhere_in_the_manifest_is_refused() {
 #[test]
 fn a_file_missing_cut_longer_replaced_or_of_another_kind_is_corrupt() {
     let patient = Patient::new();
-    let damages: [(&str, fn(&Path)); 9] = [
+    let damages: [(&str, Damage); 9] = [
         ("missing", |file| fs::remove_file(file).unwrap()),
         ("cut", |file| OpenOptions::new().write(true).open(file).unwrap().set_len(2999).unwrap()),
         ("emptied", |file| fs::write(file, b"").unwrap()),
