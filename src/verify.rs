@@ -28,7 +28,7 @@ pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
     let comparison = compare::Comparison {
         level: options.verify,
         rules: &compare::rules_of(&manifest, &layout, options),
-        mtimes: None,
+        staged: None,
         threads: options.io_threads(),
     };
     compare::compare(&directory, &manifest, &comparison, &link.monitor)?;

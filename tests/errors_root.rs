@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use common::{
     Mount, Place, another_process, bytes, frozen, harmless_in, is_unprivileged, residue, skip,
@@ -28,25 +29,34 @@ fn with_root(root: &Path) -> Options {
     options
 }
 
-/// Options whose checkpoint hook says that it is there and stays until it is told to go on.
-fn staying(mut options: Options) -> (Options, mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (arrived, arrival) = mpsc::channel();
-    let (go_on, told) = mpsc::channel();
-    let told = std::sync::Mutex::new(told);
-    options.hooks().checkpoint(move |_| {
-        let _ = arrived.send(());
-        // Also when the test has failed and nobody is left to tell.
-        let _ = told.lock().unwrap().recv();
-        Ok(())
-    });
-    (options, arrival, go_on)
+/// A backup that stays in its checkpoint hook until it is let go. In the order in which a test
+/// that fails must drop them: a coordinator waits for its job.
+struct Staying {
+    let_go: mpsc::Sender<()>,
+    job: Job,
+    coordinator: Coordinator,
 }
 
-/// A coordinator with its running job: dropping it would wait.
-fn started(data: &Path, options: &Options) -> (Coordinator, Job) {
-    let coordinator = Coordinator::open(data, options).unwrap();
-    let job = coordinator.start().unwrap();
-    (coordinator, job)
+impl Staying {
+    fn start(data: &Path, mut options: Options) -> Self {
+        let (arrived, arrival) = mpsc::channel();
+        let (let_go, told) = mpsc::channel();
+        let told = std::sync::Mutex::new(told);
+        options.hooks().checkpoint(move |_| {
+            let _ = arrived.send(());
+            let _ = told.lock().unwrap().recv();
+            Ok(())
+        });
+        let coordinator = Coordinator::open(data, &options).unwrap();
+        let job = coordinator.start().unwrap();
+        arrival.recv_timeout(Duration::from_secs(60)).expect("the backup runs");
+        Self { let_go, job, coordinator }
+    }
+
+    fn finish(self) {
+        drop(self.let_go);
+        self.job.wait(None).unwrap();
+    }
 }
 
 #[test]
@@ -161,16 +171,14 @@ fn a_reserve_holds_for_the_root_too() {
 #[test]
 fn a_second_backup_of_one_coordinator_is_a_conflict_until_the_first_has_ended() {
     let place = Place::with_snapshot();
-    let (options, arrival, go_on) = staying(frozen());
-    let coordinator = Coordinator::open(&place.data(), &options).unwrap();
-    let first = coordinator.start().unwrap();
-    arrival.recv().unwrap();
+    let first = Staying::start(&place.data(), frozen());
+    let coordinator = &first.coordinator;
     let error = coordinator.start().expect_err("one backup at a time");
     names(&error, Code::Conflict, &place.data());
     assert_eq!(coordinator.begin().expect_err("nor by hand").code(), Code::Conflict);
-    assert_eq!(coordinator.find(None).unwrap().id(), first.id());
-    drop(go_on);
-    first.wait(None).unwrap();
+    assert_eq!(coordinator.find(None).unwrap().id(), first.job.id());
+    drop(first.let_go);
+    first.job.wait(None).unwrap();
     coordinator.start().unwrap().wait(None).unwrap();
     assert_eq!(sound_snapshots(&place.root()).len(), 3);
 }
@@ -178,16 +186,13 @@ fn a_second_backup_of_one_coordinator_is_a_conflict_until_the_first_has_ended() 
 #[test]
 fn a_second_coordinator_of_a_directory_conflicts_whatever_its_root() {
     let place = Place::with_snapshot();
-    let (options, arrival, go_on) = staying(frozen());
-    let (_kept, first) = started(&place.data(), &options);
-    arrival.recv().unwrap();
+    let first = Staying::start(&place.data(), frozen());
     for options in [frozen(), with_root(&place.beside("elsewhere"))] {
         let second = Coordinator::open(&place.data(), &options).unwrap();
         let error = second.start().expect_err("one backup at a time");
         names(&error, Code::Conflict, &place.data());
     }
-    drop(go_on);
-    first.wait(None).unwrap();
+    first.finish();
     place.back_up(&frozen()).unwrap();
 }
 
@@ -197,13 +202,11 @@ fn a_second_process_conflicts_until_the_first_lets_go_even_by_dying() {
     const DATA: &str = "HOTBACKUP_TEST_DATA";
     let Some(mut another) = another_process(TEST) else {
         let data = std::env::var_os(DATA).expect("the parent says where");
-        let (options, arrival, go_on) = staying(frozen());
-        let (_kept, _job) = started(Path::new(&data), &options);
-        arrival.recv().unwrap();
+        let first = Staying::start(Path::new(&data), frozen());
         println!("\nit runs");
         // Until it is killed.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        drop(go_on);
+        drop(first);
         return;
     };
     let place = Place::with_snapshot();
@@ -247,14 +250,11 @@ fn a_root_belongs_to_one_data_directory_until_another_adopts_it() {
 fn two_data_directories_that_start_at_once_in_one_root_conflict() {
     let (place, other) = (Place::with_files(), Place::with_files());
     let root = place.beside("root");
-    let (options, arrival, go_on) = staying(with_root(&root));
-    let (_kept, first) = started(&place.data(), &options);
-    arrival.recv().unwrap();
+    let first = Staying::start(&place.data(), with_root(&root));
     let mut adopting = with_root(&root);
     adopting.set_adopt_root(true);
     let error = other.back_up(&adopting).expect_err("the root is in use");
     names(&error, Code::Conflict, &root);
-    drop(go_on);
-    first.wait(None).unwrap();
+    first.finish();
     assert_eq!(sound_snapshots(&root).len(), 1);
 }

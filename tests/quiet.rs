@@ -95,23 +95,34 @@ fn a_further_source_that_is_written_to_is_refused_too() {
 
 #[test]
 fn one_write_amid_the_copy_only_means_a_second_try() {
-    let place = Place::with_files();
-    let log = place.data().join("log");
-    let mut options = Options::new();
-    // The copy takes long enough for the progress hook to be called amid it.
-    options.set_rate_limit(1_000_000);
-    let (writing, written) = (log.clone(), Arc::new(AtomicBool::new(false)));
-    let once = written.clone();
-    options.hooks().progress(move |progress, _| {
-        if progress.phase == Phase::Freeze && progress.bytes_done > 0 && !once.swap(true, Relaxed) {
-            write(&writing, b"the last word");
-        }
-        Ok(ControlFlow::Continue(()))
-    });
-    let job = place.back_up(&options).unwrap();
-    assert!(written.load(Relaxed), "nothing was written amid the copy");
-    assert_eq!(fs::read(job.location().join("log")).unwrap(), b"the last word");
-    assert_eq!(tree(job.location()), tree(&place.data()));
+    let change: fn(&Path) = |log| write(log, b"the last word");
+    // By its ctime alone.
+    let hidden_change: fn(&Path) = |log| {
+        let file = File::options().write(true).open(log).unwrap();
+        let mtime = file.metadata().unwrap().modified().unwrap();
+        file.write_all_at(b"the last word", 0).unwrap();
+        file.set_modified(mtime).unwrap();
+    };
+    for change in [change, hidden_change] {
+        let place = Place::with_files();
+        let log = place.data().join("log");
+        let mut options = Options::new();
+        // The copy takes long enough for the progress hook to be called amid it.
+        options.set_rate_limit(1_000_000);
+        let written = Arc::new(AtomicBool::new(false));
+        let (writing, once) = (log.clone(), written.clone());
+        options.hooks().progress(move |progress, _| {
+            // Late enough for the log to have been copied: it comes before the large tables.
+            if progress.phase == Phase::Freeze && progress.bytes_done > 100_000 && !once.swap(true, Relaxed) {
+                change(&writing);
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        let job = place.back_up(&options).unwrap();
+        assert!(written.load(Relaxed), "nothing was written amid the copy");
+        assert!(fs::read(job.location().join("log")).unwrap().starts_with(b"the last word"));
+        assert_eq!(tree(job.location()), tree(&place.data()));
+    }
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl Backup<'_> {
 
     fn save(&self, file: &Listed, staged: File, size: u64, crc32: u32, stat: &Stat) -> Result<Saved> {
         let attributes = Attributes::of(stat);
-        let mtime_ns = self.staging.finish(&file.path, staged, Some(&attributes))?;
+        let kept = self.staging.finish(&file.path, staged, Some(&attributes))?;
         let entry = FileEntry {
             path: file.path.clone(),
             size,
@@ -186,7 +186,7 @@ impl Backup<'_> {
             attributes: Some(attributes),
             source: Some(SourceId { device: stat.device, inode: stat.inode }),
         };
-        Ok(Saved { entry, mtime_ns })
+        Ok(Saved { entry, kept })
     }
 
     /// A file that the host made for the snapshot gets what a new file in its directory would.
@@ -202,7 +202,7 @@ impl Backup<'_> {
             gid: top.gid,
             mtime_ns: crate::sys::clock::wall_ns(),
         };
-        let mtime_ns = self.staging.finish(path, staged, Some(&attributes))?;
+        let kept = self.staging.finish(path, staged, Some(&attributes))?;
         self.monitor.copied(bytes.len() as u64);
         let entry = FileEntry {
             path: path.to_path_buf(),
@@ -212,7 +212,7 @@ impl Backup<'_> {
             attributes: Some(attributes),
             source: None,
         };
-        Ok(Saved { entry, mtime_ns })
+        Ok(Saved { entry, kept })
     }
 
     pub(super) fn open_pinned(&self, file: &Listed, source: &Path) -> Result<File> {

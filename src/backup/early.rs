@@ -143,6 +143,7 @@ impl Backup<'_> {
         if cloned.size != length {
             return Err(Error::at(Code::SourceChanged, "cloning", source, "its size changed"));
         }
+        self.staging.close(staged, &file.path)?;
         self.monitor.counters.bytes_cloned.fetch_add(length, Relaxed);
         Ok(true)
     }
@@ -162,6 +163,7 @@ impl Backup<'_> {
         let mut checksum = Checksum::default();
         let (from, to) = (Named { file: from, path: source }, Named { file: &staged, path: &to });
         copy_range(from, to, 0..length, pace, &mut checksum, buffer, self.monitor)?;
+        self.staging.close(staged, path)?;
         Ok(checksum)
     }
 

@@ -1,15 +1,17 @@
 //! The end of a backup: its directories and manifest, its verification, its name.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::Backup;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::io::checksum::Summed;
 use crate::io::walk::walk;
-use crate::snapshot::compare::{Comparison, Mtimes, compare};
-use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest};
-use crate::sys::dir::Kind;
+use crate::snapshot::compare::{Comparison, Staged, compare};
+use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Kept, LinkEntry, MANIFEST, Manifest};
+use crate::sys::dir::{Kind, Stat};
+use crate::sys::file::evict;
 
 /// All that is staged.
 pub struct Contents {
@@ -25,19 +27,19 @@ pub struct Contents {
 pub struct Saved {
     /// Its entry in the manifest.
     pub entry: FileEntry,
-    /// Its mtime as the staging's file system keeps it.
-    pub mtime_ns: i64,
+    /// What the staging's file system keeps of its attributes.
+    pub kept: Kept,
 }
 
 impl Backup<'_> {
     /// Syncs, lets the validators look, and only then compares: an engine that opened the
-    /// staging may have changed it.
+    /// staging may have changed it. The directories are closed last.
     pub(super) fn verify(&mut self, contents: &mut Contents) -> Result<()> {
-        self.staging.finish_directories(&contents.directories)?;
-        let mtimes: Mtimes =
-            contents.saved.iter().map(|saved| (saved.entry.path.clone(), saved.mtime_ns)).collect();
+        self.staging.make_dirs(&contents.directories)?;
+        let staged: Staged =
+            contents.saved.iter().map(|saved| (saved.entry.path.clone(), saved.kept)).collect();
         let manifest = self.manifest(contents)?;
-        self.write_manifest(&manifest)?;
+        let written = self.write_manifest(&manifest)?;
         self.staging.sync(self.threads)?;
 
         let directory = self.staging.dir.path().to_path_buf();
@@ -46,10 +48,12 @@ impl Backup<'_> {
         let comparison = Comparison {
             level: self.plan.options.verify,
             rules: &self.plan.rules,
-            mtimes: Some(&mtimes),
+            staged: Some(&staged),
             threads: self.threads,
         };
-        compare(&self.staging.dir, &manifest, &comparison, self.monitor)
+        compare(&self.staging.dir, &manifest, &comparison, self.monitor)?;
+        self.check_manifest(written)?;
+        self.staging.seal(&manifest.directories)
     }
 
     /// From here on a cancel is too late.
@@ -87,11 +91,13 @@ impl Backup<'_> {
         })
     }
 
-    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+    /// Returns the checksum and the length of what was written.
+    fn write_manifest(&self, manifest: &Manifest) -> Result<(u32, u64)> {
         let path = Path::new(MANIFEST);
         let failed = |error| Error::io("writing the manifest", &self.staging.dir.full(path), error);
-        let mut out = BufWriter::new(self.staging.create(path, 0o600)?);
+        let mut out = Summed::new(BufWriter::new(self.staging.create(path, 0o600)?));
         manifest.write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        let (out, written) = out.end();
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         let top = self.top_stat()?;
         let attributes = Attributes {
@@ -100,7 +106,27 @@ impl Backup<'_> {
             gid: top.gid,
             mtime_ns: crate::sys::clock::wall_ns(),
         };
-        self.staging.finish(path, file, Some(&attributes)).map(drop)
+        self.staging.finish(path, file, Some(&attributes))?;
+        Ok(written)
+    }
+
+    /// The manifest is what makes the rest a snapshot, so it is read back at every level, from the
+    /// disk.
+    fn check_manifest(&self, written: (u32, u64)) -> Result<()> {
+        let path = self.staging.dir.full(Path::new(MANIFEST));
+        let failed = |error| Error::io("verifying", &path, error);
+        let corrupt = || Error::at(Code::Corrupt, "verifying", &path, "it is not what was written to it");
+        let file = self.staging.dir.open_file(Path::new(MANIFEST)).map_err(|_| corrupt())?;
+        let stat = Stat::of(&file).map_err(failed)?;
+        evict(&file).map_err(failed)?;
+        let mut found = Summed::new(std::io::sink());
+        std::io::copy(&mut file.take(stat.size), &mut found).map_err(failed)?;
+        let (_, read) = found.end();
+        if stat.kind == Kind::File && stat.size == written.1 && read == written {
+            Ok(())
+        } else {
+            Err(corrupt())
+        }
     }
 
     /// An earlier round may have staged a file that the last one did not see.

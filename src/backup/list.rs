@@ -14,7 +14,7 @@ use crate::io::walk::walk;
 use crate::layout::FileClass;
 use crate::options::Symlinks;
 use crate::snapshot::owner::open_data_dir;
-use crate::snapshot::{LIFECYCLE, MANIFEST};
+use crate::snapshot::{LIFECYCLE, LONGEST_PATH, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
 /// A directory that is backed up.
@@ -120,6 +120,10 @@ fn walk_source(plan: &Plan, sources: &[Source], index: usize, listing: &mut List
         let path = source.prefix.join(relative);
         if is_ours(source, relative) || plan.rules.excludes(&path) {
             return Ok(true);
+        }
+        if path.as_os_str().len() > LONGEST_PATH {
+            let why = format!("it lies deeper than {LONGEST_PATH} bytes of path");
+            return Err(Error::at(Code::Unsupported, "listing", &source.dir.full(relative), why));
         }
         if is_no_data(relative, entry) {
             skipped += 1;

@@ -67,10 +67,10 @@ impl Pins {
     fn make_place(source: &Dir, id: Uuid) -> Result<Place> {
         let path = source.full(Path::new(LIFECYCLE));
         let lifecycle = source
-            .ensure_dir(Path::new(LIFECYCLE), 0o755)
+            .ensure_own_dir(Path::new(LIFECYCLE), 0o755)
             .and_then(|()| source.open_dir(Path::new(LIFECYCLE)))
             .map_err(|error| Error::io("making", &path, error))?;
-        remove_unlocked(&lifecycle, PREFIX)?;
+        remove_unlocked(&lifecycle, PREFIX.as_ref())?;
         let name = PathBuf::from(format!("{PREFIX}{id}"));
         let dir = make_locked(&lifecycle, &name)?;
         Ok(Place { lifecycle, name, dir })

@@ -1,5 +1,6 @@
 //! The checksum of a file: CRC-32/ISO-HDLC of its logical bytes, holes included.
 
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use crc32fast::Hasher;
@@ -27,6 +28,38 @@ impl Checksum {
     /// The value so far.
     pub fn value(&self) -> u32 {
         self.0.clone().finalize()
+    }
+}
+
+/// Passes bytes on and sums them up.
+pub struct Summed<W> {
+    out: W,
+    sum: Hasher,
+    length: u64,
+}
+
+impl<W: Write> Summed<W> {
+    /// On the way to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, sum: Hasher::new(), length: 0 }
+    }
+
+    /// Where they went, their checksum and their number.
+    pub fn end(self) -> (W, (u32, u64)) {
+        (self.out, (self.sum.finalize(), self.length))
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

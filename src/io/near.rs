@@ -25,9 +25,19 @@ impl<'a> Near<'a> {
             return Ok((self.top, name));
         }
         if self.last.as_ref().is_none_or(|(kept, _)| kept != parent) {
-            self.last = Some((parent.to_path_buf(), self.top.open_dir(parent)?));
+            self.last = Some((parent.to_path_buf(), self.open(parent)?));
         }
         let directory = self.last.as_ref().map_or(self.top, |(_, directory)| directory);
         Ok((directory, name))
+    }
+
+    /// Opens a directory from the one that is kept, if it lies below that.
+    fn open(&self, path: &Path) -> io::Result<Dir> {
+        match &self.last {
+            Some((kept, directory)) if path.starts_with(kept) => {
+                directory.open_dir(path.strip_prefix(kept).unwrap_or(path))
+            }
+            _ => self.top.open_dir(path),
+        }
     }
 }

@@ -10,15 +10,15 @@ use crate::sys::dir::{Dir, Kind, is_absent};
 /// Removes `path` and all below it. What is gone already is no error.
 pub fn remove_tree(parent: &Dir, path: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::io("removing", &parent.full(path), error);
+    make_open(parent, path);
     let top = match parent.open_dir(path) {
         Err(error) if is_absent(&error) => return Ok(()),
         other => other.map_err(failed)?,
     };
-    make_writable(&top, Path::new(""));
     let mut directories = vec![PathBuf::new()];
     walk(&top, |path, entry| {
         if entry.kind == Kind::Directory {
-            make_writable(&top, path);
+            make_open(&top, path);
             directories.push(path.to_path_buf());
         }
         Ok(false)
@@ -50,14 +50,10 @@ fn remove_files(top: &Dir, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A copy keeps the modes of its source, which may forbid its owner to remove what is in it.
-fn make_writable(top: &Dir, path: &Path) {
-    if let Ok(directory) = top.open_dir(path)
-        && directory.stat(Path::new("")).is_ok_and(|stat| stat.mode & 0o700 != 0o700)
-    {
-        // Where that is refused the removal itself fails and says so.
-        let _ = directory.set_mode(0o700);
-    }
+/// A copy keeps the modes of its source, which may forbid its owner to read or remove what is in it.
+fn make_open(top: &Dir, path: &Path) {
+    // Where that is refused the removal itself fails and says so.
+    let _ = top.open_up(path);
 }
 
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {

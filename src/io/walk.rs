@@ -1,8 +1,8 @@
 //! The walk of a tree by its listings alone, without a stat.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::near::Near;
 use crate::error::{Error, Result};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
@@ -23,8 +23,9 @@ pub struct Found {
 pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut pending = vec![PathBuf::new()];
+    let mut near = Near::new(top);
     while let Some(directory) = pending.pop() {
-        for entry in entries_of(top, &directory)? {
+        for entry in entries_of(top, &mut near, &directory)? {
             let path = directory.join(&entry.name);
             if leave_out(&path, &entry)? {
                 continue;
@@ -39,10 +40,10 @@ pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>)
     Ok(found)
 }
 
-fn entries_of(top: &Dir, directory: &Path) -> Result<Vec<Entry>> {
-    let listed: io::Result<_> = match directory.as_os_str().is_empty() {
+fn entries_of(top: &Dir, near: &mut Near<'_>, directory: &Path) -> Result<Vec<Entry>> {
+    let listed = match directory.as_os_str().is_empty() {
         true => top.entries(),
-        false => top.open_dir(directory).and_then(|dir| dir.entries()),
+        false => near.of(directory).and_then(|(parent, name)| parent.open_dir(name)?.entries()),
     };
     match listed {
         Err(error) if is_absent(&error) && !directory.as_os_str().is_empty() => Ok(Vec::new()),

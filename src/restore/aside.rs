@@ -21,7 +21,7 @@ pub fn record_of(aside: &Path) -> PathBuf {
 /// A free name for what is put aside.
 pub fn next(target: &Dir) -> Result<PathBuf> {
     let above = Path::new(ASIDE);
-    target.ensure_dir(above, 0o700).map_err(|error| Error::io("making", &target.full(above), error))?;
+    target.ensure_own_dir(above, 0o700).map_err(|error| Error::io("making", &target.full(above), error))?;
     let now = Clock::start().started_at_s();
     let number = match highest(target)? {
         None => Some(now),

@@ -17,6 +17,9 @@ use crate::sys::dir::{Dir, is_absent};
 
 const VERSION: u32 = 1;
 
+/// A longer record is damaged: it holds the names at the top of a directory.
+const LARGEST: u64 = 256 << 20;
+
 /// A swap, as recorded on disk: as the journal while it runs, and beside what it put aside for an
 /// undo.
 #[derive(Clone, Debug)]
@@ -93,7 +96,8 @@ impl Swap {
             kept: self.kept.as_deref().map(Name::of),
         };
         let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
-        let body = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
+        let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
+        text.extend(format!("\n{:08x}\n", checksum::of(&text)).bytes());
         let new = path.with_extension("new");
         let write = || {
             match target.unlink(&new) {
@@ -101,9 +105,10 @@ impl Swap {
                 _ => {}
             }
             let mut file = target.create_file(&new, 0o600)?;
-            file.write_all(&body)?;
-            writeln!(file, "\n{:08x}", checksum::of(&body))?;
+            file.write_all(&text)?;
             file.sync_all()?;
+            crate::sys::file::holds(&file, &text)?;
+            crate::sys::file::close(file)?;
             target.rename(&new, target, path)?;
             sync_name(target, path)
         };
@@ -116,7 +121,7 @@ impl Swap {
     /// Reads a record; `None`: there is none.
     pub fn read(target: &Dir, path: &Path) -> Result<Option<Self>> {
         let mut bytes = Vec::new();
-        match target.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        match target.open_file(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(Error::io("reading the journal", &target.full(path), error)),
             Ok(_) => {}

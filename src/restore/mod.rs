@@ -60,9 +60,9 @@ impl Restore<'_> {
     fn make(&self, target: &Target) -> Result<()> {
         target.check(self)?;
         let staging = target.make_staging()?;
-        let mtimes = self.copy(&staging)?;
+        let staged = self.copy(&staging)?;
         self.link.host.enter(Phase::Verify)?;
-        self.verify(&staging, &mtimes)?;
+        self.verify(&staging, &staged)?;
         self.link.host.enter(Phase::Swap)?;
         target.swap(self, &staging)
     }

@@ -66,7 +66,7 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
     let (parent, name) = parent_of(target)?;
     let count = || parent.entries().map(|entries| entries.len()).unwrap_or(0);
     let before = count();
-    remove_unlocked(&parent, &sibling_prefix(&name).to_string_lossy())?;
+    remove_unlocked(&parent, &sibling_prefix(&name))?;
     Ok(if count() < before { Recovered::Old } else { Recovered::Nothing })
 }
 

@@ -15,11 +15,11 @@ use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::io::remove::remove_tree;
-use crate::snapshot::compare::{Comparison, Mtimes, compare};
+use crate::snapshot::compare::{Comparison, Staged, compare};
 use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::snapshot::tree::Tree;
-use crate::snapshot::{FileEntry, LIFECYCLE, has_room};
+use crate::snapshot::{FileEntry, Kept, LIFECYCLE, has_room};
 use crate::sys::dir::{Dir, Entry, Stat, is_absent};
 
 /// Where stagings in an existing target lie.
@@ -48,7 +48,7 @@ impl Target {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !path.is_symlink() => {
                 let (parent, name) = parent_of(path)?;
                 let prefix = sibling_prefix(&name);
-                remove_unlocked(&parent, &prefix.to_string_lossy())?;
+                remove_unlocked(&parent, &prefix)?;
                 let sibling = joined(&prefix, Uuid::new_v4());
                 Ok(Target::New { parent, name, sibling })
             }
@@ -142,7 +142,7 @@ fn joined(prefix: &OsString, id: Uuid) -> PathBuf {
 fn clean_beside(target: &Path) {
     // Another's directory may be closed to us; what is left there is no harm.
     if let Ok((parent, name)) = parent_of(target) {
-        let _ = remove_unlocked(&parent, &sibling_prefix(&name).to_string_lossy());
+        let _ = remove_unlocked(&parent, &sibling_prefix(&name));
     }
 }
 
@@ -156,7 +156,7 @@ pub fn clean(target: &Dir) -> Result<Recovered> {
     };
     let left = above.entries().map_err(|error| Error::io("listing", &target.full(path), error))?;
     let has_ended = |entry: &Entry| Path::new(&entry.name).extension() == Some(swap::GIVEN_UP.as_ref());
-    remove_unlocked(&above, "")?;
+    remove_unlocked(&above, "".as_ref())?;
     let _ = target.unlink(&Path::new(JOURNAL).with_extension("new"));
     let _ = target.remove_dir(path);
     Ok(match left.is_empty() {
@@ -181,26 +181,26 @@ impl Restore<'_> {
     }
 
     /// Copies all files to the staging, each byte compared with its checksum on the way.
-    pub fn copy(&self, staging: &Tree) -> Result<Mtimes> {
+    pub fn copy(&self, staging: &Tree) -> Result<Staged> {
         let counters = &self.link.monitor.counters;
         counters.bytes_total.store(self.manifest.bytes(), Relaxed);
         counters.files_total.store(self.manifest.files.len() as u64, Relaxed);
-        let mtimes = Mutex::new(Mtimes::new());
+        let staged = Mutex::new(Staged::new());
         pool::for_each(self.options.io_threads(), &self.manifest.files, |entry, buffer| {
             self.link.monitor.check()?;
-            let mtime = self.copy_file(entry, staging, buffer)?;
-            mtimes.lock().insert(entry.path.clone(), mtime);
+            let kept = self.copy_file(entry, staging, buffer)?;
+            staged.lock().insert(entry.path.clone(), kept);
             counters.files_done.fetch_add(1, Relaxed);
             Ok(())
         })?;
         for link in &self.manifest.links {
             staging.link(link)?;
         }
-        staging.finish_directories(&self.manifest.directories)?;
-        Ok(mtimes.into_inner())
+        staging.make_dirs(&self.manifest.directories)?;
+        Ok(staged.into_inner())
     }
 
-    fn copy_file(&self, entry: &FileEntry, staging: &Tree, buffer: &mut [u8]) -> Result<i64> {
+    fn copy_file(&self, entry: &FileEntry, staging: &Tree, buffer: &mut [u8]) -> Result<Kept> {
         let path = self.source.full(&entry.path);
         let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path, why);
         let file = self.source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
@@ -236,16 +236,17 @@ impl Restore<'_> {
         staging.finish(&entry.path, staged, Some(&attributes))
     }
 
-    /// Syncs, lets the validators look, and then compares.
-    pub fn verify(&self, staging: &Tree, mtimes: &Mtimes) -> Result<()> {
+    /// Syncs, lets the validators look, and then compares; the directories are closed last.
+    pub fn verify(&self, staging: &Tree, staged: &Staged) -> Result<()> {
         let threads = self.options.io_threads();
         staging.sync(threads)?;
         let directory = staging.dir.path();
         self.layout.validate(directory)?;
         self.link.host.validate(directory)?;
         let comparison =
-            Comparison { level: self.options.verify, rules: &self.rules, mtimes: Some(mtimes), threads };
-        compare(&staging.dir, &self.manifest, &comparison, &self.link.monitor)
+            Comparison { level: self.options.verify, rules: &self.rules, staged: Some(staged), threads };
+        compare(&staging.dir, &self.manifest, &comparison, &self.link.monitor)?;
+        staging.seal(&self.manifest.directories)
     }
 }
 

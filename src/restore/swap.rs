@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::owner::JOURNAL;
 use crate::snapshot::tree::Tree;
-use crate::sys::dir::{Dir, is_absent, may_give_away};
+use crate::sys::dir::{Dir, is_absent};
 
 /// The extension of a staging's name for what a swap without an undo replaces.
 pub const GIVEN_UP: &str = "aside";
@@ -97,7 +97,7 @@ fn unfinished(target: &Dir, why: &str) -> Error {
 /// Moves all units, from whatever state a crash left: while a name is still to come in, what the
 /// target has under it is the old one.
 pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
-    let (from, away) = (&swap.from, &swap.aside);
+    let (from, away, here) = (&swap.from, &swap.aside, Path::new(""));
     make_dirs(target, away)?;
     if swap.keep {
         // Before anything moves: where there is no room for it, nothing has to be taken back.
@@ -112,31 +112,31 @@ pub fn forward(target: &Dir, swap: &Swap) -> Result<()> {
         }
     }
     // The old ones are durably away before the first new one comes.
-    sync_all(target, &swap.units.out, away)?;
+    sync_all(target, &swap.units.out, away, here)?;
     for unit in &swap.units.into {
         if exists(target, &from.join(unit))? {
             move_name(target, &from.join(unit), unit)?;
         }
     }
-    sync_all(target, &swap.units.into, from)
+    sync_all(target, &swap.units.into, here, from)
 }
 
 /// Takes a swap back, from whatever state.
 pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
-    let (from, away) = (&swap.from, &swap.aside);
+    let (from, away, here) = (&swap.from, &swap.aside, Path::new(""));
     for unit in &swap.units.into {
         if !exists(target, &from.join(unit))? && exists(target, unit)? {
             move_name(target, unit, &from.join(unit))?;
         }
     }
-    sync_all(target, &swap.units.into, from)?;
+    sync_all(target, &swap.units.into, from, here)?;
     for unit in &swap.units.out {
         if exists(target, &away.join(unit))? {
             move_name(target, &away.join(unit), unit)?;
         }
     }
     if exists(target, away)? {
-        sync_all(target, &swap.units.out, away)?;
+        sync_all(target, &swap.units.out, here, away)?;
         remove_tree(target, away)?;
     }
     aside::remove_record(target, away)?;
@@ -187,7 +187,7 @@ fn move_name(target: &Dir, from: &Path, to: &Path) -> Result<()> {
 }
 
 fn rename_opened(target: &Dir, from: &Path, to: &Path, refused: io::Error) -> io::Result<()> {
-    let directory = target.open_dir(from)?;
+    let Ok(directory) = target.open_dir(from) else { return Err(refused) };
     let mode = directory.stat(Path::new(""))?.mode;
     if mode & 0o200 != 0 {
         return Err(refused);
@@ -226,20 +226,17 @@ fn downward(path: &Path) -> Vec<&Path> {
 /// An undo may move the directory itself back, if nothing keeps it in its place any more.
 fn copy_rights(target: &Dir, of: &Path, to: &Path) -> io::Result<()> {
     let stat = target.stat(of)?;
-    if may_give_away() {
-        target.set_owner(to, stat.uid, stat.gid)?;
-    }
+    target.give_to(to, stat.uid, stat.gid)?;
     target.open_dir(to)?.set_mode(stat.mode)
 }
 
-/// Makes the names of units durable, in the target and in the other directory.
-fn sync_all(target: &Dir, units: &[PathBuf], other: &Path) -> Result<()> {
-    let mut directories: BTreeSet<PathBuf> = BTreeSet::from([PathBuf::new(), other.to_path_buf()]);
-    for unit in units {
-        let above = unit.parent().unwrap_or(Path::new(""));
-        directories.insert(above.to_path_buf());
-        directories.insert(other.join(above));
-    }
+/// Makes the names of units durable: first where they went, then where they came from, so that a
+/// power cut between the two can only leave a name in both.
+fn sync_all(target: &Dir, units: &[PathBuf], to: &Path, from: &Path) -> Result<()> {
+    let mut above: BTreeSet<&Path> = units.iter().filter_map(|unit| unit.parent()).collect();
+    above.insert(Path::new(""));
+    let below = |place: &Path| above.iter().map(|above| place.join(above)).collect::<Vec<_>>();
+    let directories = below(to).into_iter().chain(below(from));
     for directory in directories {
         let synced = match directory.as_os_str().is_empty() {
             true => target.sync(),

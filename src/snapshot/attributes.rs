@@ -21,6 +21,15 @@ pub struct Attributes {
     pub mtime_ns: i64,
 }
 
+/// What a staged file looks like on its file system, which may keep times more coarsely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its mode.
+    pub mode: u32,
+    /// Its mtime.
+    pub mtime_ns: i64,
+}
+
 impl Attributes {
     /// Those of a stat.
     pub fn of(stat: &Stat) -> Self {
@@ -30,8 +39,8 @@ impl Attributes {
     /// Gives them to an open file whose content is complete, where it does not have them yet.
     pub fn apply(&self, file: &File) -> io::Result<()> {
         let now = Stat::of(file)?;
-        if (now.uid, now.gid) != (self.uid, self.gid) && dir::may_give_away() {
-            dir::set_owner(file, self.uid, self.gid)?;
+        if (now.uid, now.gid) != (self.uid, self.gid) {
+            dir::give_to(file, self.uid, self.gid)?;
         }
         if now.mode != self.mode {
             dir::set_mode(file, self.mode)?;
@@ -41,18 +50,14 @@ impl Attributes {
 
     /// Gives them to a directory whose entries are complete.
     pub fn apply_to_dir(&self, directory: &Dir) -> io::Result<()> {
-        if dir::may_give_away() {
-            directory.set_owner(Path::new(""), self.uid, self.gid)?;
-        }
+        directory.give_to(Path::new(""), self.uid, self.gid)?;
         directory.set_mode(self.mode)?;
         directory.set_mtime(self.mtime_ns)
     }
 
     /// Gives them to a symbolic link, which has no mode.
     pub fn apply_to_link(&self, parent: &Dir, path: &Path) -> io::Result<()> {
-        if dir::may_give_away() {
-            parent.set_owner(path, self.uid, self.gid)?;
-        }
+        parent.give_to(path, self.uid, self.gid)?;
         parent.set_mtime_of(path, self.mtime_ns)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{FileEntry, MANIFEST, Manifest};
+use super::{FileEntry, Kept, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{self, Named, checksum};
 use crate::io::walk::walk;
@@ -15,8 +15,8 @@ use crate::sys::file;
 
 const DOING: &str = "verifying";
 
-/// The mtimes of staged files as the file system keeps them, by path.
-pub type Mtimes = HashMap<PathBuf, i64>;
+/// What the file system keeps of staged files, by path.
+pub type Staged = HashMap<PathBuf, Kept>;
 
 /// How a tree is compared.
 pub struct Comparison<'a> {
@@ -24,8 +24,8 @@ pub struct Comparison<'a> {
     pub level: VerifyLevel,
     /// Names that an engine may leave in what it opened (its lock file).
     pub rules: &'a Rules,
-    /// Of a tree that was just staged: its mtimes must still be those.
-    pub mtimes: Option<&'a Mtimes>,
+    /// Of a tree that was just staged: it must still be so.
+    pub staged: Option<&'a Staged>,
     /// I/O threads.
     pub threads: usize,
 }
@@ -47,6 +47,7 @@ pub fn rules_of(manifest: &Manifest, layout: &Layout, options: &Options) -> Rule
 /// Compares names, sizes and, by the level, bytes.
 pub fn compare(tree: &Dir, manifest: &Manifest, how: &Comparison<'_>, monitor: &Monitor) -> Result<()> {
     compare_names(tree, manifest, how.rules)?;
+    compare_links(tree, manifest)?;
     let files: Vec<&FileEntry> = manifest.files.iter().collect();
     pool::for_each(how.threads, &files, |entry, buffer| {
         monitor.check()?;
@@ -79,6 +80,18 @@ fn compare_names(tree: &Dir, manifest: &Manifest, rules: &Rules) -> Result<()> {
     }
 }
 
+fn compare_links(tree: &Dir, manifest: &Manifest) -> Result<()> {
+    for entry in &manifest.links {
+        let path = tree.full(&entry.path);
+        let target = tree.read_link(&entry.path).map_err(|error| Error::io(DOING, &path, error))?;
+        if target != entry.target.as_os_str() {
+            let why = "it leads elsewhere than in the manifest";
+            return Err(Error::at(Code::Corrupt, DOING, &path, why));
+        }
+    }
+    Ok(())
+}
+
 fn is_excluded(rules: &Rules, path: &Path) -> bool {
     path.ancestors().any(|path| !path.as_os_str().is_empty() && rules.excludes(path))
 }
@@ -97,9 +110,9 @@ fn compare_file(
     if stat.size != entry.size {
         return refuse(format!("it has {} bytes where the manifest has {}", stat.size, entry.size));
     }
-    let mtime = how.mtimes.and_then(|mtimes| mtimes.get(&entry.path));
-    if mtime.is_some_and(|mtime| *mtime != stat.mtime_ns) {
-        return refuse("it was written to after it was staged, by a validator or by somebody else".into());
+    let staged = how.staged.and_then(|staged| staged.get(&entry.path));
+    if staged.is_some_and(|kept| (kept.mode, kept.mtime_ns) != (stat.mode, stat.mtime_ns)) {
+        return refuse("it was changed after it was staged, by a validator or by somebody else".into());
     }
     if how.level < VerifyLevel::Checksum {
         monitor.verified(entry.size);

@@ -13,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Attributes, hex};
+use crate::io::checksum::Summed;
 use crate::layout::FileClass;
 
 /// The version that this library writes and reads.
@@ -107,9 +108,9 @@ impl Manifest {
 
     /// Writes it, sorted.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = Summed { out, sum: crc32fast::Hasher::new() };
+        let mut out = Summed::new(out);
         self.write_fields(&mut out)?;
-        let sum = out.sum.clone().finalize();
+        let (out, (sum, _)) = out.end();
         write!(out, "{CHECKSUM_START}{sum:08x}{CHECKSUM_END}")
     }
 
@@ -216,24 +217,6 @@ impl FileLine {
             attributes: entry.attributes,
             source: entry.source,
         }
-    }
-}
-
-/// Passes bytes on and sums them up.
-struct Summed<'a, W> {
-    out: &'a mut W,
-    sum: crc32fast::Hasher,
-}
-
-impl<W: Write> Write for Summed<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.sum.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }
 

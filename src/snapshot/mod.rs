@@ -12,10 +12,10 @@ pub mod root;
 mod space;
 pub mod tree;
 
-pub use attributes::Attributes;
+pub use attributes::{Attributes, Kept};
 pub use listing::{Snapshot, latest, list, open_directory};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
-pub use parse::read;
+pub use parse::{LONGEST_PATH, read};
 pub use prune::{delete, lock_in_use, prune};
 pub use space::{has_room, keeps_reserve};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::LIFECYCLE;
 use crate::error::{Code, Error, Result};
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::{Dir, give_to, is_absent, set_mode};
 use crate::sys::lock::{Hold, try_lock};
 
 /// The file whose lock an open coordinator shares and a restore holds alone.
@@ -78,9 +78,7 @@ pub fn open_data_dir(path: &Path) -> Result<Dir> {
 
 fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Option<OwnerLock>> {
     let path = directory.full(Path::new(OWNER));
-    let file = directory
-        .ensure_dir(Path::new(LIFECYCLE), 0o755)
-        .and_then(|()| directory.open_or_create(Path::new(OWNER), 0o644));
+    let file = directory.ensure_own_dir(Path::new(LIFECYCLE), 0o755).and_then(|()| open_or_make(directory));
     let file = match file {
         Ok(file) => file,
         Err(error) if is_read_only(&error) => match directory.open_file(Path::new(OWNER)) {
@@ -93,6 +91,21 @@ fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Opti
         Ok(true) => Ok(Some(OwnerLock(file))),
         Ok(false) => Err(Error::at(Code::Conflict, doing, directory.path(), conflict)),
         Err(error) => Err(Error::io("locking", &path, error)),
+    }
+}
+
+/// A new file is readable for whoever may be the host.
+fn open_or_make(directory: &Dir) -> io::Result<File> {
+    let path = Path::new(OWNER);
+    match directory.create_file(path, 0o644) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => directory.open_or_create(path, 0o644),
+        Err(error) => Err(error),
+        Ok(file) => {
+            let owner = directory.stat(Path::new(""))?;
+            set_mode(&file, 0o644)?;
+            give_to(&file, owner.uid, owner.gid)?;
+            Ok(file)
+        }
     }
 }
 

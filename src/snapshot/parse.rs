@@ -19,6 +19,9 @@ use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 /// The largest manifest that is read into memory: some four million files.
 const LARGEST: u64 = 1 << 30;
 
+/// Sixteen times what a call of the kernel takes. A deeper tree is refused when it is backed up.
+pub const LONGEST_PATH: usize = 1 << 16;
+
 const DOING: &str = "reading the manifest";
 
 /// Reads the manifest of the snapshot in `directory`.
@@ -214,6 +217,9 @@ fn path_of(text: String, hexadecimal: Option<String>) -> std::result::Result<Pat
     let refuse = |why: &str| corrupt(format!("its path {path:?} {why}"));
     if path.as_os_str().as_bytes().contains(&0) {
         return Err(refuse("holds a NUL"));
+    }
+    if path.as_os_str().len() > LONGEST_PATH {
+        return Err(corrupt(format!("one of its paths has {} bytes", path.as_os_str().len())));
     }
     let plain = relative(&path).map_err(|_| refuse("is not a plain relative one"))?;
     if is_reserved(&plain) {

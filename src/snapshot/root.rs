@@ -27,6 +27,9 @@ const OLD_LATEST: &str = ".latest.old";
 
 const STAGING: &str = ".staging-";
 
+/// No path that the kernel takes is longer.
+const LONGEST_PATH: u64 = 1 << 16;
+
 /// A root that this thread's process holds alone.
 pub struct Root {
     /// The directory.
@@ -54,7 +57,8 @@ impl Root {
     pub fn claim(&self, data_dir: &Path, adopt: bool) -> Result<()> {
         let path = self.dir.full(Path::new(SOURCE));
         let mut owner = Vec::new();
-        match self.dir.open_file(Path::new(SOURCE)).and_then(|mut file| file.read_to_end(&mut owner)) {
+        let read = self.dir.open_file(Path::new(SOURCE));
+        match read.and_then(|file| file.take(LONGEST_PATH).read_to_end(&mut owner)) {
             Err(error) if !is_absent(&error) => return Err(Error::io("reading", &path, error)),
             _ => {}
         }
@@ -100,7 +104,7 @@ impl Root {
         for name in [NEW_SOURCE, NEW_LATEST, OLD_LATEST] {
             self.remove_file(name)?;
         }
-        remove_unlocked(&self.dir, STAGING)
+        remove_unlocked(&self.dir, STAGING.as_ref())
     }
 
     /// Makes a staging directory, locked for as long as it is open.
@@ -161,7 +165,7 @@ impl Root {
 
     fn prepare_latest(&self, name: &str) -> Result<()> {
         let target = self.dir.full(Path::new(name));
-        self.write_new(NEW_LATEST, target.as_os_str().as_bytes()).map(drop)
+        self.write_new(NEW_LATEST, target.as_os_str().as_bytes())
     }
 
     /// The old marker keeps a second name for the time of the change.
@@ -197,13 +201,14 @@ impl Root {
     }
 
     /// Writes a file that gets its name by a rename; what a crash left of it is replaced.
-    fn write_new(&self, name: &str, bytes: &[u8]) -> Result<File> {
+    fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.dir.full(Path::new(name));
         self.remove_file(name)?;
         let written = self.dir.create_file(Path::new(name), 0o644).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;
-            Ok(file)
+            crate::sys::file::holds(&file, bytes)?;
+            crate::sys::file::close(file)
         });
         written.map_err(|error| {
             // Half a file is no use to anybody; the next backup would remove it too.
@@ -262,10 +267,8 @@ pub fn snapshot_numbers(root: &Dir) -> Result<Vec<u64>> {
 /// The name that `latest` gives. Only its last component counts, beside the marker: in a copied
 /// directory the rest would lead to the original's snapshots.
 pub fn read_latest(root: &Dir) -> Result<Option<OsString>> {
-    /// No path is longer.
-    const LONGEST: u64 = 1 << 16;
     let mut bytes = Vec::new();
-    match root.open_file(Path::new(LATEST)).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
+    match root.open_file(Path::new(LATEST)).and_then(|file| file.take(LONGEST_PATH).read_to_end(&mut bytes)) {
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(Error::io("reading", &root.full(Path::new(LATEST)), error)),
         Ok(_) => {}
@@ -288,11 +291,12 @@ pub fn make_locked(parent: &Dir, name: &Path) -> Result<Dir> {
     Ok(directory)
 }
 
-/// Removes the directories of that prefix whose lock nobody holds.
-pub fn remove_unlocked(parent: &Dir, prefix: &str) -> Result<()> {
+/// Removes the directories called by that prefix and a UUID whose lock nobody holds. What else
+/// begins so is somebody else's.
+pub fn remove_unlocked(parent: &Dir, prefix: &OsStr) -> Result<()> {
     let entries = parent.entries().map_err(|error| Error::io("listing", parent.path(), error))?;
     for entry in entries {
-        if !entry.name.as_bytes().starts_with(prefix.as_bytes()) || entry.kind != Kind::Directory {
+        if !is_ours(&entry.name, prefix) || entry.kind != Kind::Directory {
             continue;
         }
         let name = Path::new(&entry.name);
@@ -303,6 +307,13 @@ pub fn remove_unlocked(parent: &Dir, prefix: &str) -> Result<()> {
         remove_tree(parent, name)?;
     }
     Ok(())
+}
+
+/// A prefix, a UUID and perhaps an extension.
+fn is_ours(name: &OsStr, prefix: &OsStr) -> bool {
+    let Some(rest) = name.as_bytes().strip_prefix(prefix.as_bytes()) else { return false };
+    let id = rest.split(|byte| *byte == b'.').next().unwrap_or_default();
+    Uuid::try_parse_ascii(id).is_ok()
 }
 
 /// Tried, never waited for.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::sync::Mutex;
 
-use super::{Attributes, DirectoryEntry, LinkEntry};
+use super::{Attributes, DirectoryEntry, Kept, LinkEntry};
 use crate::error::{Error, Result};
+use crate::io::near::Near;
 use crate::io::pool;
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::file;
@@ -44,28 +45,34 @@ pub struct Tree {
 impl Tree {
     /// An empty directory to be filled.
     pub fn new(dir: Dir) -> Self {
+        let syncfs_reports_errors = file::syncfs_reports_errors(&dir);
         Self {
             dir,
             directories: Mutex::default(),
             unsynced: Mutex::new(Unsynced::Files(Vec::new())),
-            syncfs_reports_errors: file::syncfs_reports_errors(),
+            syncfs_reports_errors,
             few_files: FEW_FILES.min(file::descriptor_limit() / 4),
         }
     }
 
     /// Makes a directory and those above it, unless they are there.
     pub fn make_dir(&self, path: &Path) -> Result<()> {
-        if path.as_os_str().is_empty() || self.directories.lock().contains(path) {
-            return Ok(());
+        let missing = {
+            let made = self.directories.lock();
+            let above = path.ancestors().take_while(|path| !path.as_os_str().is_empty());
+            above.take_while(|path| !made.contains(*path)).collect::<Vec<_>>()
+        };
+        let mut near = Near::new(&self.dir);
+        for path in missing.into_iter().rev() {
+            near.of(path)
+                .and_then(|(parent, name)| {
+                    parent.ensure_dir(name, 0o700)?;
+                    // The umask may have taken bits of it away.
+                    parent.open_dir(name)?.set_mode(0o700)
+                })
+                .map_err(|error| Error::io("making the directory", &self.dir.full(path), error))?;
+            self.directories.lock().insert(path.to_path_buf());
         }
-        self.make_dir(path.parent().unwrap_or(Path::new("")))?;
-        self.dir
-            .ensure_dir(path, 0o700)
-            .and_then(|()| self.dir.open_dir(path))
-            // The umask may have taken bits of it away.
-            .and_then(|made| made.set_mode(0o700))
-            .map_err(|error| Error::io("making the directory", &self.dir.full(path), error))?;
-        self.directories.lock().insert(path.to_path_buf());
         Ok(())
     }
 
@@ -105,8 +112,8 @@ impl Tree {
     }
 
     /// A file is complete: it gets its attributes, and becomes durable now or with the others.
-    /// Returns its mtime as the file system keeps it.
-    pub fn finish(&self, path: &Path, file: File, attributes: Option<&Attributes>) -> Result<i64> {
+    /// Returns what the file system keeps of them.
+    pub fn finish(&self, path: &Path, file: File, attributes: Option<&Attributes>) -> Result<Kept> {
         let full = || self.dir.full(path);
         if let Some(attributes) = attributes {
             attributes
@@ -124,7 +131,7 @@ impl Tree {
             file.sync_all().map_err(|error| Error::io("syncing", &full(), error))?;
             self.close(file, path)?;
         }
-        Ok(kept.mtime_ns)
+        Ok(Kept { mode: kept.mode, mtime_ns: kept.mtime_ns })
     }
 
     fn sync_later(&self, path: &Path, file: File) -> Result<()> {
@@ -146,7 +153,8 @@ impl Tree {
         self.close(file, path)
     }
 
-    fn close(&self, file: File, path: &Path) -> Result<()> {
+    /// Closes a file, which on some file systems is when a failed write comes to light.
+    pub fn close(&self, file: File, path: &Path) -> Result<()> {
         file::close(file).map_err(|error| Error::io("closing", &self.dir.full(path), error))
     }
 
@@ -159,18 +167,29 @@ impl Tree {
             .map_err(|error| Error::io("making the link", &self.dir.full(&entry.path), error))
     }
 
-    /// All files are there: the directories get their attributes, the deepest first, since each
-    /// entry that is made moves its directory's mtime.
-    pub fn finish_directories(&self, directories: &[DirectoryEntry]) -> Result<()> {
-        for entry in directories {
-            self.make_dir(&entry.path)?;
-        }
+    /// Makes all directories that are not there yet.
+    pub fn make_dirs(&self, directories: &[DirectoryEntry]) -> Result<()> {
+        directories.iter().try_for_each(|entry| self.make_dir(&entry.path))
+    }
+
+    /// Nothing is added or read any more: the directories get their attributes, the deepest first,
+    /// and become durable with them. Each entry that is made moves its directory's mtime, and a
+    /// mode may close a directory even to its owner, so nothing comes after this.
+    pub fn seal(&self, directories: &[DirectoryEntry]) -> Result<()> {
+        let one_by_one = directories.len() <= self.few_files || !self.syncfs_reports_errors;
+        let mut near = Near::new(&self.dir);
         for entry in directories.iter().rev() {
-            self.dir.open_dir(&entry.path).and_then(|made| entry.attributes.apply_to_dir(&made)).map_err(
-                |error| Error::io("setting the attributes of", &self.dir.full(&entry.path), error),
-            )?;
+            let sealed = near.of(&entry.path).and_then(|(parent, name)| {
+                let directory = parent.open_dir(name)?;
+                entry.attributes.apply_to_dir(&directory)?;
+                if one_by_one { directory.sync() } else { Ok(()) }
+            });
+            sealed.map_err(|error| Error::io("completing", &self.dir.full(&entry.path), error))?;
         }
-        Ok(())
+        match one_by_one {
+            true => self.sync_top(),
+            false => self.sync_file_system(),
+        }
     }
 
     /// Makes all of it durable, but for what is added to the top later. An error is final.

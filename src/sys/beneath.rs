@@ -2,14 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use super::retry;
 
-/// Longer paths are walked component by component.
+/// No call takes a longer path; such a one is opened in pieces.
 const PATH_MAX: usize = 4096;
 
 /// Opens `path` beneath `directory`. An empty path is the directory itself. A symbolic link
@@ -19,14 +19,30 @@ pub fn open(directory: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io:
     if path.as_os_str().is_empty() {
         return retry(|| openat(&directory, c".", flags, mode));
     }
-    if path.as_os_str().len() < PATH_MAX {
-        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match retry(|| openat2(&directory, path, flags, mode, within)) {
-            Err(error) if needs_walk(&error) => {}
-            other => return other,
-        }
+    if path.as_os_str().len() >= PATH_MAX {
+        let (above, rest) = split(path);
+        let above = open(directory, &above, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        return open(above, &rest, flags, mode);
     }
-    walk(directory, path, flags, mode)
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match retry(|| openat2(&directory, path, flags, mode, within)) {
+        Err(error) if needs_walk(&error) => walk(directory, path, flags, mode),
+        other => other,
+    }
+}
+
+/// As much of a long path as one call takes, and what is left.
+fn split(path: &Path) -> (PathBuf, PathBuf) {
+    let mut above = PathBuf::new();
+    let mut names = path.components();
+    while let Some(name) = names.clone().next() {
+        if above.as_os_str().len() + name.as_os_str().len() + 2 > PATH_MAX {
+            break;
+        }
+        above.push(name);
+        names.next();
+    }
+    (above, names.as_path().to_path_buf())
 }
 
 /// No openat2 here (an old kernel; a container that answers EPERM), or a rename raced with it.

@@ -140,6 +140,21 @@ impl Dir {
         retry(|| rfs::mkdirat(parent.as_fd(), name, Mode::from_raw_mode(mode as RawMode)))
     }
 
+    /// Makes a directory unless it is there. A new one is this directory's owner's, whatever the
+    /// umask: the database's own user must get in when root has restored it.
+    pub fn ensure_own_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        match self.make_dir(path, mode) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => {
+                let owner = Stat::of(&self.fd)?;
+                let made = self.open_dir(path)?;
+                made.set_mode(mode)?;
+                made.give_to(Path::new(""), owner.uid, owner.gid)
+            }
+        }
+    }
+
     /// Makes a directory unless it is there.
     pub fn ensure_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
         match self.make_dir(path, mode) {
@@ -229,14 +244,30 @@ impl Dir {
         set_mode(&self.fd, mode)
     }
 
-    /// Sets the owner of a name, itself if it is a link.
-    pub fn set_owner(&self, path: &Path, uid: u32, gid: u32) -> io::Result<()> {
-        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    /// Gives a name to an owner, itself if it is a link, where this process may.
+    pub fn give_to(&self, path: &Path, uid: u32, gid: u32) -> io::Result<()> {
         if path.as_os_str().is_empty() {
-            return retry(|| rfs::fchown(&self.fd, Some(uid), Some(gid)));
+            return give_to(&self.fd, uid, gid);
         }
         let (parent, name) = self.parent(path)?;
-        retry(|| rfs::chownat(parent.as_fd(), name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW))
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        where_allowed(retry(|| {
+            rfs::chownat(parent.as_fd(), name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+        }))
+    }
+
+    /// Gives a directory beneath this one a mode that lets its owner in, which it may not have yet.
+    pub fn open_up(&self, path: &Path) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        use std::os::unix::fs::PermissionsExt;
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let fd = beneath::open(&self.fd, path, flags, Mode::empty())?;
+        if retry(|| rfs::fstat(&fd))?.st_mode & 0o700 == 0o700 {
+            return Ok(());
+        }
+        // fchmod takes no descriptor that was opened by O_PATH, its name in /proc does.
+        let name = format!("/proc/thread-self/fd/{}", fd.as_raw_fd());
+        std::fs::set_permissions(name, std::fs::Permissions::from_mode(0o700))
     }
 
     /// Sets the mtime of this directory.
@@ -353,19 +384,23 @@ pub fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
     retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode)))
 }
 
-/// Sets the owner of an open file.
-pub fn set_owner(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
-    retry(|| rfs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))
+/// Gives an open file to an owner, where this process may.
+pub fn give_to(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
+    where_allowed(retry(|| rfs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))))
+}
+
+/// Only root can give files away, and not each root can: a user namespace, a capability that is
+/// missing, and a server that squashes root refuse it.
+fn where_allowed(given: io::Result<()>) -> io::Result<()> {
+    match given.as_ref().err().and_then(io::Error::raw_os_error) {
+        Some(libc::EPERM | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
+        _ => given,
+    }
 }
 
 /// Sets the mtime of an open file.
 pub fn set_mtime(file: impl AsFd, mtime_ns: i64) -> io::Result<()> {
     retry(|| rfs::futimens(&file, &times(mtime_ns)))
-}
-
-/// Whether this process may give files to other owners.
-pub fn may_give_away() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// Whether the error says that there is nothing of that name.

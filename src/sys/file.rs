@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{self as rfs, Advice, SeekFrom};
@@ -91,6 +92,18 @@ pub fn evict(file: &File) -> io::Result<()> {
     retry(|| rfs::fadvise(file, 0, None::<NonZeroU64>, Advice::DontNeed))
 }
 
+/// Whether the disk gives these bytes back, and no more: a write that was lost without an error
+/// would be found otherwise by whoever needs the file.
+pub fn holds(file: &File, bytes: &[u8]) -> io::Result<()> {
+    evict(file)?;
+    let mut found = vec![0; bytes.len() + 1];
+    let length = read_at(file, &mut found, 0)?;
+    if found[..length] == *bytes {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "what was written to it does not come back"))
+}
+
 /// Closes a file and says whether the file system accepted all that was written (NFS may not).
 pub fn close(file: File) -> io::Result<()> {
     use std::os::fd::IntoRawFd;
@@ -105,12 +118,21 @@ pub fn close(file: File) -> io::Result<()> {
     }
 }
 
-/// Whether `syncfs` tells of writes that failed: since Linux 5.8.
-pub fn syncfs_reports_errors() -> bool {
+/// Whether a `syncfs` of that file system writes all of it and tells of writes that failed: since
+/// Linux 5.8, on file systems of the kernel's own. FUSE and overlays need not pass it on.
+pub fn syncfs_reports_errors(directory: impl AsFd) -> bool {
+    const EXT4: i64 = 0xef53;
+    const XFS: i64 = 0x5846_5342;
+    const BTRFS: i64 = 0x9123_683e;
+    const F2FS: i64 = 0xf2f5_2010;
+    const TMPFS: i64 = 0x0102_1994;
     let system = rustix::system::uname();
     let release = system.release().to_string_lossy();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
+    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
+    #[allow(clippy::unnecessary_cast)] // its type differs between architectures
+    let kind = rfs::fstatfs(directory).map(|stat| stat.f_type as i64);
+    recent && kind.is_ok_and(|kind| [EXT4, XFS, BTRFS, F2FS, TMPFS].contains(&kind))
 }
 
 /// How many descriptors a table may hold.
