@@ -1,11 +1,14 @@
 //! Reading a manifest. What it says is hostile until it is proved otherwise.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::Read;
+use std::marker::PhantomData;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
@@ -39,7 +42,10 @@ pub fn read(directory: &Dir) -> Result<Manifest> {
         let why = format!("{} bytes are more than {LARGEST}", stat.size);
         return Err(Error::at(Code::Unsupported, DOING, &path, why));
     }
-    let mut bytes = Vec::with_capacity(stat.size as usize + 1);
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(stat.size as usize + 1).is_err() {
+        return Err(Error::at(Code::Unsupported, DOING, &path, "there is no memory for it"));
+    }
     file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| Error::io(DOING, &path, error))?;
     parse(&bytes).map_err(|(code, why)| Error::at(code, DOING, &path, why))
 }
@@ -89,28 +95,33 @@ fn parse_bare(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     struct Bare {
         #[serde(rename = "version")]
         _version: u64,
-        entries: Vec<BareEntry>,
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct BareEntry {
-        path: String,
-        size: u64,
-        crc32: u32,
+        entries: Entries<BareEntry>,
     }
     let bare: Bare = serde_json::from_slice(bytes)
         .map_err(|error| corrupt(format!("it has no checksum at its end and is not a bare one: {error}")))?;
-    let files = bare.entries.into_iter().map(|entry| {
-        Ok(FileEntry {
-            path: path_of(entry.path, None)?,
-            size: entry.size,
-            crc32: entry.crc32,
-            class: None,
-            attributes: None,
-            source: None,
-        })
-    });
-    Ok(Manifest { files: sorted(files, |file| &file.path)?, ..Manifest::default() })
+    let files = bare.entries.0.into_iter().map(|BareEntry(entry)| entry).collect();
+    Ok(Manifest { files: sorted(files, |file| &file.path), ..Manifest::default() })
+}
+
+/// An entry with exactly Alopex's keys.
+struct BareEntry(FileEntry);
+
+impl Entry for BareEntry {
+    type Line = BareLine;
+
+    fn of(line: BareLine) -> std::result::Result<Self, Refused> {
+        let BareLine { path, size, crc32 } = line;
+        let path = path_of(path, None)?;
+        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BareLine {
+    path: String,
+    size: u64,
+    crc32: u32,
 }
 
 fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
@@ -125,9 +136,9 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         files_skipped: u64,
         files_left_out: u64,
         top: Option<Attributes>,
-        directories: Vec<Line>,
-        links: Vec<Line>,
-        entries: Vec<Line>,
+        directories: Entries<DirectoryEntry>,
+        links: Entries<LinkEntry>,
+        entries: Entries<FileEntry>,
     }
     let ours: Ours = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
     let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
@@ -141,9 +152,9 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         files_skipped: ours.files_skipped,
         files_left_out: ours.files_left_out,
         top: ours.top,
-        directories: sorted(ours.directories.into_iter().map(Line::directory), |entry| &entry.path)?,
-        links: sorted(ours.links.into_iter().map(Line::link), |entry| &entry.path)?,
-        files: sorted(ours.entries.into_iter().map(Line::file), |entry| &entry.path)?,
+        directories: sorted(ours.directories.0, |entry| &entry.path),
+        links: sorted(ours.links.0, |entry| &entry.path),
+        files: sorted(ours.entries.0, |entry| &entry.path),
     })
 }
 
@@ -172,32 +183,77 @@ impl Line {
     fn lacks(&self, what: &str) -> Refused {
         corrupt(format!("its entry {:?} lacks its {what}", self.path))
     }
+}
 
-    fn directory(self) -> std::result::Result<DirectoryEntry, Refused> {
-        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
-        Ok(DirectoryEntry { path: path_of(self.path, self.path_hex)?, attributes })
+impl Entry for DirectoryEntry {
+    type Line = Line;
+
+    fn of(line: Line) -> std::result::Result<Self, Refused> {
+        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
+        Ok(Self { path: path_of(line.path, line.path_hex)?, attributes })
     }
+}
 
-    fn link(self) -> std::result::Result<LinkEntry, Refused> {
-        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
-        let target = self.target.clone().ok_or_else(|| self.lacks("target"))?;
-        Ok(LinkEntry {
-            path: path_of(self.path, self.path_hex)?,
-            target: PathBuf::from(raw(target, self.target_hex)?),
+impl Entry for LinkEntry {
+    type Line = Line;
+
+    fn of(line: Line) -> std::result::Result<Self, Refused> {
+        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
+        let target = line.target.clone().ok_or_else(|| line.lacks("target"))?;
+        Ok(Self {
+            path: path_of(line.path, line.path_hex)?,
+            target: PathBuf::from(raw(target, line.target_hex)?),
             attributes,
         })
     }
+}
 
-    fn file(self) -> std::result::Result<FileEntry, Refused> {
-        let attributes = self.attributes().ok_or_else(|| self.lacks("attributes"))?;
-        Ok(FileEntry {
-            size: self.size.ok_or_else(|| self.lacks("size"))?,
-            crc32: self.crc32.ok_or_else(|| self.lacks("checksum"))?,
-            class: self.class.as_deref().map(class_of).transpose()?,
+impl Entry for FileEntry {
+    type Line = Line;
+
+    fn of(line: Line) -> std::result::Result<Self, Refused> {
+        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
+        Ok(Self {
+            size: line.size.ok_or_else(|| line.lacks("size"))?,
+            crc32: line.crc32.ok_or_else(|| line.lacks("checksum"))?,
+            class: line.class.as_deref().map(class_of).transpose()?,
             attributes: Some(attributes),
-            source: self.source,
-            path: path_of(self.path, self.path_hex)?,
+            source: line.source,
+            path: path_of(line.path, line.path_hex)?,
         })
+    }
+}
+
+/// What a line of a list stands for.
+trait Entry: Sized {
+    type Line: for<'de> Deserialize<'de>;
+
+    fn of(line: Self::Line) -> std::result::Result<Self, Refused>;
+}
+
+/// A list whose lines are checked one by one as they are read: a hostile one ends at its first bad
+/// line, before it takes memory.
+struct Entries<T>(Vec<T>);
+
+impl<'de, T: Entry> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct OneByOne<T>(PhantomData<T>);
+        impl<'de, T: Entry> Visitor<'de> for OneByOne<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut lines: A) -> std::result::Result<Vec<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(line) = lines.next_element()? {
+                    entries.push(T::of(line).map_err(|(_, why)| de::Error::custom(why))?);
+                }
+                Ok(entries)
+            }
+        }
+        from.deserialize_seq(OneByOne(PhantomData)).map(Self)
     }
 }
 
@@ -228,13 +284,9 @@ fn path_of(text: String, hexadecimal: Option<String>) -> std::result::Result<Pat
     Ok(plain)
 }
 
-fn sorted<T>(
-    entries: impl Iterator<Item = std::result::Result<T, Refused>>,
-    path: impl Fn(&T) -> &PathBuf,
-) -> std::result::Result<Vec<T>, Refused> {
-    let mut entries = entries.collect::<std::result::Result<Vec<T>, _>>()?;
+fn sorted<T>(mut entries: Vec<T>, path: impl Fn(&T) -> &PathBuf) -> Vec<T> {
     entries.sort_by(|a, b| path(a).cmp(path(b)));
-    Ok(entries)
+    entries
 }
 
 /// No name twice, no file where a directory must be, no size that a file cannot have.
