@@ -89,6 +89,7 @@ impl Coordinator {
         };
         match thread::spawn("hotbackup-job", serve) {
             Ok(thread) => {
+                begun.state.will_be_served();
                 let published = publish(begun.job());
                 let _ = hand_over.send(begun);
                 let earlier = runtime.thread.replace(thread);
@@ -178,16 +179,18 @@ impl Drop for Coordinator {
         let (running, thread) = {
             let mut runtime = inner.runtime.lock();
             runtime.closed = true;
-            (runtime.history.back().map(Job::of_coordinator), runtime.thread.take())
+            let running = runtime.history.iter().filter(|state| !state.has_ended());
+            (running.map(Job::of_coordinator).collect::<Vec<_>>(), runtime.thread.take())
         };
-        if let Some(job) = running {
-            let _ = job.cancel();
-            // In a hook of that job its end does the rest.
-            if job.calls_from_hook() {
-                return;
-            }
-            let _ = job.wait(None);
+        running.iter().for_each(|job| job.monitor().cancel());
+        // In a hook of a job that job's end does the rest.
+        if running.iter().any(Job::calls_from_hook) {
+            return;
         }
+        // One that was begun and that nobody runs would be waited for in vain.
+        running.iter().filter(|job| job.is_served()).for_each(|job| {
+            let _ = job.wait(None);
+        });
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -49,6 +49,7 @@ fn start(
     let link = Link::new(&options, work);
     // The I/O side gets no hooks: they may only be dropped before the job counts as ended.
     let io_options = Options { hooks: Default::default(), ..options.clone() };
+    link.host.take_metadata();
     let ((), work) = Work::begin(&options, &link, || Ok(((), io_options)), go)?;
     let state = JobState::new(Uuid::new_v4(), kind, location, link.monitor.clone());
 

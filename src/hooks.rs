@@ -117,10 +117,16 @@ impl Hook<'_> {
         self.name(path, LiveFile::Bytes(bytes.into()))
     }
 
-    /// Metadata of this backup only, in place of that of the options.
+    /// Metadata of this backup only, in place of that of the options. After the manifest is
+    /// written, and in a restore or a verification, it is a [`Code::Conflict`].
     pub fn set_metadata(&self, metadata: &[u8]) -> Result<()> {
         check_metadata(metadata)?;
-        self.said.lock().metadata = Some(metadata.to_vec());
+        let mut said = self.said.lock();
+        if said.is_sealed {
+            let why = "setting metadata: it has been written already, or the job makes no snapshot";
+            return Err(Error::new(Code::Conflict, why));
+        }
+        said.metadata = Some(metadata.to_vec());
         Ok(())
     }
 
@@ -156,6 +162,8 @@ pub(crate) type LiveFiles = BTreeMap<PathBuf, LiveFile>;
 #[derive(Default)]
 pub(crate) struct Said {
     pub(crate) metadata: Option<Vec<u8>>,
+    /// The metadata has been taken.
+    pub(crate) is_sealed: bool,
     in_checkpoint: LiveFiles,
     in_this_hook: LiveFiles,
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Cause, Code, Error, Result};
 use crate::hooks::{Hook, HookError, HookResult, Hooks, LiveFiles, Said};
 use crate::io::{Monitor, Phase, Work};
 use crate::job::Job;
@@ -62,6 +62,9 @@ pub(crate) struct Host {
     changed: Condvar,
     said: Mutex<Said>,
     has_freeze: bool,
+    /// The host's own exceptions. The I/O side may drop errors that hold them; the host's last
+    /// word on them, their destruction, must come on a thread with the host's descriptors.
+    causes: Mutex<Vec<Cause>>,
 }
 
 impl Host {
@@ -71,6 +74,7 @@ impl Host {
             changed: Condvar::new(),
             said: Mutex::default(),
             has_freeze: hooks.freeze_thaw.is_some(),
+            causes: Mutex::default(),
         }
     }
 
@@ -112,9 +116,11 @@ impl Host {
         self.said.lock().live_files()
     }
 
-    /// The metadata that a hook gave for this backup.
-    pub(crate) fn metadata(&self) -> Option<Vec<u8>> {
-        self.said.lock().metadata.clone()
+    /// The metadata that a hook gave for this backup. It cannot be changed any more.
+    pub(crate) fn take_metadata(&self) -> Option<Vec<u8>> {
+        let mut said = self.said.lock();
+        said.is_sealed = true;
+        said.metadata.take()
     }
 
     fn ask(&self, request: Request) -> Result<()> {
@@ -296,7 +302,7 @@ impl Server<'_> {
         match guarded(|| hook(&self.job.progress(), &self.context(false))) {
             Ok(flow) if flow.is_continue() => {}
             Ok(_) => self.monitor.cancel(),
-            Err(why) => self.monitor.stop(failure("progress", why)),
+            Err(why) => self.monitor.stop(self.failed("progress", why)),
         }
     }
 
@@ -310,7 +316,12 @@ impl Server<'_> {
     }
 
     fn call(&self, name: &str, may_name: bool, hook: impl FnOnce(&Hook<'_>) -> HookResult) -> Result<()> {
-        guarded(|| hook(&self.context(may_name))).map_err(|why| failure(name, why))
+        guarded(|| hook(&self.context(may_name))).map_err(|why| self.failed(name, why))
+    }
+
+    fn failed(&self, name: &str, why: HookError) -> Error {
+        self.host.causes.lock().extend(why.cause.clone());
+        failure(name, why)
     }
 
     fn context(&self, may_name: bool) -> Hook<'_> {

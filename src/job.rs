@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, Ordering::Relaxed};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,7 @@ pub(crate) struct JobState {
     life: Mutex<Life>,
     ended: Condvar,
     hooks_thread: Mutex<Option<ThreadId>>,
+    is_served: AtomicBool,
     handles: AtomicUsize,
     event: Mutex<Option<Event>>,
 }
@@ -130,6 +131,7 @@ impl JobState {
             life: Mutex::new(Life { state: State::Queued, finished_at_ms: 0, error: None }),
             ended: Condvar::new(),
             hooks_thread: Mutex::new(None),
+            is_served: AtomicBool::new(false),
             handles: AtomicUsize::new(0),
             event: Mutex::new(None),
         })
@@ -139,8 +141,18 @@ impl JobState {
         self.id
     }
 
+    /// A thread will run its hooks, so that its end will come.
+    pub(crate) fn will_be_served(&self) {
+        self.is_served.store(true, Relaxed);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.life.lock().state.has_ended()
+    }
+
     /// The job begins, its hooks on this thread.
     pub(crate) fn begin(&self) {
+        self.will_be_served();
         *self.hooks_thread.lock() = Some(std::thread::current().id());
         self.life.lock().state = State::Running;
     }
@@ -149,8 +161,8 @@ impl JobState {
     pub(crate) fn end(&self, result: Result<()>) {
         // No hook runs any more: from now on this thread may wait like any other.
         *self.hooks_thread.lock() = None;
-        self.monitor.enter(Phase::None);
         let mut life = self.life.lock();
+        self.monitor.enter(Phase::None);
         life.finished_at_ms = self.clock.now_ms();
         life.state = match &result {
             Ok(()) => State::Completed,
@@ -234,16 +246,16 @@ impl Job {
 
     pub(crate) fn progress(&self) -> Progress {
         let state = &self.state;
-        let (now, finished_at_ms) = {
+        let (now, finished_at_ms, phase, percent) = {
             let life = state.life.lock();
-            (life.state, life.finished_at_ms)
+            (life.state, life.finished_at_ms, state.monitor.phase(), state.monitor.percent())
         };
         let counters = &state.monitor.counters;
         Progress {
             kind: state.kind,
             state: now,
-            phase: state.monitor.phase(),
-            percent: state.monitor.percent(),
+            phase,
+            percent,
             bytes_total: counters.bytes_total.load(Relaxed),
             bytes_done: counters.bytes_done.load(Relaxed),
             files_total: counters.files_total.load(Relaxed),
@@ -322,6 +334,10 @@ impl Job {
         self.state.is_on_hooks_thread()
     }
 
+    pub(crate) fn is_served(&self) -> bool {
+        self.state.is_served.load(Relaxed)
+    }
+
     pub(crate) fn monitor(&self) -> &Monitor {
         &self.state.monitor
     }
@@ -350,8 +366,10 @@ impl Drop for Job {
             return;
         }
         drop(self.lease.take());
+        // Under the event's lock: a new handle must not be shown a descriptor that is about to go.
+        let mut event = self.state.event.lock();
         if self.state.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            *self.state.event.lock() = None;
+            *event = None;
         }
     }
 }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
 
 use crate::sync::Mutex;
 
@@ -13,13 +12,14 @@ use super::Backup;
 use super::early::{BLOCK, Early, HEAD, block};
 use super::finish::{Contents, Saved};
 use super::list::Listed;
+use super::reserve::Reserve;
 use super::window::Captured;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::{self, Checksum};
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, FileEntry, SourceId, has_room, keeps_reserve};
+use crate::snapshot::{Attributes, FileEntry, SourceId, has_room};
 use crate::sys::dir::Stat;
 
 impl Backup<'_> {
@@ -147,7 +147,7 @@ impl Backup<'_> {
         let mut checksum = Checksum::default();
         let copied = self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer);
         let now = Stat::of(&pinned).map_err(failed)?;
-        if unfinished_ok && now.size != reference.size {
+        if unfinished_ok && now.size != reference.size && file.limit.is_none() {
             self.staging.forget(&file.path)?;
             return Ok(None);
         }
@@ -217,24 +217,5 @@ impl Backup<'_> {
 
     pub(super) fn open_pinned(&self, file: &Listed, source: &Path) -> Result<File> {
         self.sources[file.source].pins.read(&file.relative, source)
-    }
-}
-
-/// Looks at the free space now and then.
-#[derive(Default)]
-struct Reserve(Mutex<Option<Instant>>);
-
-impl Reserve {
-    fn keep(&self, backup: &Backup<'_>) -> Result<()> {
-        let now = Instant::now();
-        let mut last = self.0.lock();
-        if last.is_some_and(|last| now - last < Duration::from_millis(100)) {
-            return Ok(());
-        }
-        *last = Some(now);
-        drop(last);
-        let reserve = backup.plan.options.min_free;
-        keeps_reserve(&backup.prepared.root.dir, reserve)?;
-        backup.sources.iter().try_for_each(|source| keeps_reserve(&source.dir, reserve))
     }
 }

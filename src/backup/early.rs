@@ -11,13 +11,15 @@ use crate::sync::Mutex;
 
 use super::Backup;
 use super::list::Listed;
-use super::window::Look;
+use super::look::Look;
+use super::reserve::Reserve;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
+use crate::io::walk::walk;
 use crate::layout::FileClass;
-use crate::sys::dir::Stat;
+use crate::sys::dir::{Kind, Stat};
 use crate::sys::file;
 
 /// The first bytes of a `pinned` file, which hold every meta page.
@@ -56,10 +58,12 @@ impl Backup<'_> {
         self.monitor.counters.bytes_copied.store(0, Relaxed);
         self.monitor.counters.bytes_cloned.store(0, Relaxed);
         self.monitor.counters.bytes_holes.store(0, Relaxed);
-        let bytes: u64 = files.iter().map(|file| look.stats[&file.path].size).sum();
+        let bytes: u64 = files.iter().map(|file| look.stats[&file.path].size).fold(0, u64::saturating_add);
         // A second thread costs more than it helps with little to copy.
         let threads = if bytes < A_LOT { 1 } else { self.threads };
+        let reserve = Reserve::default();
         pool::for_each(threads, &files, |file, buffer| {
+            reserve.keep(self)?;
             let source = self.sources[file.source].dir.full(&file.relative);
             self.monitor.doing(|| format!("copying {}", crate::error::show(&source)));
             match self.copy_one_early(file, &source, look.stats[&file.path], buffer) {
@@ -95,6 +99,7 @@ impl Backup<'_> {
     ) -> Result<Option<Early>> {
         let length = file.limit.unwrap_or(stat.size);
         match file.class {
+            FileClass::AppendOnly | FileClass::Pinned if !self.pins_the_same(file, &stat) => Ok(None),
             FileClass::AppendOnly => {
                 let pinned = self.open_pinned(file, source)?;
                 let first = block(&pinned, source, 0..length.min(BLOCK))?;
@@ -108,6 +113,13 @@ impl Backup<'_> {
             }
             _ => self.copy_mutable(file, source, stat, length, buffer),
         }
+    }
+
+    /// Whether the pin is of the file that the look saw: the name may have been another's when it
+    /// was pinned.
+    fn pins_the_same(&self, file: &Listed, stat: &Stat) -> bool {
+        let pin = self.sources[file.source].pins.get(&file.relative);
+        pin.is_some_and(|pin| (pin.stat.device, pin.stat.inode) == (stat.device, stat.inode))
     }
 
     fn copy_mutable(
@@ -127,7 +139,8 @@ impl Backup<'_> {
             return Ok(None);
         }
         // A clone is of all that the file has at that instant.
-        if length >= CLONE_FROM && length == stat.size && self.clone_one(&opened, source, file, length)? {
+        let may_clone = self.clones.load(Relaxed) && length >= CLONE_FROM && length == stat.size;
+        if may_clone && self.clone_one(&opened, source, file, length)? {
             return Ok(Some(Early::Cloned { length }));
         }
         let checksum = self.stage(&opened, source, &file.path, length, buffer)?;
@@ -137,6 +150,7 @@ impl Backup<'_> {
     fn clone_one(&self, opened: &File, source: &Path, file: &Listed, length: u64) -> Result<bool> {
         let staged = self.staging.create(&file.path, 0o600)?;
         if !file::clone(opened, &staged).map_err(|error| Error::io("cloning", source, error))? {
+            self.clones.store(false, Relaxed);
             return Ok(false);
         }
         let cloned = Stat::of(&staged).map_err(|error| Error::io("looking at", source, error))?;
@@ -167,6 +181,16 @@ impl Backup<'_> {
         Ok(checksum)
     }
 
+    /// Takes away what a window that did not close has staged.
+    pub(super) fn forget_early(&self) -> Result<()> {
+        for found in walk(&self.staging.dir, |_, _| Ok(false))? {
+            if found.kind == Kind::File {
+                self.staging.forget(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A clone first flushes the source's dirty pages: better ahead of the window than in it.
     pub(super) fn write_back_what_will_be_cloned(&self, look: &Look) {
         let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
@@ -175,7 +199,10 @@ impl Backup<'_> {
         for (index, file) in large.enumerate() {
             let Ok(opened) = self.sources[file.source].dir.open_file(&file.relative) else { continue };
             // Whether this file system clones is known after the first.
-            if index == 0 && !self.clones(&opened, file) {
+            if index == 0 {
+                self.clones.store(self.try_to_clone(&opened, file), Relaxed);
+            }
+            if !self.clones.load(Relaxed) {
                 return;
             }
             // A hint: the clone itself reports what cannot be written.
@@ -183,7 +210,7 @@ impl Backup<'_> {
         }
     }
 
-    fn clones(&self, opened: &File, file: &Listed) -> bool {
+    fn try_to_clone(&self, opened: &File, file: &Listed) -> bool {
         let probe = self.staging.create(&file.path, 0o600);
         let works = probe.is_ok_and(|staged| file::clone(opened, &staged).unwrap_or(false));
         let _ = self.staging.forget(&file.path);

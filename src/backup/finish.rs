@@ -40,7 +40,7 @@ impl Backup<'_> {
             contents.saved.iter().map(|saved| (saved.entry.path.clone(), saved.kept)).collect();
         let manifest = self.manifest(contents)?;
         let written = self.write_manifest(&manifest)?;
-        self.staging.sync(self.threads)?;
+        self.staging.sync(self.threads, self.monitor)?;
 
         let directory = self.staging.dir.path().to_path_buf();
         self.plan.layout.validate(&directory)?;
@@ -53,7 +53,7 @@ impl Backup<'_> {
         };
         compare(&self.staging.dir, &manifest, &comparison, self.monitor)?;
         self.check_manifest(written)?;
-        self.staging.seal(&manifest.directories)
+        self.staging.seal(&manifest.directories, self.monitor)
     }
 
     /// From here on a cancel is too late.
@@ -81,7 +81,7 @@ impl Backup<'_> {
             finished_at_ms: prepared.clock.now_ms(),
             layout: self.plan.layout.name().to_string(),
             rules: rules.collect(),
-            metadata: self.host.metadata().unwrap_or_else(|| options.metadata.clone()),
+            metadata: self.host.take_metadata().unwrap_or_else(|| options.metadata.clone()),
             files_skipped: counters.files_skipped.load(std::sync::atomic::Ordering::Relaxed),
             files_left_out: counters.files_left_out.load(std::sync::atomic::Ordering::Relaxed),
             top: Some(Attributes::of(&self.top_stat()?)),

@@ -1,5 +1,6 @@
 //! What there is to back up: the walk of the sources, or the live files that the host named.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::pin::Pins;
 use super::plan::Plan;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
+use crate::io::Monitor;
 use crate::io::near::Near;
 use crate::io::walk::walk;
 use crate::layout::FileClass;
@@ -35,7 +37,7 @@ impl Source {
         let real_root = root.path().canonicalize().unwrap_or_else(|_| root.path().to_path_buf());
         let open = |(path, prefix): &(PathBuf, PathBuf)| {
             let dir = open_data_dir(path)?;
-            let pins = Pins::new(&dir, id)?;
+            let pins = Pins::new(&dir, id, plan.sources.len())?;
             let root = real_root.strip_prefix(path).ok().map(Path::to_path_buf);
             Ok(Self { dir, prefix: prefix.clone(), pins, root })
         };
@@ -89,7 +91,7 @@ pub struct Listing {
 }
 
 /// Looks at the sources once.
-pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles) -> Result<Listing> {
+pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles, monitor: &Monitor) -> Result<Listing> {
     let mut listing = Listing::default();
     let named: Vec<_> = live
         .iter()
@@ -100,11 +102,12 @@ pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles) -> Result<Listing
         .collect();
     if named.is_empty() {
         for index in 0..sources.len() {
-            walk_source(plan, sources, index, &mut listing)?;
+            walk_source(plan, sources, index, &mut listing, monitor)?;
         }
     } else {
+        let mut stats = Stats::of(sources);
         for (path, class, length) in named {
-            listing.files.push(named_file(sources, path, class, length)?);
+            listing.files.push(named_file(sources, &mut stats, path, class, length)?);
         }
         listing.directories = parents(&listing.files);
     }
@@ -112,11 +115,18 @@ pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles) -> Result<Listing
     Ok(listing)
 }
 
-fn walk_source(plan: &Plan, sources: &[Source], index: usize, listing: &mut Listing) -> Result<()> {
+fn walk_source(
+    plan: &Plan,
+    sources: &[Source],
+    index: usize,
+    listing: &mut Listing,
+    monitor: &Monitor,
+) -> Result<()> {
     let source = &sources[index];
     let mut skipped = 0;
     let mut refused = None;
     let found = walk(&source.dir, |relative, entry| {
+        monitor.check()?;
         let path = source.prefix.join(relative);
         if is_ours(source, relative) || plan.rules.excludes(&path) {
             return Ok(true);
@@ -187,14 +197,20 @@ fn is_no_data(relative: &Path, entry: &Entry) -> bool {
 }
 
 /// A file that the host named. It must be there: the host said so.
-fn named_file(sources: &[Source], path: &Path, class: FileClass, limit: Option<u64>) -> Result<Listed> {
+fn named_file(
+    sources: &[Source],
+    stats: &mut Stats<'_>,
+    path: &Path,
+    class: FileClass,
+    limit: Option<u64>,
+) -> Result<Listed> {
     const DOING: &str = "finding the live file";
     let (source, relative) = locate(sources, path);
     let full = sources[source].dir.full(relative);
-    let stat = sources[source].dir.stat(relative).map_err(|error| match is_absent(&error) {
-        true => Error::at(Code::NotFound, DOING, &full, "the host named it and it is not there"),
-        false => Error::io(DOING, &full, error),
-    })?;
+    let found = stats.stat(source, relative).map_err(|error| Error::io(DOING, &full, error))?;
+    let Some(stat) = found else {
+        return Err(Error::at(Code::NotFound, DOING, &full, "the host named it and it is not there"));
+    };
     if stat.kind != Kind::File {
         return Err(Error::at(Code::InvalidArgument, DOING, &full, "it is not a regular file"));
     }
@@ -221,7 +237,8 @@ pub fn locate<'p>(sources: &[Source], path: &'p Path) -> (usize, &'p Path) {
 }
 
 fn parents(files: &[Listed]) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
+    let mut places = Vec::new();
+    let mut seen = HashSet::new();
     for file in files {
         let mut relative = file.relative.as_path();
         let mut path = file.path.as_path();
@@ -230,11 +247,15 @@ fn parents(files: &[Listed]) -> Vec<Place> {
                 break;
             }
             (relative, path) = (above, place);
-            let parent =
-                Place { source: file.source, relative: above.to_path_buf(), path: place.to_path_buf() };
-            if !places.contains(&parent) {
-                places.push(parent);
+            if !seen.insert(place) {
+                // And so are those above it.
+                break;
             }
+            places.push(Place {
+                source: file.source,
+                relative: above.to_path_buf(),
+                path: place.to_path_buf(),
+            });
         }
     }
     places
@@ -242,14 +263,24 @@ fn parents(files: &[Listed]) -> Vec<Place> {
 
 /// What the host gives takes the place of what was found under that name.
 fn add_bytes(live: &LiveFiles, sources: &[Source], listing: &mut Listing) -> Result<()> {
-    for (path, file) in live {
-        let LiveFile::Bytes(bytes) = file else { continue };
-        listing.files.retain(|found| found.path != *path);
-        listing.links.retain(|found| found.path != *path);
-        let is_directory = listing.directories.iter().any(|found| found.path == *path);
-        let files = listing.files.iter().map(|found| &found.path);
-        let mut others = files.chain(listing.links.iter().map(|found| &found.path));
-        if is_directory || others.any(|other| path.starts_with(other)) {
+    let given: BTreeMap<&PathBuf, &Arc<[u8]>> = live
+        .iter()
+        .filter_map(|(path, file)| match file {
+            LiveFile::Bytes(bytes) => Some((path, bytes)),
+            LiveFile::Source { .. } => None,
+        })
+        .collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    listing.files.retain(|found| !given.contains_key(&found.path));
+    listing.links.retain(|found| !given.contains_key(&found.path));
+    let directories: HashSet<&PathBuf> = listing.directories.iter().map(|found| &found.path).collect();
+    let files = listing.files.iter().map(|found| found.path.as_path());
+    let others: HashSet<&Path> =
+        files.chain(listing.links.iter().map(|found| found.path.as_path())).collect();
+    for (path, bytes) in given {
+        if directories.contains(path) || path.ancestors().skip(1).any(|above| others.contains(above)) {
             let (source, relative) = locate(sources, path);
             let full = sources[source].dir.full(relative);
             let why = "it would be a file and a directory";

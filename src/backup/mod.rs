@@ -4,12 +4,15 @@ mod copy;
 mod early;
 mod finish;
 mod list;
+mod look;
 mod pin;
 mod plan;
+mod reserve;
 mod window;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use uuid::Uuid;
 
@@ -76,6 +79,8 @@ struct Backup<'a> {
     threads: usize,
     sources: Vec<Source>,
     staging: Tree,
+    /// Whether the file system of source and root clones files, as far as known.
+    clones: AtomicBool,
 }
 
 impl<'a> Backup<'a> {
@@ -92,6 +97,7 @@ impl<'a> Backup<'a> {
             threads: plan.options.io_threads(),
             sources,
             staging,
+            clones: AtomicBool::new(false),
         })
     }
 
@@ -101,8 +107,8 @@ impl<'a> Backup<'a> {
         let captured = self.capture()?;
         self.host.enter(Phase::Copy)?;
         let mut contents = self.copy(captured)?;
-        self.unpin()?;
         self.host.release()?;
+        self.unpin()?;
         self.host.enter(Phase::Verify)?;
         self.verify(&mut contents)?;
         self.host.enter(Phase::Publish)?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::window::QUIET_NS;
+use super::look::QUIET_NS;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
@@ -27,6 +27,8 @@ pub struct Pins {
     held: HashMap<PathBuf, Pin>,
     made: u64,
     open: usize,
+    most_open: usize,
+    pinned: u64,
 }
 
 /// The directory of the links.
@@ -54,14 +56,21 @@ enum By {
 
 impl Pins {
     /// Makes the directory of the links, and removes what a crashed backup has left.
-    pub fn new(source: &Dir, id: Uuid) -> Result<Self> {
+    pub fn new(source: &Dir, id: Uuid, sources: usize) -> Result<Self> {
         let place = match Self::make_place(source, id) {
             Ok(place) => Some(place),
             // A source that is read-only for us is pinned by descriptors.
             Err(error) if is_refusal(error.os_error()) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { place, held: HashMap::new(), made: 0, open: 0 })
+        Ok(Self {
+            place,
+            held: HashMap::new(),
+            made: 0,
+            open: 0,
+            most_open: descriptor_limit() / 2 / sources,
+            pinned: 0,
+        })
     }
 
     fn make_place(source: &Dir, id: Uuid) -> Result<Place> {
@@ -79,7 +88,9 @@ impl Pins {
     /// Pins the file that has this name in `directory`, unless the pin is held already. `false`:
     /// it is gone, or it is no file any more.
     pub fn hold(&mut self, path: &Path, inode: u64, directory: &Dir, name: &Path) -> Result<bool> {
-        if self.held.get(path).is_some_and(|pin| pin.inode == inode) {
+        // A pin of another inode than the listing's may be of another file, which had the name for a
+        // moment; where listings number differently (overlays), each look pins anew.
+        if self.held.get(path).is_some_and(|pin| pin.inode == inode && pin.stat.inode == inode) {
             return Ok(true);
         }
         self.drop_pin(path)?;
@@ -91,6 +102,7 @@ impl Pins {
         match pinned {
             Ok((by, stat)) => {
                 self.open += usize::from(matches!(by, By::Descriptor(_)));
+                self.pinned += 1;
                 let is_file = stat.kind == Kind::File;
                 self.held.insert(path.to_path_buf(), Pin { inode, stat, young: is_young(&stat), by });
                 if !is_file {
@@ -127,8 +139,7 @@ impl Pins {
     }
 
     fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
-        // The other half is for all else.
-        if self.open >= descriptor_limit() / 2 {
+        if self.open >= self.most_open {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         let file = directory.open_file(name)?;
@@ -136,9 +147,9 @@ impl Pins {
         Ok((By::Descriptor(file), stat))
     }
 
-    /// How many files were pinned so far, those dropped again included.
-    pub fn count(&self) -> usize {
-        self.held.len()
+    /// How many pins were made so far, those dropped again included.
+    pub fn made(&self) -> u64 {
+        self.pinned
     }
 
     /// Whether a file is pinned by a link, which moves its ctime.

@@ -11,20 +11,21 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::Backup;
-use super::early::Early;
-use super::list::{Listed, Listing, Place, Stats, list, locate};
+use super::early::{Early, HEAD};
+use super::list::{Listed, Listing, Place, Stats, locate};
+use super::look::{Look, QUIET_NS, disagreement, youngest};
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, keeps_reserve};
+use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, has_room, keeps_reserve};
 use crate::sys::clock::wall_ns;
-use crate::sys::dir::{Kind, Stat};
+use crate::sys::dir::Stat;
 
 /// Passes of pinning ahead of one freeze.
 const PASSES: usize = 8;
 
 /// A pass that adds no more than this has caught up with the host.
-const FEW: usize = 8;
+const FEW: u64 = 8;
 
 /// Rounds in one window.
 const ROUNDS: usize = 20;
@@ -35,31 +36,8 @@ const TRIES: usize = 8;
 /// Waits for a source to rest.
 const QUIET_TRIES: usize = 3;
 
-/// How old a stamp must be to prove that nothing was written since: some file systems stamp in
-/// whole seconds, or two.
-pub const QUIET_NS: i64 = 2_000_000_000;
-
-/// One look at the sources.
-pub struct Look {
-    pub listing: Listing,
-    /// The stats of what is not immutable, by the path in the snapshot.
-    pub stats: HashMap<PathBuf, Stat>,
-    agreement: Vec<Agreed>,
-    /// A name vanished while it was looked at.
-    torn: Option<PathBuf>,
-}
-
 /// A look, and what was copied by it.
 type Seen = (Look, HashMap<PathBuf, Early>);
-
-/// What two looks must agree on, of one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Agreed {
-    path: PathBuf,
-    inode: u64,
-    /// Size, mtime, ctime and the stat's own inode, as far as the class makes them count.
-    stamps: [Option<i64>; 4],
-}
 
 /// What the window caught.
 pub struct Captured {
@@ -83,6 +61,8 @@ impl Backup<'_> {
         let mut differed = None;
         let tries = if self.host.has_freeze() { TRIES } else { QUIET_TRIES };
         for _ in 0..tries {
+            // What an earlier window staged would count as if it were still to be copied.
+            self.forget_early()?;
             self.pin_ahead()?;
             self.host.enter(Phase::Freeze)?;
             self.host.freeze()?;
@@ -108,17 +88,18 @@ impl Backup<'_> {
     /// Pins what is there, pass after pass, so that the window has little left to link.
     fn pin_ahead(&mut self) -> Result<()> {
         for pass in 0..PASSES {
-            let before = self.pins();
+            let before = self.pins_made();
             let look = self.look()?;
             self.drop_other_pins(&look.listing)?;
             self.expect(&look);
             if pass == 0 {
                 self.write_back_what_will_be_cloned(&look);
             }
+            self.has_room_for_the_window(&look)?;
             for source in &self.sources {
                 keeps_reserve(&source.dir, self.plan.options.min_free)?;
             }
-            if self.pins().saturating_sub(before) <= FEW {
+            if self.pins_made() - before <= FEW {
                 break;
             }
         }
@@ -135,16 +116,18 @@ impl Backup<'_> {
         Ok(())
     }
 
-    fn pins(&self) -> usize {
-        self.sources.iter().map(|source| source.pins.count()).sum()
+    fn pins_made(&self) -> u64 {
+        self.sources.iter().map(|source| source.pins.made()).sum()
     }
 
     /// The rounds inside the window. The inner error is the path on which no two looks agreed.
     fn window(&mut self) -> Result<std::result::Result<Seen, PathBuf>> {
-        let (rounds, mut look) = match self.host.has_freeze() {
-            true => (ROUNDS, self.look()?.accepted()?),
-            false => (1, self.look_at_rest()?),
+        let mut look = match self.host.has_freeze() {
+            true => self.look()?.accepted()?,
+            false => self.look_at_rest()?,
         };
+        // Without a freeze a second copy of mutable files would take as long as the first.
+        let rounds = if self.host.has_freeze() || !look.has_mutable() { ROUNDS } else { 1 };
         let mut differed = PathBuf::new();
         for _ in 0..rounds {
             self.monitor.check()?;
@@ -157,69 +140,6 @@ impl Backup<'_> {
             look = next;
         }
         Ok(Err(differed))
-    }
-
-    /// One look: names and inodes, a pin for what is new, a stat of what is not immutable.
-    fn look(&mut self) -> Result<Look> {
-        self.monitor.doing(|| format!("listing {}", crate::error::show(&self.plan.data_dir)));
-        let listing = list(self.plan, &self.sources, &self.host.live_files())?;
-        let mut look = Look { listing, stats: HashMap::new(), agreement: Vec::new(), torn: None };
-        self.pin(&mut look)?;
-        self.stat(&mut look)?;
-        self.monitor.counters.files_skipped.store(look.listing.skipped, Relaxed);
-        Ok(look)
-    }
-
-    fn pin(&mut self, look: &mut Look) -> Result<()> {
-        self.monitor.doing(|| format!("pinning the files of {}", crate::error::show(&self.plan.data_dir)));
-        let files = &look.listing.files;
-        for (index, source) in self.sources.iter_mut().enumerate() {
-            let mut near = crate::io::near::Near::new(&source.dir);
-            for file in files.iter().filter(|file| file.source == index && file.class != FileClass::Mutable) {
-                let held = match near.of(&file.relative) {
-                    Ok((directory, name)) => source.pins.hold(&file.relative, file.inode, directory, name)?,
-                    Err(error) if crate::sys::dir::is_absent(&error) => false,
-                    Err(error) => return Err(Error::io("pinning", &source.dir.full(&file.relative), error)),
-                };
-                if !held {
-                    look.torn.get_or_insert_with(|| file.path.clone());
-                } else if file.class == FileClass::IMMUTABLE {
-                    source
-                        .pins
-                        .look_again(&file.relative)
-                        .map_err(|error| Error::io("looking at", &source.dir.full(&file.relative), error))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn stat(&self, look: &mut Look) -> Result<()> {
-        let with_ctime = !self.host.has_freeze();
-        let mut stats = Stats::of(&self.sources);
-        for file in &look.listing.files {
-            if matches!(file.class, FileClass::Immutable { unfinished_ok: true }) {
-                continue;
-            }
-            let mut agreed = Agreed { path: file.path.clone(), inode: file.inode, stamps: [None; 4] };
-            if !matches!(file.class, FileClass::Immutable { .. }) {
-                let full = || self.sources[file.source].dir.full(&file.relative);
-                let found = stats
-                    .stat(file.source, &file.relative)
-                    .map_err(|error| Error::io("looking at", &full(), error))?;
-                let Some(stat) = found.filter(|stat| stat.kind == Kind::File) else {
-                    look.torn.get_or_insert_with(|| file.path.clone());
-                    continue;
-                };
-                agreed.stamps = stamps(file, &stat, with_ctime);
-                look.stats.insert(file.path.clone(), stat);
-            }
-            look.agreement.push(agreed);
-        }
-        for place in look.listing.directories.iter().chain(&look.listing.links) {
-            look.agreement.push(Agreed { path: place.path.clone(), inode: 0, stamps: [None; 4] });
-        }
-        Ok(())
     }
 
     /// Without a freeze: a look by which every mutable file has rested for longer than a stamp
@@ -238,6 +158,25 @@ impl Backup<'_> {
             None => Ok(look),
             Some((path, _)) => Err(self.never_rests(path)),
         }
+    }
+
+    /// What is copied inside the window must fit before it opens: the host's disk must not fill up
+    /// while the host stands still.
+    fn has_room_for_the_window(&self, look: &Look) -> Result<()> {
+        if self.clones.load(Relaxed) {
+            return Ok(());
+        }
+        let now = |file: &Listed| {
+            let stat = look.stats.get(&file.path)?;
+            let size = file.limit.unwrap_or(stat.size).min(stat.allocated);
+            match file.class {
+                FileClass::Mutable => Some(size),
+                FileClass::Pinned => Some(size.min(HEAD)),
+                _ => None,
+            }
+        };
+        let bytes = look.listing.files.iter().filter_map(now).fold(0, u64::saturating_add);
+        has_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, "making room for a snapshot in")
     }
 
     fn never_rests(&self, path: &Path) -> Error {
@@ -264,13 +203,13 @@ impl Backup<'_> {
         counters.files_total.store(files as u64, Relaxed);
     }
 
-    /// The window is closed: attributes of directories and links, which the host does not write.
+    /// The window is closed: the attributes of directories, which say nothing of the data.
     fn caught(&mut self, look: Look, early: HashMap<PathBuf, Early>) -> Result<Captured> {
         self.drop_other_pins(&look.listing)?;
         self.expect(&look);
-        let Look { listing, stats, .. } = look;
+        let Look { listing, stats, mut links, .. } = look;
         let directories = self.directories(&listing.directories)?;
-        let links = self.links(&listing.links)?;
+        links.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Captured { files: listing.files, early, stats, directories, links, bytes: listing.bytes })
     }
 
@@ -294,74 +233,9 @@ impl Backup<'_> {
         Ok(directories)
     }
 
-    fn links(&self, places: &[Place]) -> Result<Vec<LinkEntry>> {
-        let read = |place: &Place| {
-            let dir = &self.sources[place.source].dir;
-            let failed = |error| Error::io("reading the link", &dir.full(&place.relative), error);
-            let target = dir.read_link(&place.relative).map_err(failed)?;
-            let stat = dir.stat(&place.relative).map_err(failed)?;
-            Ok(LinkEntry {
-                path: place.path.clone(),
-                target: target.into(),
-                attributes: Attributes::of(&stat),
-            })
-        };
-        let mut links = places.iter().map(read).collect::<Result<Vec<_>>>()?;
-        links.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(links)
-    }
-
     /// The data directory's own stat.
     pub(super) fn top_stat(&self) -> Result<Stat> {
         let dir = &self.sources[0].dir;
         dir.stat(Path::new("")).map_err(|error| Error::io("looking at", dir.path(), error))
-    }
-}
-
-/// The mutable file that was written to last, if a coarse stamp could hide a write after it.
-fn youngest(look: &Look, now: i64) -> Option<(&Path, i64)> {
-    let young = now - QUIET_NS..=now + QUIET_NS;
-    let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
-    let stamps = mutable.filter_map(|file| Some((file, look.stats.get(&file.path)?)));
-    stamps
-        .flat_map(|(file, stat)| [stat.mtime_ns, stat.ctime_ns].map(|stamp| (file.path.as_path(), stamp)))
-        .filter(|(_, stamp)| young.contains(stamp))
-        .max_by_key(|(_, stamp)| *stamp)
-}
-
-/// Which stamps count: of a log its size, of a mutable file all, of a pinned one none.
-fn stamps(file: &Listed, stat: &Stat, with_ctime: bool) -> [Option<i64>; 4] {
-    let size = Some(file.limit.unwrap_or(stat.size) as i64);
-    let inode = Some(stat.inode as i64);
-    match file.class {
-        FileClass::Mutable => [size, Some(stat.mtime_ns), with_ctime.then_some(stat.ctime_ns), inode],
-        FileClass::AppendOnly => [size, None, None, inode],
-        _ => [None, None, None, inode],
-    }
-}
-
-/// A path on which two looks do not agree.
-fn disagreement(earlier: &Look, later: &Look) -> Option<PathBuf> {
-    if let Some(path) = later.torn.as_ref().or(earlier.torn.as_ref()) {
-        return Some(path.clone());
-    }
-    if earlier.agreement == later.agreement {
-        return None;
-    }
-    let differs = |(a, b): (&Agreed, &Agreed)| (a != b).then(|| a.path.clone().min(b.path.clone()));
-    let pairs = earlier.agreement.iter().zip(&later.agreement);
-    let last = || earlier.agreement.last().or(later.agreement.last()).map(|agreed| agreed.path.clone());
-    pairs.into_iter().find_map(differs).or_else(last).or_else(|| Some(PathBuf::new()))
-}
-
-impl Look {
-    /// The look of a window: what a walk refuses counts, since now no hook names files instead.
-    fn accepted(mut self) -> Result<Self> {
-        self.listing.refused.take().map_or(Ok(self), Err)
-    }
-
-    /// A name changed while it was copied.
-    pub(super) fn tear(&mut self, path: &Path) {
-        self.torn.get_or_insert_with(|| path.to_path_buf());
     }
 }

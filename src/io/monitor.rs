@@ -2,7 +2,7 @@
 //! It holds no descriptor, so any thread may drop it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
@@ -159,9 +159,10 @@ impl Monitor {
 
     /// Sleeps, but not past a stop.
     pub fn pause(&self, duration: Duration) -> Result<()> {
+        let until = Instant::now() + duration;
         let mut stop = self.stop.lock();
-        if stop.why.is_none() {
-            self.stop_changed.wait_for(&mut stop, duration);
+        while stop.why.is_none() && Instant::now() < until {
+            self.stop_changed.wait_until(&mut stop, until);
         }
         stop.why.clone().map_or(Ok(()), Err)
     }

@@ -36,7 +36,8 @@ pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>)
             found.push(Found { path, inode: entry.inode, kind: entry.kind });
         }
     }
-    found.sort_unstable();
+    // By bytes, which is quicker than by components and keeps what is in a directory behind it.
+    found.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(found)
 }
 

@@ -1,5 +1,6 @@
 //! Rules: which class a file has, by a glob on its name or its path.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
@@ -19,6 +20,7 @@ const MATCHING: MatchOptions = MatchOptions {
 #[derive(Clone, Debug)]
 pub struct Rule {
     pattern: Pattern,
+    suffix: Option<Vec<u8>>,
     class: FileClass,
 }
 
@@ -33,7 +35,7 @@ impl Rule {
             return Err(refuse("paths are relative to the source and name files".into()));
         }
         let pattern = Pattern::new(glob).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self { pattern, class })
+        Ok(Self { pattern, suffix: suffix_of(glob), class })
     }
 
     /// The glob as it was given.
@@ -49,9 +51,20 @@ impl Rule {
     fn matches(&self, path: &Path) -> bool {
         let subject =
             if self.glob().contains('/') { path.as_os_str() } else { path.file_name().unwrap_or_default() };
+        if let Some(suffix) = &self.suffix {
+            return subject.as_bytes().ends_with(suffix);
+        }
         // A byte that is not UTF-8 counts as one character, which `*` and `?` match.
         self.pattern.matches_with(&subject.to_string_lossy(), MATCHING)
     }
+}
+
+/// What names must end with, if that is all that the glob says: most do, and each file is matched
+/// inside the freeze.
+fn suffix_of(glob: &str) -> Option<Vec<u8>> {
+    let suffix = glob.strip_prefix('*')?;
+    let is_plain = !suffix.contains(['*', '?', '[', ']', '/']);
+    is_plain.then(|| suffix.as_bytes().to_vec())
 }
 
 /// Rules in their order: the first match wins, and what none matches is mutable.
@@ -116,7 +129,6 @@ mod tests {
 
     #[test]
     fn names_that_are_not_utf8_match_by_character() {
-        use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"\xff\xfe.sst"));
         assert_eq!(rules(&[("??.sst", FileClass::IMMUTABLE)]).class_of(path), FileClass::IMMUTABLE);
     }

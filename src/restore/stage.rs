@@ -239,14 +239,14 @@ impl Restore<'_> {
     /// Syncs, lets the validators look, and then compares; the directories are closed last.
     pub fn verify(&self, staging: &Tree, staged: &Staged) -> Result<()> {
         let threads = self.options.io_threads();
-        staging.sync(threads)?;
+        staging.sync(threads, &self.link.monitor)?;
         let directory = staging.dir.path();
         self.layout.validate(directory)?;
         self.link.host.validate(directory)?;
         let comparison =
             Comparison { level: self.options.verify, rules: &self.rules, staged: Some(staged), threads };
         compare(&staging.dir, &self.manifest, &comparison, &self.link.monitor)?;
-        staging.seal(&self.manifest.directories)
+        staging.seal(&self.manifest.directories, &self.link.monitor)
     }
 }
 

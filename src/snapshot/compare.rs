@@ -46,7 +46,7 @@ pub fn rules_of(manifest: &Manifest, layout: &Layout, options: &Options) -> Rule
 
 /// Compares names, sizes and, by the level, bytes.
 pub fn compare(tree: &Dir, manifest: &Manifest, how: &Comparison<'_>, monitor: &Monitor) -> Result<()> {
-    compare_names(tree, manifest, how.rules)?;
+    compare_names(tree, manifest, how.rules, monitor)?;
     compare_links(tree, manifest)?;
     let files: Vec<&FileEntry> = manifest.files.iter().collect();
     pool::for_each(how.threads, &files, |entry, buffer| {
@@ -57,14 +57,14 @@ pub fn compare(tree: &Dir, manifest: &Manifest, how: &Comparison<'_>, monitor: &
     })
 }
 
-fn compare_names(tree: &Dir, manifest: &Manifest, rules: &Rules) -> Result<()> {
+fn compare_names(tree: &Dir, manifest: &Manifest, rules: &Rules, monitor: &Monitor) -> Result<()> {
     let refuse = |path: &Path, why: &str| Err(Error::at(Code::Corrupt, DOING, &tree.full(path), why));
     let bare = manifest.top.is_none();
     let mut expected: HashMap<&Path, Kind> = HashMap::new();
     expected.extend(manifest.files.iter().map(|entry| (entry.path.as_path(), Kind::File)));
     expected.extend(manifest.links.iter().map(|entry| (entry.path.as_path(), Kind::Symlink)));
     expected.extend(manifest.directories.iter().map(|entry| (entry.path.as_path(), Kind::Directory)));
-    let found = walk(tree, |path, _| Ok(path == Path::new(MANIFEST)))?;
+    let found = walk(tree, |path, _| monitor.check().map(|()| path == Path::new(MANIFEST)))?;
     for name in &found {
         match expected.remove(name.path.as_path()) {
             Some(kind) if kind == name.kind => {}

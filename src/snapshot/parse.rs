@@ -22,8 +22,8 @@ use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 /// The largest manifest that is read into memory: some four million files.
 const LARGEST: u64 = 1 << 30;
 
-/// Sixteen times what a call of the kernel takes. A deeper tree is refused when it is backed up.
-pub const LONGEST_PATH: usize = 1 << 16;
+/// Four times what a call of the kernel takes. A deeper tree is refused when it is backed up.
+pub const LONGEST_PATH: usize = 1 << 14;
 
 const DOING: &str = "reading the manifest";
 

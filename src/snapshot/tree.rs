@@ -10,6 +10,7 @@ use crate::sync::Mutex;
 
 use super::{Attributes, DirectoryEntry, Kept, LinkEntry};
 use crate::error::{Error, Result};
+use crate::io::Monitor;
 use crate::io::near::Near;
 use crate::io::pool;
 use crate::sys::dir::{Dir, is_absent};
@@ -175,10 +176,11 @@ impl Tree {
     /// Nothing is added or read any more: the directories get their attributes, the deepest first,
     /// and become durable with them. Each entry that is made moves its directory's mtime, and a
     /// mode may close a directory even to its owner, so nothing comes after this.
-    pub fn seal(&self, directories: &[DirectoryEntry]) -> Result<()> {
+    pub fn seal(&self, directories: &[DirectoryEntry], monitor: &Monitor) -> Result<()> {
         let one_by_one = directories.len() <= self.few_files || !self.syncfs_reports_errors;
         let mut near = Near::new(&self.dir);
         for entry in directories.iter().rev() {
+            monitor.check()?;
             let sealed = near.of(&entry.path).and_then(|(parent, name)| {
                 let directory = parent.open_dir(name)?;
                 entry.attributes.apply_to_dir(&directory)?;
@@ -193,12 +195,13 @@ impl Tree {
     }
 
     /// Makes all of it durable, but for what is added to the top later. An error is final.
-    pub fn sync(&self, threads: usize) -> Result<()> {
+    pub fn sync(&self, threads: usize, monitor: &Monitor) -> Result<()> {
         let unsynced = std::mem::replace(&mut *self.unsynced.lock(), Unsynced::Files(Vec::new()));
         match unsynced {
             Unsynced::FileSystem => return self.sync_file_system(),
             Unsynced::Files(files) => {
                 pool::for_each(threads, &files, |(path, file), _| {
+                    monitor.check()?;
                     file.sync_all().map_err(|error| Error::io("syncing", &self.dir.full(path), error))
                 })?;
                 files.into_iter().try_for_each(|(path, file)| self.close(file, &path))?;
@@ -206,6 +209,7 @@ impl Tree {
         }
         let directories: Vec<PathBuf> = self.directories.lock().iter().cloned().collect();
         pool::for_each(threads, &directories, |path, _| {
+            monitor.check()?;
             let synced = self.dir.open_dir(path).and_then(|dir| dir.sync());
             synced.map_err(|error| Error::io("syncing", &self.dir.full(path), error))
         })?;
