@@ -25,10 +25,10 @@ const PREFIX: &str = "pins-";
 pub struct Pins {
     place: Option<Place>,
     held: HashMap<PathBuf, Pin>,
-    made: u64,
+    last_name: u64,
     open: usize,
     most_open: usize,
-    pinned: u64,
+    made: u64,
 }
 
 /// The directory of the links.
@@ -102,7 +102,7 @@ impl Pins {
         match pinned {
             Ok((by, stat)) => {
                 self.open += usize::from(matches!(by, By::Descriptor(_)));
-                self.pinned += 1;
+                self.made += 1;
                 let is_file = stat.kind == Kind::File;
                 self.held.insert(path.to_path_buf(), Pin { inode, stat, young: is_young(&stat), by });
                 if !is_file {
@@ -131,8 +131,8 @@ impl Pins {
 
     fn link(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
         let Some(place) = &self.place else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
-        self.made += 1;
-        let pin = PathBuf::from(self.made.to_string());
+        self.last_name += 1;
+        let pin = PathBuf::from(self.last_name.to_string());
         directory.link(name, &place.dir, &pin)?;
         let stat = place.dir.stat(&pin)?;
         Ok((By::Link(pin), stat))
@@ -149,7 +149,7 @@ impl Pins {
 
     /// How many pins were made so far, those dropped again included.
     pub fn made(&self) -> u64 {
-        self.pinned
+        self.made
     }
 
     /// Whether a file is pinned by a link, which moves its ctime.
