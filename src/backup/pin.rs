@@ -66,10 +66,10 @@ impl Pins {
         Ok(Self {
             place,
             held: HashMap::new(),
-            made: 0,
+            last_name: 0,
             open: 0,
             most_open: descriptor_limit() / 2 / sources,
-            pinned: 0,
+            made: 0,
         })
     }
 
