@@ -451,7 +451,8 @@ backup_code backup_hook_add_bytes(backup_hook *hook,
                                   backup_error **error);
 
 /// Sets the metadata of this backup only, in place of that of the options; copied, at most 1 MiB.
-/// (since 0.1)
+/// From any hook until the manifest is written, which release is always before and validate never:
+/// then, and in a restore or a verification, it is BACKUP_CONFLICT. (since 0.1)
 backup_code backup_hook_set_metadata(backup_hook *hook,
                                      const void *metadata,
                                      size_t size,

@@ -197,3 +197,29 @@ fn a_restore_whose_reads_fail_leaves_the_old_or_says_that_it_must_be_recovered()
         |what, told| ended_as_told(&scene, what, told, true),
     );
 }
+
+#[test]
+fn a_write_that_the_kernel_loses_is_found_before_the_snapshot_is_published() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::in_memory();
+    ["a", "b", "c"].iter().for_each(|name| write(&place.data().join(name), name.repeat(5000).as_bytes()));
+    place.back_up(&frozen()).unwrap();
+    let mut lost = 0;
+    for nth in 1..=4 {
+        // The first byte is said to be written and is not.
+        let fault = format!("pwrite64:retval=1:when={nth}");
+        let data = place.data();
+        match run(&[Path::new("back up"), &data], &fault) {
+            (Ended::Failed(code, message), true) => {
+                assert_eq!(code, "CORRUPT", "{message}");
+                lost += 1;
+            }
+            (Ended::Done, false) => {}
+            (ended, came) => panic!("{nth}: {ended:?}, {came}"),
+        }
+        sound_snapshots(&place.root());
+    }
+    assert_eq!(lost, 3);
+}

@@ -1,8 +1,14 @@
 //! Capture: pins ahead of the freeze, then rounds inside its window until two looks agree.
 //!
-//! Equal sizes of the mutable files in two looks mean that nothing was changed between them, so
-//! every table that they name existed throughout and was pinned. The order of the steps was paid
-//! for with corrupt databases; the design's chapter on capture tells which.
+//! The order of the steps matters where an engine flushes and compacts though its commits are
+//! frozen. Each was tried without:
+//!
+//! * What changes is copied between two looks that agree. Without the agreement the captured
+//!   manifest may need a log that is gone, and the engine opens clean without its commits.
+//! * It is copied within the rounds, not after them: else the manifest names tables that no look saw.
+//! * Names of tables that may be unfinished take no part in the agreement: while compactions run
+//!   they never come to rest, and the manifest already tells which of them are live.
+//! * Immutable files are pinned ahead, so the window costs listings and not links.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -123,7 +123,8 @@ pub unsafe extern "C" fn backup_hook_add_bytes(
 }
 
 /// Sets the metadata of this backup only, in place of that of the options; copied, at most 1 MiB.
-/// (since 0.1)
+/// From any hook until the manifest is written, which release is always before and validate never:
+/// then, and in a restore or a verification, it is BACKUP_CONFLICT. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_hook_set_metadata(
     hook: Option<&mut backup_hook<'_>>,
