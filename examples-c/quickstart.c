@@ -15,7 +15,7 @@
  * and that whoever holds its commit lock knows that nothing is committed, and that all files that
  * INDEX names are there and stay. A thread makes commits all through this program; another seals
  * logs into segments and compacts them. Neither is stopped for the backup, except for the
- * microseconds of the freeze.
+ * moment of the freeze.
  */
 #include <hotbackup.h>
 
@@ -106,7 +106,7 @@ static const struct {
     const char *glob;
     int32_t file_class;
 } rules[] = {
-    {"*.seg", BACKUP_FILE_IMMUTABLE},   /* copied after the freeze; at the next backup not again */
+    {"*.seg", BACKUP_FILE_IMMUTABLE},   /* copied after the freeze */
     {"*.log", BACKUP_FILE_APPEND_ONLY}, /* copied after it too, up to the length it had then */
     {"INDEX", BACKUP_FILE_MUTABLE},     /* 8 KiB: all that is copied within the freeze */
     {"*.tmp", BACKUP_FILE_EXCLUDED},
@@ -139,9 +139,6 @@ static int report(const char *what, const backup_job *job, double seconds)
     double megabytes = (double)p.bytes_done / 1e6;
     printf("%s of %" PRIu64 " files, %.1f MB in %.3f s: %.0f MB/s\n", what, p.files_done, megabytes,
            seconds, megabytes / seconds);
-    if (p.bytes_linked != 0)
-        printf("  %.1f MB of that are shared with the snapshot before\n",
-               (double)p.bytes_linked / 1e6);
     if (p.kind == BACKUP_KIND_BACKUP)
         printf("  freeze window: commits were held back for %.0f us\n", (double)p.freeze_ns / 1e3);
     printf("  location: %s\n", backup_location(job));

@@ -132,7 +132,7 @@ typedef struct {
     uint32_t phase;
     /// 0 to 100, never falling; 100 only once the job has completed.
     uint32_t percent;
-    /// 0.
+    /// Always 0.
     uint32_t reserved;
     /// Bytes to deal with, as far as known.
     uint64_t bytes_total;
@@ -146,11 +146,11 @@ typedef struct {
     uint64_t bytes_copied;
     /// Bytes shared by the file system (reflinks).
     uint64_t bytes_cloned;
-    /// Bytes shared with an earlier snapshot (hard links).
+    /// Bytes shared with an earlier snapshot: 0, each snapshot is a full copy in this version.
     uint64_t bytes_linked;
     /// Bytes that are holes on both sides.
     uint64_t bytes_holes;
-    /// FIFOs, sockets, devices and the library's own leavings, which are not data.
+    /// FIFOs, sockets, devices and the library's own leftovers, which are not data.
     uint64_t files_skipped;
     /// Immutable files that were still being built and belong to no consistent point.
     uint64_t files_left_out;
@@ -243,21 +243,22 @@ const char *backup_code_name(backup_code code);
 /// Not data (a lock file): left out, and left alone by a restore.
 #define BACKUP_FILE_EXCLUDED 5
 
-/// A flag (0x100) or-ed to BACKUP_FILE_IMMUTABLE, for engines that build tables in place under their final names
-/// and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still being built
-/// is left out and counted instead of failing the backup.
+/// A flag (0x100) or-ed to BACKUP_FILE_IMMUTABLE, for engines that build tables in place under their
+/// final names and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still
+/// being built is left out and counted instead of failing the backup.
 #define BACKUP_FILE_UNFINISHED_OK 256
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
-/// Nothing is read back: names, sizes and times of what was just staged; of a published snapshot
-/// the manifest alone.
+/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what they
+/// have staged, as at every level, and a restore each byte that it copies; a verification reads the
+/// manifest alone.
 #define BACKUP_VERIFY_NONE 0
 
-/// Names and sizes.
+/// A verification compares names and sizes.
 #define BACKUP_VERIFY_SIZE 1
 
-/// And every byte, from the cache or the disk. The default.
+/// And every byte is read back, from the cache or the disk. The default.
 #define BACKUP_VERIFY_CHECKSUM 2
 
 /// And every byte, evicted from the cache first so that the disk must give it.
@@ -290,8 +291,9 @@ backup_code backup_options_set_adopt_root(backup_options *options,
                                           backup_error **error);
 
 /// Captures a further directory (a WAL directory) with the data directory, below prefix in the
-/// snapshot. The prefix is a plain relative path that does not overlap another source's. May be
-/// called several times. (since 0.1)
+/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a name
+/// in the data directory, which fails the backup. The directory must be there when the coordinator
+/// is opened. May be called several times. (since 0.1)
 backup_code backup_options_add_source(backup_options *options,
                                       const char *path,
                                       const char *prefix,
@@ -305,15 +307,19 @@ backup_code backup_options_set_layout(backup_options *options,
                                       backup_error **error);
 
 /// Gives a class (BACKUP_FILE_*) to the files that a glob matches, in UTF-8. A glob without a
-/// slash matches the last component at any depth, one with a slash the whole relative path, where
-/// only ** crosses slashes. The first rule that matches wins, and those given here come before the
-/// layout's. (since 0.1)
+/// slash matches the last component at any depth, one with a slash the whole path in the snapshot.
+/// Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses slashes. The first
+/// rule that matches wins, and those given here come before the layout's. Classes are given to
+/// files: wal/** is for all that lies in a directory; but an excluded directory is left out with all
+/// below it. A glob that matches nothing is no error: snapshot.manifest tells each file's class.
+/// (since 0.1)
 backup_code backup_options_add_rule(backup_options *options,
                                     const char *glob,
                                     int32_t file_class,
                                     backup_error **error);
 
-/// The number of I/O threads of a job, at most as many as there are cores; 0, the default: two.
+/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as that
+/// many.
 /// (since 0.1)
 backup_code backup_options_set_threads(backup_options *options,
                                        uint32_t threads,
@@ -607,7 +613,10 @@ void backup_free(backup_job *job);
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. If the job fails, the target is as it was. Options
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie in
+/// a database that is open, nor in a backup root. If the job fails, the target is as it was, save for
+/// an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is not
+/// restored. Options
 /// (copied; NULL: defaults): threads, rate limit, verify level, layout, min free, keep undo, and
 /// the validate and progress hooks, which run on a thread of the library's; the rest is ignored.
 /// The caller frees *out. What the disk says is the job's result. (since 0.1)
@@ -675,7 +684,7 @@ uint64_t backup_snapshot_files(const backup_snapshot *snapshot);
 /// The sum of their sizes. (since 0.1)
 uint64_t backup_snapshot_bytes(const backup_snapshot *snapshot);
 
-/// FIFOs, sockets, devices and the library's own leavings, which are not data. (since 0.1)
+/// FIFOs, sockets, devices and the library's own leftovers, which are not data. (since 0.1)
 uint64_t backup_snapshot_files_skipped(const backup_snapshot *snapshot);
 
 /// Immutable files that were still being built and belong to no consistent point. (since 0.1)

@@ -118,6 +118,17 @@ impl Error {
         self.with(|inner| inner.code = code)
     }
 
+    /// The same failure, told as that of doing something to a path if it names no path yet.
+    pub fn or_at(self, doing: &str, path: &Path) -> Self {
+        if self.0.path.is_some() {
+            return self;
+        }
+        self.with(|inner| {
+            inner.message = format!("{doing} {}: {}", show(path), inner.message);
+            inner.path = Some(path.to_path_buf());
+        })
+    }
+
     /// The same failure with the host's own exception.
     pub fn caused_by(self, cause: Option<Cause>) -> Self {
         self.with(|inner| inner.cause = cause)

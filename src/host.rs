@@ -267,6 +267,7 @@ impl Server<'_> {
         let Some((_, hook)) = &self.hooks.freeze_thaw else { return Ok(()) };
         self.host.said.lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))
+            .map_err(|error| error.aftermath("no snapshot was made, and the host may still be frozen"))
     }
 
     fn freeze_took_too_long(&mut self) {

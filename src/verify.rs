@@ -12,6 +12,10 @@ use crate::snapshot::{self, compare, read};
 /// Reads the manifest, lets the validators look, then compares: a validator that changes
 /// something is found out.
 pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
+    read_and_compare(location, options, link).map_err(|error| error.or_at("verifying", location))
+}
+
+fn read_and_compare(location: &Path, options: &Options, link: &Link) -> Result<()> {
     link.host.enter(Phase::Verify)?;
     let directory = snapshot::open_directory(location)?;
     snapshot::lock_in_use(&directory)?;

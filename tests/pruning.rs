@@ -189,3 +189,13 @@ fn the_bare_snapshots_of_alopex_are_listed_verified_restored_and_pruned_like_our
     hotbackup::delete(&place.root(), "ts-2000").unwrap();
     assert_eq!(locations(&place.root()), [ours.location()]);
 }
+
+#[test]
+fn a_directory_that_is_no_root_is_left_without_a_trace() {
+    let place = Place::with_files();
+    let before = names(&place.data());
+    let error = hotbackup::prune(&place.data(), 1).unwrap_err();
+    assert_eq!(error.code(), Code::NotFound, "{error}");
+    assert_eq!(hotbackup::delete(&place.data(), "ts-1").unwrap_err().code(), Code::NotFound);
+    assert_eq!(names(&place.data()), before);
+}

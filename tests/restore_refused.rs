@@ -346,3 +346,29 @@ fn staging_is_private_whatever_the_umask() {
         }
     }
 }
+
+#[test]
+fn inside_an_open_database_or_among_the_librarys_own_files_nothing_is_restored() {
+    let place = Place::with_files();
+    let snapshot = snapshot(&place);
+    let _open = Coordinator::open(&place.data(), &Options::new()).unwrap();
+    let before = names(&place.data());
+    for (inside, code) in [
+        ("tables", Code::Conflict),
+        ("new", Code::Conflict),
+        ("tables/deep/new", Code::Conflict),
+        (".lifecycle", Code::InvalidArgument),
+        (".lifecycle/backup/ts-5", Code::InvalidArgument),
+        (".lifecycle/restore-backup", Code::InvalidArgument),
+    ] {
+        let error = restore(&snapshot, &place.data().join(inside)).unwrap_err();
+        assert_eq!(error.code(), code, "{inside}: {error}");
+        assert_eq!(names(&place.data()), before, "{inside}");
+    }
+    let mut options = common::frozen();
+    options.set_root(&place.beside("root")).unwrap();
+    drop(_open);
+    place.back_up(&options).unwrap();
+    let error = restore(&snapshot, &place.beside("root/ts-5")).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+}

@@ -67,7 +67,7 @@ pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
             first
         })
     });
-    outcome.map_err(|error| error.aftermath(UNHARMED))
+    outcome.map_err(|error| error.or_at("backing up", &prepared.plan.data_dir).aftermath(UNHARMED))
 }
 
 /// A backup under way.

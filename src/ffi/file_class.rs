@@ -15,9 +15,9 @@ pub const BACKUP_FILE_PINNED: i32 = 3;
 pub const BACKUP_FILE_MUTABLE: i32 = 4;
 /// Not data (a lock file): left out, and left alone by a restore.
 pub const BACKUP_FILE_EXCLUDED: i32 = 5;
-/// A flag (0x100) or-ed to BACKUP_FILE_IMMUTABLE, for engines that build tables in place under their final names
-/// and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still being built
-/// is left out and counted instead of failing the backup.
+/// A flag (0x100) or-ed to BACKUP_FILE_IMMUTABLE, for engines that build tables in place under their
+/// final names and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still
+/// being built is left out and counted instead of failing the backup.
 pub const BACKUP_FILE_UNFINISHED_OK: i32 = 0x100;
 
 #[cfg(test)]

@@ -16,12 +16,13 @@ use crate::options::{Options, Symlinks, VerifyLevel};
 /// One thread at a time.
 pub struct backup_options(pub(super) Options);
 
-/// Nothing is read back: names, sizes and times of what was just staged; of a published snapshot
-/// the manifest alone.
+/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what they
+/// have staged, as at every level, and a restore each byte that it copies; a verification reads the
+/// manifest alone.
 pub const BACKUP_VERIFY_NONE: i32 = 0;
-/// Names and sizes.
+/// A verification compares names and sizes.
 pub const BACKUP_VERIFY_SIZE: i32 = 1;
-/// And every byte, from the cache or the disk. The default.
+/// And every byte is read back, from the cache or the disk. The default.
 pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
 /// And every byte, evicted from the cache first so that the disk must give it.
 pub const BACKUP_VERIFY_MEDIA: i32 = 3;
@@ -75,8 +76,9 @@ pub unsafe extern "C" fn backup_options_set_adopt_root(
 }
 
 /// Captures a further directory (a WAL directory) with the data directory, below prefix in the
-/// snapshot. The prefix is a plain relative path that does not overlap another source's. May be
-/// called several times. (since 0.1)
+/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a name
+/// in the data directory, which fails the backup. The directory must be there when the coordinator
+/// is opened. May be called several times. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_add_source(
     options: Option<&mut backup_options>,
@@ -106,9 +108,12 @@ pub unsafe extern "C" fn backup_options_set_layout(
 }
 
 /// Gives a class (BACKUP_FILE_*) to the files that a glob matches, in UTF-8. A glob without a
-/// slash matches the last component at any depth, one with a slash the whole relative path, where
-/// only ** crosses slashes. The first rule that matches wins, and those given here come before the
-/// layout's. (since 0.1)
+/// slash matches the last component at any depth, one with a slash the whole path in the snapshot.
+/// Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses slashes. The first
+/// rule that matches wins, and those given here come before the layout's. Classes are given to
+/// files: wal/** is for all that lies in a directory; but an excluded directory is left out with all
+/// below it. A glob that matches nothing is no error: snapshot.manifest tells each file's class.
+/// (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_add_rule(
     options: Option<&mut backup_options>,
@@ -124,7 +129,8 @@ pub unsafe extern "C" fn backup_options_add_rule(
     }
 }
 
-/// The number of I/O threads of a job, at most as many as there are cores; 0, the default: two.
+/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as that
+/// many.
 /// (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_threads(

@@ -21,7 +21,7 @@ pub struct backup_progress {
     pub phase: u32,
     /// 0 to 100, never falling; 100 only once the job has completed.
     pub percent: u32,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
     /// Bytes to deal with, as far as known.
     pub bytes_total: u64,
@@ -35,11 +35,11 @@ pub struct backup_progress {
     pub bytes_copied: u64,
     /// Bytes shared by the file system (reflinks).
     pub bytes_cloned: u64,
-    /// Bytes shared with an earlier snapshot (hard links).
+    /// Bytes shared with an earlier snapshot: 0, each snapshot is a full copy in this version.
     pub bytes_linked: u64,
     /// Bytes that are holes on both sides.
     pub bytes_holes: u64,
-    /// FIFOs, sockets, devices and the library's own leavings, which are not data.
+    /// FIFOs, sockets, devices and the library's own leftovers, which are not data.
     pub files_skipped: u64,
     /// Immutable files that were still being built and belong to no consistent point.
     pub files_left_out: u64,

@@ -20,7 +20,10 @@ pub const BACKUP_RECOVERED_NEW: i32 = 2;
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. If the job fails, the target is as it was. Options
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie in
+/// a database that is open, nor in a backup root. If the job fails, the target is as it was, save for
+/// an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is not
+/// restored. Options
 /// (copied; NULL: defaults): threads, rate limit, verify level, layout, min free, keep undo, and
 /// the validate and progress hooks, which run on a thread of the library's; the rest is ignored.
 /// The caller frees *out. What the disk says is the job's result. (since 0.1)

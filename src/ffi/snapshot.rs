@@ -131,7 +131,7 @@ pub unsafe extern "C" fn backup_snapshot_bytes(snapshot: Option<&backup_snapshot
     number(snapshot, Snapshot::bytes)
 }
 
-/// FIFOs, sockets, devices and the library's own leavings, which are not data. (since 0.1)
+/// FIFOs, sockets, devices and the library's own leftovers, which are not data. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_files_skipped(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, Snapshot::files_skipped)

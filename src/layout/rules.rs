@@ -32,7 +32,11 @@ impl Rule {
             return Err(refuse("it is empty".into()));
         }
         if glob.starts_with('/') || glob.ends_with('/') {
-            return Err(refuse("paths are relative to the source and name files".into()));
+            let why = "no slash at the start or the end; what lies in a directory is matched by `wal/**`";
+            return Err(refuse(why.into()));
+        }
+        if glob.contains(['{', '}']) {
+            return Err(refuse("braces have no meaning; each alternative is a rule of its own".into()));
         }
         let pattern = Pattern::new(glob).map_err(|error| refuse(error.to_string()))?;
         Ok(Self { pattern, suffix: suffix_of(glob), class })
@@ -135,7 +139,7 @@ mod tests {
 
     #[test]
     fn malformed_globs_are_refused() {
-        for glob in ["", "[", "a**b", "/abs", "dir/"] {
+        for glob in ["", "[", "a**b", "/abs", "dir/", "*.{log,wal}"] {
             assert_eq!(
                 Rule::new(glob, FileClass::Mutable).unwrap_err().code(),
                 Code::InvalidArgument,

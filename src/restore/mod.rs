@@ -38,7 +38,9 @@ struct Restore<'a> {
 pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
     let outcome =
         link.host.enter(Phase::Copy).and_then(|()| prepare_and_make(snapshot, target, options, link));
-    outcome.map_err(|error| link.monitor.check().err().unwrap_or(error).aftermath(UNHARMED))
+    outcome.map_err(|error| {
+        link.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
+    })
 }
 
 fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {

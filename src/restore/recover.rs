@@ -42,7 +42,7 @@ fn recover_present(target: &Dir) -> Result<Recovered> {
     if target.find(Path::new(crate::snapshot::LIFECYCLE)).is_ok_and(|found| found.is_none()) {
         return Ok(Recovered::Nothing);
     }
-    let _owner = take_for_restore(target)?;
+    let _owner = take_for_restore(target, "recovering")?;
     match Swap::read(target, Path::new(JOURNAL))? {
         Some(swap) => {
             let outcome = complete(target, &swap)?;
@@ -79,7 +79,7 @@ pub fn undo(target: &Path) -> Result<()> {
         const DOING: &str = "undoing the restore of";
         refuse_unfinished(&dir, DOING)?;
         aside::last(&dir)?;
-        let _owner = take_for_restore(&dir)?;
+        let _owner = take_for_restore(&dir, DOING)?;
         // Once more, now that nobody else can change it.
         refuse_unfinished(&dir, DOING)?;
         let (from, last) = aside::last(&dir)?;

@@ -16,7 +16,7 @@ use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::io::remove::remove_tree;
 use crate::snapshot::compare::{Comparison, Staged, compare};
-use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_unfinished, take_for_restore};
+use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_open_above, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::snapshot::tree::Tree;
 use crate::snapshot::{FileEntry, Kept, LIFECYCLE, has_room};
@@ -36,9 +36,10 @@ pub enum Target {
 impl Target {
     /// Looks whether the target exists and takes its lock, and removes what crashed restores left.
     pub fn open(path: &Path, kept: Option<PathBuf>) -> Result<Self> {
+        refuse_misplaced(path)?;
         match Dir::open(path) {
             Ok(dir) => {
-                let owner = take_for_restore(&dir)?;
+                let owner = take_for_restore(&dir, "restoring into")?;
                 refuse_unfinished(&dir, "restoring into")?;
                 clean(&dir)?;
                 clean_beside(path);
@@ -107,6 +108,25 @@ impl Target {
             }
         };
     }
+}
+
+/// A tree must not appear among the library's own files, nor inside a database that is open.
+fn refuse_misplaced(target: &Path) -> Result<()> {
+    const DOING: &str = "restoring to";
+    // What does not exist yet lies where its nearest existing parent does.
+    let real = target
+        .ancestors()
+        .find_map(|above| Some(above.canonicalize().ok()?.join(target.strip_prefix(above).ok()?)));
+    let real = real.unwrap_or_else(|| target.to_path_buf());
+    let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, DOING, target, why));
+    if real.components().any(|part| part.as_os_str() == LIFECYCLE) {
+        return refuse("it lies in the library's own directory");
+    }
+    let is_root = |above: &Path| above.join("lock").is_file() && above.join("source").is_file();
+    if real.ancestors().skip(1).any(is_root) {
+        return refuse("it lies in a backup root");
+    }
+    refuse_open_above(&real, DOING)
 }
 
 /// The directory that holds the target, and its name there.

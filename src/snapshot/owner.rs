@@ -28,12 +28,25 @@ pub fn open_host(data_dir: &Path) -> Result<Option<OwnerLock>> {
 }
 
 /// Takes a directory for a restore: no host has it open.
-pub fn take_for_restore(target: &Dir) -> Result<OwnerLock> {
-    let why = "its host or another restore has it open; files must not move under it";
-    take(target, Hold::Exclusive, "restoring into", why)?.ok_or_else(|| {
+pub fn take_for_restore(target: &Dir, doing: &str) -> Result<OwnerLock> {
+    let why = "a coordinator or a restore has it open, here or in another process";
+    take(target, Hold::Exclusive, doing, why)?.ok_or_else(|| {
         let error = io::Error::from_raw_os_error(libc::EROFS);
-        Error::io("restoring into", target.path(), error)
+        Error::io(doing, target.path(), error)
     })
+}
+
+/// Refuses a place inside a directory that its host has open: files must not move in there either.
+pub fn refuse_open_above(target: &Path, doing: &str) -> Result<()> {
+    for above in target.ancestors().skip(1) {
+        let opened = Dir::open(above).and_then(|directory| directory.open_file(Path::new(OWNER)));
+        let Ok(owner) = opened else { continue };
+        if matches!(try_lock(&owner, Hold::Exclusive), Ok(false)) {
+            let why = format!("it lies in {}, which its host has open", crate::error::show(above));
+            return Err(Error::at(Code::Conflict, doing, target, why));
+        }
+    }
+    Ok(())
 }
 
 /// One backup at a time for a data directory, whatever its root: the lock of `.lifecycle` itself.

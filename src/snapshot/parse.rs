@@ -59,7 +59,7 @@ fn corrupt(why: impl Into<String>) -> Refused {
 /// Parses a manifest of any kind that this library reads.
 pub fn parse(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     let Version { version } = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("it is cut or no manifest: {error}")))?;
+        .map_err(|error| corrupt(format!("it is truncated or not a manifest: {error}")))?;
     if version != VERSION {
         let why = format!("it is of version {version}, this library reads version {VERSION}");
         return Err((Code::Unsupported, why));

@@ -18,7 +18,7 @@ use crate::sys::lock::{Hold, try_lock};
 pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
     let root = absolute(root)?;
     apart::run(|| {
-        let root = Root::open_existing(&root)?;
+        let root = Root::open_used(&root)?;
         root.clean()?;
         let all = list_in(&root.dir)?;
         let is_meant = |snapshot: &&Snapshot| snapshot.id() == id_or_name || name_of(snapshot) == id_or_name;
@@ -33,13 +33,13 @@ pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
 /// Keeps the newest `keep_newest` readable snapshots, deletes the other readable ones that nobody
 /// reads, and returns how many it deleted.
 pub fn prune(root: &Path, keep_newest: u32) -> Result<u32> {
+    let root = absolute(root)?;
     if keep_newest == 0 {
         let why = "keeping none would delete every snapshot; keep_newest must be at least 1";
-        return Err(Error::at(Code::InvalidArgument, "pruning", root, why));
+        return Err(Error::at(Code::InvalidArgument, "pruning", &root, why));
     }
-    let root = absolute(root)?;
     apart::run(|| {
-        let root = Root::open_existing(&root)?;
+        let root = Root::open_used(&root)?;
         root.clean()?;
         let all = list_in(&root.dir)?;
         let readable = all.iter().filter(|snapshot| snapshot.error().is_none());

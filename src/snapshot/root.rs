@@ -42,12 +42,21 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self> {
         const DOING: &str = "making the backup root";
         let made = make_root(path).map_err(|error| Error::io(DOING, path, error));
-        made.and_then(|()| Self::open_existing(path))
+        made?;
+        let dir = open_root(path)?;
+        let lock = lock(&dir)?;
+        Ok(Self { dir, _lock: lock })
     }
 
-    /// Opens a root that is there and takes its lock.
-    pub fn open_existing(path: &Path) -> Result<Self> {
+    /// Opens a root that has been used as one, and takes its lock. In any other directory even a
+    /// lock would be one file too many.
+    pub fn open_used(path: &Path) -> Result<Self> {
         let dir = open_root(path)?;
+        let has = |name: &str| dir.find(Path::new(name)).is_ok_and(|found| found.is_some());
+        if ![LOCK, SOURCE, LATEST].into_iter().any(has) && snapshot_numbers(&dir)?.is_empty() {
+            let why = "it is no backup root; the default one is .lifecycle/backup in the data directory";
+            return Err(Error::at(Code::NotFound, "opening the backup root", path, why));
+        }
         let lock = lock(&dir)?;
         Ok(Self { dir, _lock: lock })
     }

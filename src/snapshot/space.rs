@@ -11,7 +11,8 @@ pub fn has_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Resul
     match bytes.checked_add(reserve) {
         Some(needed) if needed <= free => Ok(()),
         _ => {
-            let why = format!("it needs {bytes} bytes beside a reserve of {reserve}, and {free} are free");
+            let why =
+                format!("it needs {bytes} bytes and a reserve of {reserve} bytes, and {free} bytes are free");
             Err(Error::at(Code::NoSpace, doing, directory.path(), why))
         }
     }
