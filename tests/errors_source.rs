@@ -163,9 +163,7 @@ fn a_file_that_changes_at_each_copy_without_a_freeze_is_named() {
 
 #[test]
 fn a_freeze_that_does_not_stop_the_writes_is_found_out() {
-    let place = Place::with_snapshot();
-    // Each round takes long enough for the writer to come by.
-    write(&place.data().join("large"), &bytes(16 << 20, 1));
+    let place = Place::with_long_rounds();
     let index = place.data().join("index");
     let writer = Writer::start(&index);
     let error = place.refused(&frozen());

@@ -274,10 +274,9 @@ fn files_are_named_from_the_checkpoint_and_the_freeze_hook_alone() {
 
 #[test]
 fn what_the_checkpoint_names_stays_and_what_a_freeze_names_counts_for_that_freeze() {
-    let place = Place::with_files();
+    let place = Place::with_long_rounds();
     let data = place.data();
     // It makes each round long enough for the writer to come by.
-    write(&data.join("large"), &bytes(16 << 20, 1));
     write(&data.join("first"), b"first");
     let first = data.join("first");
     let windows = Arc::new(AtomicU32::new(0));

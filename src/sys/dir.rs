@@ -14,20 +14,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::stat::kind_of;
+pub use super::stat::{Kind, Stat};
 use super::{beneath, retry};
-
-/// What an entry of a directory is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A FIFO, a socket or a device.
-    Other,
-}
 
 /// One entry of a listing.
 #[derive(Clone, Debug)]
@@ -39,49 +28,6 @@ pub struct Entry {
     pub inode: u64,
     /// What it is.
     pub kind: Kind,
-}
-
-/// What `stat` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Stat {
-    pub kind: Kind,
-    pub device: u64,
-    pub inode: u64,
-    pub size: u64,
-    pub allocated: u64,
-    pub links: u64,
-    pub mode: u32,
-    pub uid: u32,
-    pub gid: u32,
-    pub mtime_ns: i64,
-    pub ctime_ns: i64,
-}
-
-impl Stat {
-    /// The stat of an open file.
-    pub fn of(file: impl AsFd) -> io::Result<Self> {
-        retry(|| rfs::fstat(&file)).map(|stat| Self::from_raw(&stat))
-    }
-
-    #[allow(clippy::unnecessary_cast)] // the fields' types differ between architectures
-    fn from_raw(stat: &rfs::Stat) -> Self {
-        let ns =
-            |seconds: i64, nanos: u64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64);
-        Self {
-            kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: stat.st_size as u64,
-            allocated: (stat.st_blocks as u64).saturating_mul(512),
-            links: stat.st_nlink as u64,
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            mtime_ns: ns(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-            ctime_ns: ns(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
-        }
-    }
 }
 
 /// An open directory.
@@ -419,13 +365,4 @@ fn times(mtime_ns: i64) -> Timestamps {
         Timespec { tv_sec: mtime_ns.div_euclid(1_000_000_000), tv_nsec: mtime_ns.rem_euclid(1_000_000_000) };
     let unchanged = Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_OMIT };
     Timestamps { last_access: unchanged, last_modification: mtime }
-}
-
-fn kind_of(file_type: FileType) -> Kind {
-    match file_type {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        _ => Kind::Other,
-    }
 }

@@ -41,7 +41,20 @@ impl Place {
 
     /// One with a few files of all sorts.
     pub fn with_files() -> Self {
-        let place = Self::new();
+        Self::new().filled()
+    }
+
+    /// One in which each round of a window takes long enough for a [`Writer`] to come by. In
+    /// memory, where the syncs of other tests do not hold the writer up.
+    pub fn with_long_rounds() -> Self {
+        let place = Self::in_memory().filled();
+        place.back_up(&frozen()).expect("an older snapshot");
+        write(&place.data().join("large"), &bytes(64 << 20, 1));
+        place
+    }
+
+    fn filled(self) -> Self {
+        let place = self;
         write(&place.data().join("index"), b"index");
         write(&place.data().join("tables/1.sst"), &bytes(100_000, 1));
         write(&place.data().join("tables/2.sst"), &bytes(300_000, 2));
