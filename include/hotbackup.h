@@ -299,8 +299,10 @@ backup_code backup_options_add_source(backup_options *options,
                                       const char *prefix,
                                       backup_error **error);
 
-/// The engine's layout: rules for its files, and a check of what was staged. "generic", the
-/// default, has none. BACKUP_UNSUPPORTED: this library was built without it. A restore and a
+/// The engine's layout: rules for its files and, for those that name their manifest in a file, a
+/// check of what was staged: "rocksdb", "leveldb", "pebble", "sqlite", "lmdb", "bbolt"; "alopex"
+/// where the library was built with it; "generic", the default, has neither. docs/hosts.md says
+/// what each expects of its host. BACKUP_UNSUPPORTED: there is none of that name. A restore and a
 /// verification take the manifest's layout unless this says otherwise. (since 0.1)
 backup_code backup_options_set_layout(backup_options *options,
                                       const char *name,

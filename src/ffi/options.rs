@@ -94,8 +94,10 @@ pub unsafe extern "C" fn backup_options_add_source(
     }
 }
 
-/// The engine's layout: rules for its files, and a check of what was staged. "generic", the
-/// default, has none. BACKUP_UNSUPPORTED: this library was built without it. A restore and a
+/// The engine's layout: rules for its files and, for those that name their manifest in a file, a
+/// check of what was staged: "rocksdb", "leveldb", "pebble", "sqlite", "lmdb", "bbolt"; "alopex"
+/// where the library was built with it; "generic", the default, has neither. docs/hosts.md says
+/// what each expects of its host. BACKUP_UNSUPPORTED: there is none of that name. A restore and a
 /// verification take the manifest's layout unless this says otherwise. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_layout(

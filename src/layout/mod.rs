@@ -3,6 +3,8 @@
 #[cfg(feature = "alopex")]
 mod alopex;
 mod class;
+mod lsm;
+mod pages;
 mod rules;
 
 use std::path::Path;
@@ -42,6 +44,12 @@ impl Layout {
         GENERIC,
         #[cfg(feature = "alopex")]
         ALOPEX,
+        lsm::ROCKSDB,
+        lsm::LEVELDB,
+        lsm::PEBBLE,
+        pages::SQLITE,
+        pages::LMDB,
+        pages::BBOLT,
     ];
 
     /// The built-in layout of that name.
