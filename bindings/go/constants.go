@@ -1,0 +1,186 @@
+package hotbackup
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// FileClass is what the host promises about a file, and so how it is captured.
+type FileClass int32
+
+// The classes.
+const (
+	// Immutable never changes once it is complete, may be deleted (an SST). Linked ahead of the
+	// freeze, and copied after thaw.
+	Immutable FileClass = 1
+	// AppendOnly is never truncated, nor written below its length, nor reused under another name; may
+	// be deleted (a log that is not recycled). The part that exists at the freeze is copied after thaw.
+	AppendOnly FileClass = 2
+	// Pinned: what is reachable at the freeze does not change until release (LMDB and bbolt under a
+	// read transaction that began inside the freeze). Its first 256 KiB are copied inside the freeze,
+	// the rest after thaw and before release.
+	Pinned FileClass = 3
+	// Mutable may change at any time. Copied inside the freeze. What no rule matches is mutable.
+	Mutable FileClass = 4
+	// Excluded is not data (a lock file): left out, and left alone by a restore.
+	Excluded FileClass = 5
+
+	// UnfinishedOK is a flag or-ed to Immutable, for engines that build tables in place under their
+	// final names and keep the truth in another file (LevelDB, RocksDB, Pebble): a file that is still
+	// being built is left out and counted instead of failing the backup.
+	UnfinishedOK FileClass = 0x100
+)
+
+// WholeFile is the length for [Hook.AddFile] that means all of the file.
+const WholeFile uint64 = math.MaxUint64
+
+// VerifyLevel is how much is read back before a copy counts as good. At every level the names,
+// sizes and times of what was staged are compared.
+type VerifyLevel int32
+
+// The levels.
+const (
+	// VerifyNone reads nothing back.
+	VerifyNone VerifyLevel = 0
+	// VerifySize compares names and sizes.
+	VerifySize VerifyLevel = 1
+	// VerifyChecksum reads every byte back, from the cache or the disk. The default.
+	VerifyChecksum VerifyLevel = 2
+	// VerifyMedia evicts every byte from the cache first, so that the disk must give it.
+	VerifyMedia VerifyLevel = 3
+)
+
+// Symlinks is what happens when a source holds a symbolic link.
+type Symlinks int32
+
+// The choices.
+const (
+	// SymlinksFail fails the backup and names the link: what it points to would be silently missing.
+	// The default.
+	SymlinksFail Symlinks = 0
+	// SymlinksPreserve keeps the link itself.
+	SymlinksPreserve Symlinks = 1
+)
+
+// Kind is what a job is for.
+type Kind uint32
+
+// The kinds.
+const (
+	// KindBackup makes a snapshot.
+	KindBackup Kind = 1
+	// KindRestore puts a snapshot in place.
+	KindRestore Kind = 2
+	// KindVerify reads a snapshot and compares it.
+	KindVerify Kind = 3
+)
+
+// State is where a job stands.
+type State uint32
+
+// The states.
+const (
+	// StateQueued: accepted, not begun.
+	StateQueued State = 1
+	// StateRunning: at work.
+	StateRunning State = 2
+	// StateCompleted: ended well.
+	StateCompleted State = 3
+	// StateFailed: ended with an error, which [Job.Wait] returns.
+	StateFailed State = 4
+	// StateCancelled: ended because someone asked.
+	StateCancelled State = 5
+)
+
+// Phase is what a job is doing.
+type Phase uint32
+
+// The phases, in their order.
+const (
+	// PhaseNone: it has not begun or has ended.
+	PhaseNone Phase = 0
+	// PhaseCheckpoint: the host flushes to a consistent state.
+	PhaseCheckpoint Phase = 1
+	// PhasePin: files are listed and pinned.
+	PhasePin Phase = 2
+	// PhaseFreeze: the host's writes are stopped and the window is open.
+	PhaseFreeze Phase = 3
+	// PhaseCopy: bytes are copied.
+	PhaseCopy Phase = 4
+	// PhaseVerify: the copy is synced, validated and compared.
+	PhaseVerify Phase = 5
+	// PhasePublish: the snapshot gets its name.
+	PhasePublish Phase = 6
+	// PhaseSwap: a restored tree takes the place of the present one.
+	PhaseSwap Phase = 7
+)
+
+// Recovered is what [Recover] found.
+type Recovered int32
+
+// The outcomes.
+const (
+	// RecoveredNothing: no restore was interrupted here.
+	RecoveredNothing Recovered = 0
+	// RecoveredOld: one was, and all of what was there before is back.
+	RecoveredOld Recovered = 1
+	// RecoveredNew: one was, and all of what it restored is in place.
+	RecoveredNew Recovered = 2
+)
+
+var (
+	kindNames      = []string{1: "backup", 2: "restore", 3: "verify"}
+	stateNames     = []string{1: "queued", 2: "running", 3: "completed", 4: "failed", 5: "cancelled"}
+	phaseNames     = []string{"none", "checkpoint", "pin", "freeze", "copy", "verify", "publish", "swap"}
+	recoveredNames = []string{"nothing", "old", "new"}
+)
+
+// String is the kind's name in lower case, such as "backup".
+func (k Kind) String() string { return name(kindNames, int64(k)) }
+
+// String is the state's name in lower case, such as "running".
+func (s State) String() string { return name(stateNames, int64(s)) }
+
+// String is the phase's name in lower case, such as "copy".
+func (p Phase) String() string { return name(phaseNames, int64(p)) }
+
+// String is the outcome's name in lower case, such as "nothing".
+func (r Recovered) String() string { return name(recoveredNames, int64(r)) }
+
+// name is the number itself where a newer library knows more.
+func name(names []string, value int64) string {
+	if value >= 0 && value < int64(len(names)) && names[value] != "" {
+		return names[value]
+	}
+	return fmt.Sprint(value)
+}
+
+// Progress is a job at one instant. What a job does not deal with stays 0.
+type Progress struct {
+	Kind  Kind
+	State State
+	Phase Phase
+	// Percent goes from 0 to 100, never falling; 100 only once the job has completed.
+	Percent int
+	// BytesTotal and FilesTotal are what there is to deal with, as far as known.
+	BytesTotal, FilesTotal uint64
+	// BytesDone is what was dealt with: copied, cloned, linked or found to be holes.
+	BytesDone, FilesDone uint64
+	// BytesCopied were read and written.
+	BytesCopied uint64
+	// BytesCloned are shared by the file system (reflinks).
+	BytesCloned uint64
+	// BytesLinked are shared with an earlier snapshot: 0, each is a full copy in this version.
+	BytesLinked uint64
+	// BytesHoles are holes on both sides.
+	BytesHoles uint64
+	// FilesSkipped are FIFOs, sockets, devices and the library's own leftovers, which are not data.
+	FilesSkipped uint64
+	// FilesLeftOut are immutable files that were still being built and belong to no consistent point.
+	FilesLeftOut uint64
+	// Freeze is the longest freeze window.
+	Freeze time.Duration
+	// StartedAt and FinishedAt, to the millisecond; the zero Time: not yet.
+	StartedAt, FinishedAt time.Time
+}

@@ -1,0 +1,5 @@
+//go:build !hotbackup_gcdebug
+
+package hotbackup
+
+func gcPoint() {}

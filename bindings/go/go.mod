@@ -1,0 +1,3 @@
+module hotbackup
+
+go 1.24

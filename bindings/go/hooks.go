@@ -1,0 +1,195 @@
+package hotbackup
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
+
+// WithCheckpoint is the hook that flushes to a consistent state. Called once, first.
+//
+// For all hooks: they run one at a time, on the library's own thread of the job or, with
+// [Coordinator.Run], on the goroutine that called it; in both cases locked to its OS thread while it
+// runs. They may call anything of this package, but a job cannot be waited for from its own hook
+// ([ErrConflict]), and a Close there does not wait. A hook that returns an error has undone its own work,
+// and fails the job with [ErrHookFailed], from which [errors.Is] and [errors.As] find that error. So does
+// a panic, as a [*PanicError]. A hook must not end its goroutine by [runtime.Goexit], so it must not
+// call t.FailNow in a test. nil is no hook.
+func WithCheckpoint(checkpoint func(*Hook) error) Option {
+	return func(s *setup) { s.hooks.checkpoint = checkpoint }
+}
+
+// WithFreeze are the hooks that stop and resume the host's writes: both, or nil twice. thaw is called
+// exactly once for each freeze that returned nil, on the same thread and on every path (success,
+// failure, cancel, timeout), and no other hook is called between them. See [WithCheckpoint] for what is
+// true of all hooks.
+func WithFreeze(freeze, thaw func(*Hook) error) Option {
+	return func(s *setup) { s.hooks.freeze, s.hooks.thaw = freeze, thaw }
+}
+
+// WithRelease is the hook that unpins what freeze or checkpoint pinned. Called exactly once after the
+// last read of the source, on every path, once checkpoint returned nil or there is none. See
+// [WithCheckpoint] for what is true of all hooks.
+func WithRelease(release func(*Hook) error) Option {
+	return func(s *setup) { s.hooks.release = release }
+}
+
+// WithValidate is the hook that looks at a staged snapshot, or a staged restore, before it is
+// published: staging is its directory, which is there during the call, and which it must not change.
+// An error fails the job, and nothing is published. See [WithCheckpoint] for what is true of all hooks.
+func WithValidate(validate func(staging string, h *Hook) error) Option {
+	return func(s *setup) { s.hooks.validate = validate }
+}
+
+// WithProgress is the hook that watches and steers: called at each change of phase and about every
+// 100 ms while the job runs, except while another hook runs or the host is frozen. An error that is
+// [ErrCancelled] or [context.Canceled] cancels the job; any other fails it. See [WithCheckpoint] for
+// what is true of all hooks.
+func WithProgress(progress func(p Progress, h *Hook) error) Option {
+	return func(s *setup) { s.hooks.progress = progress }
+}
+
+type hookFuncs struct {
+	checkpoint, freeze, thaw, release func(*Hook) error
+	validate                          func(string, *Hook) error
+	progress                          func(Progress, *Hook) error
+}
+
+// hooks are those of one Open, Restore or Verify, and know on which threads they run: there a wait for
+// their job would never end.
+type hooks struct {
+	hookFuncs
+	mu     sync.Mutex
+	inside map[uintptr]int
+	runs   map[uintptr]*run
+}
+
+func newHooks(funcs hookFuncs) *hooks {
+	return &hooks{hookFuncs: funcs, inside: map[uintptr]int{}, runs: map[uintptr]*run{}}
+}
+
+// call calls a hook, and turns a panic into an error: it must not unwind through C.
+func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
+	gcPoint()
+	here := thread()
+	s.mu.Lock()
+	s.inside[here]++
+	run := s.runs[here]
+	s.mu.Unlock()
+	h := &Hook{ptr: hook}
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+		h.end()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.inside[here]--; s.inside[here] == 0 {
+			delete(s.inside, here)
+		}
+	}()
+	if run != nil {
+		run.begun()
+	}
+	return f(h)
+}
+
+// areHere says whether the caller is in one of these hooks. A goroutine in a hook is locked to its
+// thread, so the thread tells.
+func (s *hooks) areHere() bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inside[thread()] > 0
+}
+
+// expect makes a run known to the hooks on this thread, until the returned function is called. A run
+// from a hook of the same thread is refused by the library: the outer one stays.
+func (s *hooks) expect(r *run) (forget func()) {
+	here := thread()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs[here] != nil {
+		return func() {}
+	}
+	s.runs[here] = r
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.runs, here)
+	}
+}
+
+// Hook is what a hook is given for the time of its call: its way to say more about this backup, and to
+// its job. It is for the hook's own goroutine; once the hook has returned, its methods return
+// [fs.ErrClosed].
+type Hook struct {
+	mu  sync.Mutex
+	ptr hookPtr
+}
+
+func (h *Hook) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ptr = nil
+}
+
+func (h *Hook) use(f func(hookPtr) error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ptr == nil {
+		return closed("the hook's call")
+	}
+	return f(h.ptr)
+}
+
+// AddFile names a live file, from a checkpoint or freeze hook: then the directories are not walked,
+// and exactly the named files are captured; one that is missing fails the job. path: relative to the
+// data directory, or starting with the prefix of a source. class: not Excluded. length: only so many
+// bytes from the start; [WholeFile]: all of it. Naming a file twice, the later call wins; what an
+// earlier freeze of the same job named is forgotten. [ErrConflict] from any other hook.
+func (h *Hook) AddFile(path string, class FileClass, length uint64) error {
+	return h.use(func(ptr hookPtr) error { return hookAddFile(ptr, path, class, length) })
+}
+
+// AddBytes gives a file that only the snapshot has (RocksDB's CURRENT, a label), from a checkpoint or
+// freeze hook; the bytes are copied. Without AddFile it adds to what the walk finds. Else like it.
+func (h *Hook) AddBytes(path string, content []byte) error {
+	return h.use(func(ptr hookPtr) error { return hookAddBytes(ptr, path, content) })
+}
+
+// SetMetadata sets the metadata of this backup only, in place of that of [WithMetadata]; copied, at
+// most 1 MiB. From any hook until the manifest is written, which release is always before and validate
+// never: then, and in a restore or a verification, it is [ErrConflict].
+func (h *Hook) SetMetadata(metadata []byte) error {
+	return h.use(func(ptr hookPtr) error { return hookSetMetadata(ptr, metadata) })
+}
+
+// JobID is the UUID of the job that called this hook; empty once the hook has returned.
+func (h *Hook) JobID() (id string) {
+	_ = h.use(func(ptr hookPtr) error { id = jobID(hookJob(ptr)); return nil })
+	return id
+}
+
+// Location is the [Job.Location] of the job that called this hook; empty once the hook has returned.
+func (h *Hook) Location() (location string) {
+	_ = h.use(func(ptr hookPtr) error { location = jobLocation(hookJob(ptr)); return nil })
+	return location
+}
+
+// Status is where the job stands now.
+func (h *Hook) Status() (now Progress, err error) {
+	err = h.use(func(ptr hookPtr) error { now, err = jobStatus(hookJob(ptr)); return err })
+	return now, err
+}
+
+// Cancel asks the job to end with [ErrCancelled], once this hook has returned.
+func (h *Hook) Cancel() error {
+	return h.use(func(ptr hookPtr) error { return jobCancel(hookJob(ptr)) })
+}
+
+// SetRateLimit changes how fast the job may copy, in bytes per second; 0: no limit.
+func (h *Hook) SetRateLimit(bytesPerSecond uint64) error {
+	return h.use(func(ptr hookPtr) error { return jobSetRateLimit(hookJob(ptr), bytesPerSecond) })
+}

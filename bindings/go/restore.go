@@ -1,0 +1,53 @@
+package hotbackup
+
+import "context"
+
+// Restore starts a restore of a snapshot to target, where no database is open, and returns at once;
+// ctx is as for [Coordinator.Start]. A target that does not exist appears by one rename; an existing one
+// is replaced under a journal and kept aside for [RestoreUndo]. The directory that holds it must exist; it
+// must not lie in a database that is open, nor in a backup root. If the job fails, the target is as it
+// was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is
+// not restored.
+//
+// The options that concern it: threads, rate limit, verify level, layout, min free, keep undo, and the
+// validate and progress hooks, which run on a thread of the library's. What the disk says is the job's
+// result, which [Job.Wait] returns.
+func Restore(ctx context.Context, snapshot, target string, opts ...Option) (*Job, error) {
+	return detached(ctx, opts, func(options optionsPtr) (jobPtr, error) {
+		return startRestore(snapshot, target, options)
+	})
+}
+
+// Verify starts a verification of a snapshot and returns at once; the job completes if the snapshot is
+// what its manifest says. ctx is as for [Coordinator.Start]. The options that concern it: threads, rate
+// limit, verify level, layout, and the validate and progress hooks.
+func Verify(ctx context.Context, snapshot string, opts ...Option) (*Job, error) {
+	return detached(ctx, opts, func(options optionsPtr) (jobPtr, error) {
+		return startVerify(snapshot, options)
+	})
+}
+
+func detached(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr, error)) (*Job, error) {
+	if err := notStarted(ctx); err != nil {
+		return nil, err
+	}
+	return withOptions(opts, func(options optionsPtr, hooks *hooks) (*Job, error) {
+		ptr, err := start(options)
+		if err != nil {
+			return nil, err
+		}
+		job := newJob(ptr, nil, hooks)
+		job.begin(ctx)
+		return job, nil
+	})
+}
+
+// Recover ends a restore that a crash interrupted, with all of the old or all of the new in place. Call it
+// before the database is opened; may be called always. [ErrConflict]: a coordinator or a restore is at
+// work there.
+func Recover(target string) (Recovered, error) { return recoverTarget(target) }
+
+// RestoreUndo puts back what the last restore replaced, under the same journal, and keeps what it takes
+// away aside. [ErrNotFound]: there is nothing to put back. [ErrConflict]: a coordinator or a restore is at
+// work there.
+func RestoreUndo(target string) error { return undoRestore(target) }
