@@ -1,0 +1,964 @@
+// hotbackup.hpp - backs up a live database directory from inside the process that owns it, in C++17.
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// Header-only, over the C API of hotbackup.h; link with -lhotbackup. The least that makes a backup:
+//
+//     auto options = hotbackup::Options()
+//                        .rule("*.sst", hotbackup::FileClass::Immutable)
+//                        .freeze([&] { db.lock(); }, [&] { db.unlock(); });
+//     hotbackup::Coordinator coordinator("/var/lib/db", options);
+//     hotbackup::Job job = coordinator.start();
+//     job.wait();
+//     std::cout << job.location() << '\n';
+//
+// True for all of it, unless a comment says otherwise:
+//
+//  1. What fails throws Error, or std::bad_alloc. Where a hook threw, its own exception comes out of
+//     wait() and run(), as it was. Nothing is ever thrown through the library, nor by a destructor.
+//  2. Coordinator, Job and Options own a handle and can be moved, not copied. On one that was moved
+//     from (or closed), every call throws Error with Code::InvalidArgument; only assigning,
+//     destroying and closing it are fine. All else is values, which hold on to nothing.
+//  3. Coordinators and jobs may be used by any thread at any time, but moved, assigned, closed and
+//     destroyed by one thread while no other uses them. Options belong to one thread at a time.
+//  4. Paths are any bytes and made absolute when taken. A path or text with a NUL in it is refused.
+//  5. An enumeration may hold values that have no name here: the library may be newer.
+
+#ifndef HOTBACKUP_HPP
+#define HOTBACKUP_HPP
+
+#include <hotbackup.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// Backups of a live database directory.
+namespace hotbackup {
+
+// ---- Errors ------------------------------------------------------------------------------------
+
+/// Why something failed.
+enum class Code : std::int32_t {
+    Ok = BACKUP_OK,                              ///< Done.
+    InvalidArgument = BACKUP_INVALID_ARGUMENT,   ///< An argument or an option is wrong.
+    NotFound = BACKUP_NOT_FOUND,                 ///< A directory, snapshot, job or file is not there.
+    Conflict = BACKUP_CONFLICT,                  ///< Something else is at work here.
+    Io = BACKUP_IO,                              ///< A system call failed.
+    NoSpace = BACKUP_NO_SPACE,                   ///< A disk is full, or would be below the reserve.
+    SourceChanged = BACKUP_SOURCE_CHANGED,       ///< A source file broke the promise of its class.
+    Corrupt = BACKUP_CORRUPT,                    ///< A snapshot is not what it should be.
+    HookFailed = BACKUP_HOOK_FAILED,             ///< A hook failed.
+    FreezeTimeout = BACKUP_FREEZE_TIMEOUT,       ///< The freeze window took too long.
+    Cancelled = BACKUP_CANCELLED,                ///< The job was cancelled.
+    Timeout = BACKUP_TIMEOUT,                    ///< Never thrown: Job::wait_for returns false.
+    RestoreUnfinished = BACKUP_RESTORE_UNFINISHED, ///< Call recover() first.
+    Unsupported = BACKUP_UNSUPPORTED,            ///< This system or build cannot do it.
+    Internal = BACKUP_INTERNAL,                  ///< A defect of the library.
+};
+
+/// The name of a code in C, such as "BACKUP_NO_SPACE"; "BACKUP_UNKNOWN" for one that the library
+/// does not know. A constant string.
+inline const char *code_name(Code code) noexcept {
+    return backup_code_name(static_cast<backup_code>(code));
+}
+
+/// What failed: what() is one line for a person, which says what was being done, to which path, why
+/// it failed and what is unharmed. Copies share what they hold, never throw, and may outlive the job.
+class Error : public std::runtime_error {
+public:
+    /// An error of one's own, for a hook to throw.
+    Error(Code code, const std::string &message, int os_error = 0, std::filesystem::path path = {},
+          std::exception_ptr cause = nullptr)
+        : std::runtime_error(message),
+          facts_(std::make_shared<const Facts>(Facts{code, os_error, std::move(path), std::move(cause)})) {}
+
+    Error(const Error &) noexcept = default;
+    Error &operator=(const Error &) noexcept = default;
+    ~Error() override = default;
+
+    /// Why it failed.
+    Code code() const noexcept { return facts_->code; }
+
+    /// The errno of the system call that failed; 0 if it was none.
+    int os_error() const noexcept { return facts_->os_error; }
+
+    /// The path concerned; empty if there is none.
+    const std::filesystem::path &path() const noexcept { return facts_->path; }
+
+    /// What a hook threw, in the errors of Job::error() with Code::HookFailed; null in all others.
+    const std::exception_ptr &cause() const noexcept { return facts_->cause; }
+
+private:
+    struct Facts {
+        Code code;
+        int os_error;
+        std::filesystem::path path;
+        std::exception_ptr cause;
+    };
+    std::shared_ptr<const Facts> facts_;
+};
+
+/// Not for hosts.
+namespace detail {
+
+struct FreeError {
+    void operator()(backup_error *error) const noexcept { backup_error_free(error); }
+};
+using OwnedError = std::unique_ptr<backup_error, FreeError>;
+
+// A copy of an error of the C API, which may be NULL. A cause is always what carry() gave it.
+inline Error error_of(backup_code code, const backup_error *error) {
+    const char *message = backup_error_message(error);
+    const char *path = backup_error_path(error);
+    const void *cause = backup_error_cause(error);
+    return Error(static_cast<Code>(code), message ? message : backup_code_name(code),
+                 backup_error_os_error(error), path ? path : "",
+                 cause ? *static_cast<const std::exception_ptr *>(cause) : nullptr);
+}
+
+// Throws unless the code is BACKUP_OK: what a hook threw, as it was, or an Error.
+inline void check(backup_code code, OwnedError error) {
+    if (code == BACKUP_OK) return;
+    const Error failure = error_of(code, error.get());
+    error.reset();
+    if (failure.cause()) std::rethrow_exception(failure.cause());
+    throw failure;
+}
+
+// Calls a function of the C API whose last parameter is a backup_error **.
+template <class... Parameters, class... Arguments>
+void call(backup_code (*function)(Parameters...), Arguments... arguments) {
+    backup_error *error = nullptr;
+    const backup_code code = function(arguments..., &error);
+    check(code, OwnedError(error));
+}
+
+// A handle that is there.
+template <class Handle>
+Handle *given(Handle *handle, const char *what) {
+    if (handle == nullptr)
+        throw Error(Code::InvalidArgument, std::string("this ") + what + " was moved from or closed");
+    return handle;
+}
+
+// Text for C, where a NUL would end it early.
+inline const char *text(const std::string &text) {
+    const std::size_t nul = text.find('\0');
+    if (nul != std::string::npos)
+        throw Error(Code::InvalidArgument, "there is a NUL after \"" + text.substr(0, nul) + "\"");
+    return text.c_str();
+}
+
+inline const char *text(const std::filesystem::path &path) { return text(path.native()); }
+
+} // namespace detail
+
+// ---- Jobs --------------------------------------------------------------------------------------
+
+/// A time of the system clock, in milliseconds, as manifests keep it. Converts to
+/// std::chrono::system_clock::time_point.
+using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
+
+/// What a job does.
+enum class Kind : std::int32_t {
+    Backup = BACKUP_KIND_BACKUP,   ///< Makes a snapshot.
+    Restore = BACKUP_KIND_RESTORE, ///< Puts a snapshot in place.
+    Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
+};
+
+/// How far a job has come.
+enum class State : std::int32_t {
+    Queued = BACKUP_STATE_QUEUED,       ///< Accepted, not begun.
+    Running = BACKUP_STATE_RUNNING,     ///< At work.
+    Completed = BACKUP_STATE_COMPLETED, ///< Ended well.
+    Failed = BACKUP_STATE_FAILED,       ///< Ended with an error.
+    Cancelled = BACKUP_STATE_CANCELLED, ///< Ended because someone asked.
+};
+
+/// What a running job is doing.
+enum class Phase : std::int32_t {
+    None = BACKUP_PHASE_NONE,             ///< It has not begun or has ended.
+    Checkpoint = BACKUP_PHASE_CHECKPOINT, ///< The host flushes to a consistent state.
+    Pin = BACKUP_PHASE_PIN,               ///< Files are listed and pinned.
+    Freeze = BACKUP_PHASE_FREEZE,         ///< The host's writes are stopped.
+    Copy = BACKUP_PHASE_COPY,             ///< Bytes are copied.
+    Verify = BACKUP_PHASE_VERIFY,         ///< The copy is synced, validated and compared.
+    Publish = BACKUP_PHASE_PUBLISH,       ///< The snapshot gets its name.
+    Swap = BACKUP_PHASE_SWAP,             ///< A restored tree takes the place of the present one.
+};
+
+namespace detail {
+
+// Milliseconds since 1970; 0 is none. They may come from a manifest, so any number will do.
+inline std::optional<Time> time_of(std::uint64_t ms) {
+    if (ms == 0) return std::nullopt;
+    return Time(std::chrono::milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(ms, INT64_MAX))));
+}
+
+} // namespace detail
+
+/// A job at one instant. What it does not deal with, and what an older library does not know, is 0.
+struct Progress {
+    Kind kind{};                      ///< What the job does.
+    State state{};                    ///< How far it has come.
+    Phase phase{};                    ///< What it is doing.
+    std::uint32_t percent = 0;        ///< 0 to 100, never falling; 100 only once it has completed.
+    std::uint64_t bytes_total = 0;    ///< Bytes to deal with, as far as known.
+    std::uint64_t bytes_done = 0;     ///< Bytes dealt with: copied, cloned, linked or holes.
+    std::uint64_t files_total = 0;    ///< Files to deal with, as far as known.
+    std::uint64_t files_done = 0;     ///< Files dealt with.
+    std::uint64_t bytes_copied = 0;   ///< Bytes read and written.
+    std::uint64_t bytes_cloned = 0;   ///< Bytes shared by the file system (reflinks).
+    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot.
+    std::uint64_t bytes_holes = 0;    ///< Bytes that are holes on both sides.
+    std::uint64_t files_skipped = 0;  ///< FIFOs, sockets, devices, leftovers: no data.
+    std::uint64_t files_left_out = 0; ///< Immutable files that were still being built.
+    std::chrono::nanoseconds freeze{}; ///< The longest freeze window.
+    std::optional<Time> started_at;   ///< When the job began.
+    std::optional<Time> finished_at;  ///< When it ended; none: not yet.
+};
+
+namespace detail {
+
+// Reads `size` bytes at most: the library may be older than this header, or newer.
+inline Progress progress_of(const backup_progress &source) noexcept {
+    backup_progress p{};
+    std::memcpy(&p, &source, std::min<std::size_t>(source.size, sizeof p));
+    Progress out;
+    out.kind = static_cast<Kind>(p.kind);
+    out.state = static_cast<State>(p.state);
+    out.phase = static_cast<Phase>(p.phase);
+    out.percent = p.percent;
+    out.bytes_total = p.bytes_total;
+    out.bytes_done = p.bytes_done;
+    out.files_total = p.files_total;
+    out.files_done = p.files_done;
+    out.bytes_copied = p.bytes_copied;
+    out.bytes_cloned = p.bytes_cloned;
+    out.bytes_linked = p.bytes_linked;
+    out.bytes_holes = p.bytes_holes;
+    out.files_skipped = p.files_skipped;
+    out.files_left_out = p.files_left_out;
+    out.freeze = std::chrono::nanoseconds(static_cast<std::int64_t>(p.freeze_ns));
+    out.started_at = time_of(p.started_at_ms);
+    out.finished_at = time_of(p.finished_at_ms);
+    return out;
+}
+
+struct Jobs;
+
+} // namespace detail
+
+/// One backup, restore or verification. Destroying the handle of a backup lets it go on, as its
+/// coordinator owns it; destroying the last handle of a running restore or verification cancels it
+/// and waits for its end, except from a hook of it. It stays good after its coordinator is closed.
+class Job {
+public:
+    Job(Job &&other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)), owned_(other.owned_) {}
+    /// Lets go of the job that was held before, as destroying it does.
+    Job &operator=(Job &&other) noexcept {
+        Job taken(std::move(other));
+        std::swap(handle_, taken.handle_);
+        std::swap(owned_, taken.owned_);
+        return *this;
+    }
+    Job(const Job &) = delete;
+    Job &operator=(const Job &) = delete;
+    ~Job() {
+        if (owned_) backup_free(handle_);
+    }
+
+    /// Its UUID.
+    std::string id() const { return backup_id(handle()); }
+
+    /// Where the result is, absolute: the snapshot that is made (there once the job has completed),
+    /// the target of a restore, the snapshot verified.
+    std::filesystem::path location() const { return backup_location(handle()); }
+
+    /// Waits for the end. Throws why the job failed, each time: what a hook threw, the same object
+    /// for every caller, or else Error. In a hook of the same job it throws Code::Conflict.
+    void wait() const { detail::call(backup_wait, handle(), std::int64_t{-1}); }
+
+    /// Waits for so long at most; nothing or less is a look. false: the job still runs. true: it has
+    /// completed. Throws as wait() does.
+    [[nodiscard]] bool wait_for(std::chrono::milliseconds timeout) const {
+        backup_error *error = nullptr;
+        const auto ms = std::max<std::int64_t>(timeout.count(), 0);
+        const backup_code code = backup_wait(handle(), ms, &error);
+        if (code == BACKUP_TIMEOUT) return false;
+        detail::check(code, detail::OwnedError(error));
+        return true;
+    }
+
+    /// Why the job failed or was cancelled, as the library tells it and without throwing: where a
+    /// hook threw, it has Code::HookFailed and the exception is its cause(). None: the job still runs,
+    /// or has completed.
+    std::optional<Error> error() const {
+        const State state = status().state;
+        if (state != State::Failed && state != State::Cancelled) return std::nullopt;
+        backup_error *error = nullptr;
+        const backup_code code = backup_wait(handle(), -1, &error);
+        const detail::OwnedError owned(error);
+        return detail::error_of(code, error);
+    }
+
+    /// Where it stands now, without waiting.
+    Progress status() const {
+        backup_progress progress{};
+        detail::call(backup_status, handle(), &progress, sizeof progress);
+        return detail::progress_of(progress);
+    }
+
+    /// Asks the job to end with Code::Cancelled, and returns at once. No effect on a job that has
+    /// ended or begun to publish.
+    void cancel() const { detail::call(backup_cancel, handle()); }
+
+    /// Changes how fast a running job may copy, in bytes per second; 0: no limit.
+    void rate_limit(std::uint64_t bytes_per_second) const {
+        detail::call(backup_set_rate_limit, handle(), bytes_per_second);
+    }
+
+    /// A descriptor that becomes readable when the job has ended, and stays so. It is the job's own:
+    /// poll it, never read or close it; it goes with the last handle. -1: there is none to give.
+    int eventfd() const { return backup_eventfd(handle()); }
+
+private:
+    friend struct detail::Jobs;
+
+    Job(const backup_job *handle, bool owned) noexcept
+        : handle_(const_cast<backup_job *>(handle)), owned_(owned) {}
+
+    const backup_job *handle() const { return detail::given(handle_, "Job"); }
+
+    backup_job *handle_;
+    bool owned_;
+};
+
+namespace detail {
+
+// Makes Jobs of handles.
+struct Jobs {
+    static Job borrow(const backup_job *job) noexcept { return Job(job, false); }
+
+    // Calls a function of the C API that gives a job.
+    template <class... Parameters, class... Arguments>
+    static Job make(backup_code (*function)(Parameters...), Arguments... arguments) {
+        backup_job *job = nullptr;
+        backup_error *error = nullptr;
+        const backup_code code = function(arguments..., &job, &error);
+        Job made(job, true); // backup_run gives one that failed, too
+        check(code, OwnedError(error));
+        return made;
+    }
+};
+
+} // namespace detail
+
+// ---- Hooks -------------------------------------------------------------------------------------
+
+/// What the host promises about a file, and so how it is captured.
+enum class FileClass : std::int32_t {
+    Immutable = BACKUP_FILE_IMMUTABLE,    ///< Never changes once complete, may be deleted (an SST).
+    AppendOnly = BACKUP_FILE_APPEND_ONLY, ///< Only grows, may be deleted (a log that is not recycled).
+    Pinned = BACKUP_FILE_PINNED,          ///< What a read transaction sees stays until release (LMDB).
+    Mutable = BACKUP_FILE_MUTABLE,        ///< May change at any time. What no rule matches.
+    Excluded = BACKUP_FILE_EXCLUDED,      ///< Not data (a lock file).
+    /// A flag, as in `FileClass::Immutable | FileClass::UnfinishedOk`: one that is still being built is
+    /// left out and counted instead of failing the backup (LevelDB, RocksDB, Pebble).
+    UnfinishedOk = BACKUP_FILE_UNFINISHED_OK,
+};
+
+/// A class with a flag.
+constexpr FileClass operator|(FileClass a, FileClass b) noexcept {
+    return static_cast<FileClass>(static_cast<std::int32_t>(a) | static_cast<std::int32_t>(b));
+}
+
+/// What a hook is given for the time of its call: on its own thread alone.
+class Hook {
+public:
+    /// All of a file, for add_file().
+    static constexpr std::uint64_t whole = UINT64_MAX;
+
+    /// Not for hosts.
+    explicit Hook(backup_hook *hook) noexcept
+        : hook_(hook), job_(detail::Jobs::borrow(backup_hook_job(hook))) {}
+    Hook(const Hook &) = delete;
+    Hook &operator=(const Hook &) = delete;
+    ~Hook() = default;
+
+    /// Names a live file, from a checkpoint or freeze hook: then exactly the named files are captured,
+    /// and one that is missing fails the job. The path is relative to the data directory, or starts
+    /// with the prefix of a source. length: only so many bytes from its start.
+    void add_file(const std::filesystem::path &path, FileClass file_class,
+                  std::uint64_t length = whole) {
+        detail::call(backup_hook_add_file, hook_, detail::text(path),
+                     static_cast<std::int32_t>(file_class), length);
+    }
+
+    /// Gives a file that only the snapshot has, from a checkpoint or freeze hook. The bytes are copied.
+    void add_bytes(const std::filesystem::path &path, std::string_view bytes) {
+        detail::call(backup_hook_add_bytes, hook_, detail::text(path), bytes.data(), bytes.size());
+    }
+
+    /// Sets the metadata of this backup only, in place of that of the options: copied, at most 1 MiB.
+    /// Code::Conflict in validate, and in restores and verifications.
+    void set_metadata(std::string_view metadata) {
+        detail::call(backup_hook_set_metadata, hook_, metadata.data(), metadata.size());
+    }
+
+    /// The job that called this hook, valid until the hook returns. It cannot be waited for here.
+    const Job &job() const noexcept { return job_; }
+
+private:
+    backup_hook *hook_;
+    Job job_;
+};
+
+namespace detail {
+
+// Whether a hook can be called with these and perhaps the Hook.
+template <class Function, class... Arguments>
+constexpr bool fits = std::is_invocable_v<Function &, Arguments..., Hook &>
+                      || std::is_invocable_v<Function &, Arguments...>;
+
+template <class Function, class... Arguments>
+decltype(auto) with_hook(void *function, Hook &hook, const Arguments &...arguments) {
+    auto &called = *static_cast<Function *>(function);
+    if constexpr (std::is_invocable_v<Function &, const Arguments &..., Hook &>)
+        return std::invoke(called, arguments..., hook);
+    else
+        return std::invoke(called, arguments...);
+}
+
+template <class Owned>
+void destroy(void *owned) noexcept {
+    delete static_cast<Owned *>(owned);
+}
+
+// Gives the exception that is being handled to the library, whose errors give it back (error_of).
+inline void carry(backup_hook *hook, const char *message) noexcept {
+    auto *cause = new (std::nothrow) std::exception_ptr(std::current_exception());
+    backup_hook_set_error(hook, message, cause, destroy<std::exception_ptr>);
+}
+
+// Runs a hook's body where nothing may be thrown. Non-zero: it failed.
+template <class Body>
+std::int32_t guarded(backup_hook *hook, const Body &body) noexcept {
+    try {
+        Hook view(hook);
+        return body(view);
+    } catch (const std::exception &thrown) {
+        carry(hook, thrown.what());
+    } catch (...) {
+        carry(hook, "it threw something that is no std::exception");
+    }
+    return 1;
+}
+
+// What C calls for a hook of each shape; user_data is the host's Function.
+template <class Function>
+struct Act {
+    static_assert(fits<Function>, "this hook is called with a hotbackup::Hook & or with nothing");
+
+    static std::int32_t call(void *function, backup_hook *hook) noexcept {
+        return guarded(hook, [&](Hook &view) {
+            with_hook<Function>(function, view);
+            return 0;
+        });
+    }
+};
+
+template <class Function>
+struct Validate {
+    static_assert(fits<Function, const std::filesystem::path &>,
+                  "validate is called with a const std::filesystem::path & and perhaps a Hook &");
+
+    static std::int32_t call(void *function, const char *staging, backup_hook *hook) noexcept {
+        return guarded(hook, [&](Hook &view) {
+            with_hook<Function>(function, view, std::filesystem::path(staging));
+            return 0;
+        });
+    }
+};
+
+template <class Function>
+struct Watch {
+    static_assert(fits<Function, const Progress &>,
+                  "progress is called with a const hotbackup::Progress & and perhaps a Hook &");
+
+    static std::int32_t call(void *function, const backup_progress *progress,
+                             backup_hook *hook) noexcept {
+        return guarded(hook, [&](Hook &view) {
+            using Result = decltype(with_hook<Function>(function, view, Progress{}));
+            if constexpr (std::is_void_v<Result>) {
+                with_hook<Function>(function, view, progress_of(*progress));
+                return 0;
+            } else {
+                // An int could mean either thing: C hooks return 0 to go on.
+                static_assert(std::is_same_v<std::decay_t<Result>, bool>,
+                              "progress returns a bool, true to go on, or nothing");
+                return with_hook<Function>(function, view, progress_of(*progress)) ? 0 : 1;
+            }
+        });
+    }
+};
+
+template <class Freeze, class Thaw>
+struct FreezeThaw {
+    Freeze freeze;
+    Thaw thaw;
+
+    static std::int32_t call_freeze(void *pair, backup_hook *hook) noexcept {
+        return Act<Freeze>::call(&static_cast<FreezeThaw *>(pair)->freeze, hook);
+    }
+    static std::int32_t call_thaw(void *pair, backup_hook *hook) noexcept {
+        return Act<Thaw>::call(&static_cast<FreezeThaw *>(pair)->thaw, hook);
+    }
+};
+
+} // namespace detail
+
+// ---- Options -----------------------------------------------------------------------------------
+
+/// How much is read back before a copy counts as good.
+enum class VerifyLevel : std::int32_t {
+    None = BACKUP_VERIFY_NONE,         ///< Nothing; names, sizes and times are compared all the same.
+    Size = BACKUP_VERIFY_SIZE,         ///< A verification compares names and sizes.
+    Checksum = BACKUP_VERIFY_CHECKSUM, ///< Every byte, from the cache or the disk. The default.
+    Media = BACKUP_VERIFY_MEDIA,       ///< Every byte, evicted from the cache first.
+};
+
+/// What happens when a source holds a symbolic link.
+enum class Symlinks : std::int32_t {
+    Fail = BACKUP_SYMLINKS_FAIL,         ///< It fails the backup and is named. The default.
+    Preserve = BACKUP_SYMLINKS_PRESERVE, ///< The link itself is kept.
+};
+
+/// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
+/// may be changed, used for several, or destroyed at any time; a hook is shared by all that took it,
+/// and destroyed, on any thread, with the last of them and of the options. They can be moved, not
+/// copied. Each setter returns the options, or throws Error and changes nothing if its value is wrong.
+///
+/// A hook is anything that can be called, with or without the Hook &, and need not be copyable;
+/// nullptr removes the one that was there. It fails by throwing, and has then undone its own work.
+/// Hooks run one at a time for each job, on a thread of the job's or, with Coordinator::run(), on the
+/// caller's, in this order: checkpoint, freeze, thaw, release, validate, with progress in between.
+/// The first failure is the job's; a failing thaw or release fails a job that had not failed.
+/// Restores and verifications use validate and progress alone. From a hook anything may be called, but
+/// waiting for its own job is Code::Conflict, and closing and destroying do not wait there.
+class Options {
+public:
+    /// All defaults. Throws Code::Internal after a defect of the library.
+    Options() : handle_(backup_options_new()) {
+        if (!handle_) throw Error(Code::Internal, "the options could not be made");
+    }
+
+    /// Where snapshots live: made when missing, on any file system. By default .lifecycle/backup in
+    /// the data directory.
+    Options &root(const std::filesystem::path &directory) & {
+        return set(backup_options_set_root, detail::text(directory));
+    }
+
+    /// Takes over a root that belongs to another data directory, which is Code::Conflict otherwise.
+    Options &adopt_root(bool adopt = true) & {
+        return set(backup_options_set_adopt_root, adopt ? 1 : 0);
+    }
+
+    /// Captures a further directory (a WAL directory) below this prefix in the snapshot. May be called
+    /// several times.
+    Options &source(const std::filesystem::path &directory, const std::filesystem::path &prefix) & {
+        return set(backup_options_add_source, detail::text(directory), detail::text(prefix));
+    }
+
+    /// The engine's layout: rules for its files, and a check of what was staged. "generic", the
+    /// default, has none. Code::Unsupported: this library was built without it.
+    Options &layout(const std::string &name) & {
+        return set(backup_options_set_layout, detail::text(name));
+    }
+
+    /// Gives a class to the files that a glob matches: one without a slash matches the last component
+    /// at any depth, one with a slash the whole path in the snapshot. The first rule that matches wins,
+    /// and these come before the layout's.
+    Options &rule(const std::string &glob, FileClass file_class) & {
+        return set(backup_options_add_rule, detail::text(glob),
+                   static_cast<std::int32_t>(file_class));
+    }
+
+    /// The number of I/O threads of a job; 0, the default: two.
+    Options &threads(std::uint32_t count) & { return set(backup_options_set_threads, count); }
+
+    /// How fast a job may copy and read back, in bytes per second; 0, the default: no limit.
+    Options &rate_limit(std::uint64_t bytes_per_second) & {
+        return set(backup_options_set_rate_limit, bytes_per_second);
+    }
+
+    /// How much is read back before a copy counts as good.
+    Options &verify_level(VerifyLevel level) & {
+        return set(backup_options_set_verify_level, static_cast<std::int32_t>(level));
+    }
+
+    /// What happens when a source holds a symbolic link.
+    Options &symlinks(Symlinks symlinks) & {
+        return set(backup_options_set_symlinks, static_cast<std::int32_t>(symlinks));
+    }
+
+    /// The longest time between freeze returning and thaw being called; then the host is thawed and
+    /// the job fails with Code::FreezeTimeout. 0: none. The default is 30 s.
+    Options &freeze_timeout(std::chrono::milliseconds timeout) & {
+        if (timeout.count() < 0)
+            throw Error(Code::InvalidArgument, "the freeze timeout must not be negative");
+        return set(backup_options_set_freeze_timeout, static_cast<std::uint64_t>(timeout.count()));
+    }
+
+    /// How many bytes must stay free on each file system concerned, else Code::NoSpace. By default 0.
+    Options &min_free(std::uint64_t bytes) & { return set(backup_options_set_min_free, bytes); }
+
+    /// The host's own metadata, copied and kept in each snapshot: any bytes, at most 1 MiB. Empty: none.
+    Options &metadata(std::string_view bytes) & {
+        return set(backup_options_set_metadata, bytes.data(), bytes.size());
+    }
+
+    /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
+    Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
+
+    /// The host vouches that its process holds no fcntl locks on the files concerned, so that jobs may
+    /// run where that is Code::Unsupported otherwise (some containers).
+    Options &no_posix_locks(bool none_held = true) & {
+        return set(backup_options_set_no_posix_locks, none_held ? 1 : 0);
+    }
+
+    /// `void (Hook &)`: flush to a consistent state. Called once, first.
+    template <class Function>
+    Options &checkpoint(Function &&hook) & {
+        return set_hook<detail::Act>(backup_options_set_checkpoint_hook, std::forward<Function>(hook));
+    }
+
+    /// `void (Hook &)`, twice: stop and resume writes. Thaw is called exactly once for each freeze that
+    /// returned, on the same thread and on every path, and no other hook in between. nullptr twice
+    /// removes them.
+    template <class Freeze, class Thaw>
+    Options &freeze(Freeze &&freeze, Thaw &&thaw) & {
+        using Pair = detail::FreezeThaw<std::decay_t<Freeze>, std::decay_t<Thaw>>;
+        const auto setter = backup_options_set_freeze_hook;
+        backup_options *options = handle();
+        if constexpr (std::is_same_v<Pair, detail::FreezeThaw<std::nullptr_t, std::nullptr_t>>)
+            detail::call(setter, options, nullptr, nullptr, nullptr, nullptr);
+        else
+            detail::call(setter, options, Pair::call_freeze, Pair::call_thaw,
+                         new Pair{std::forward<Freeze>(freeze), std::forward<Thaw>(thaw)},
+                         detail::destroy<Pair>);
+        return *this;
+    }
+
+    /// `void (Hook &)`: unpin what freeze or checkpoint pinned. Called exactly once after the last read
+    /// of the source, on every path, once checkpoint returned or there is none.
+    template <class Function>
+    Options &release(Function &&hook) & {
+        return set_hook<detail::Act>(backup_options_set_release_hook, std::forward<Function>(hook));
+    }
+
+    /// `void (const std::filesystem::path &staging, Hook &)`: look at a staged snapshot or restore,
+    /// without changing it, before it is published.
+    template <class Function>
+    Options &validate(Function &&hook) & {
+        return set_hook<detail::Validate>(backup_options_set_validate_hook,
+                                          std::forward<Function>(hook));
+    }
+
+    /// `bool (const Progress &, Hook &)`: watch and steer. false cancels the job; one that returns
+    /// nothing only watches. Called at each change of phase and about every 100 ms.
+    template <class Function>
+    Options &progress(Function &&hook) & {
+        return set_hook<detail::Watch>(backup_options_set_progress_hook, std::forward<Function>(hook));
+    }
+
+    /// @cond
+    // The same on a temporary, so that `auto options = Options().threads(4);` moves it out.
+    using Path = std::filesystem::path;
+    Options root(const Path &p) && { return std::move(root(p)); }
+    Options adopt_root(bool adopt = true) && { return std::move(adopt_root(adopt)); }
+    Options source(const Path &p, const Path &prefix) && { return std::move(source(p, prefix)); }
+    Options layout(const std::string &name) && { return std::move(layout(name)); }
+    Options rule(const std::string &g, FileClass c) && { return std::move(rule(g, c)); }
+    Options threads(std::uint32_t count) && { return std::move(threads(count)); }
+    Options rate_limit(std::uint64_t n) && { return std::move(rate_limit(n)); }
+    Options verify_level(VerifyLevel level) && { return std::move(verify_level(level)); }
+    Options symlinks(Symlinks s) && { return std::move(symlinks(s)); }
+    Options freeze_timeout(std::chrono::milliseconds t) && { return std::move(freeze_timeout(t)); }
+    Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
+    Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
+    Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
+    Options no_posix_locks(bool none = true) && { return std::move(no_posix_locks(none)); }
+    template <class F> Options checkpoint(F &&f) && { return std::move(checkpoint(std::forward<F>(f))); }
+    template <class F, class T> Options freeze(F &&f, T &&t) && {
+        return std::move(freeze(std::forward<F>(f), std::forward<T>(t)));
+    }
+    template <class F> Options release(F &&f) && { return std::move(release(std::forward<F>(f))); }
+    template <class F> Options validate(F &&f) && { return std::move(validate(std::forward<F>(f))); }
+    template <class F> Options progress(F &&f) && { return std::move(progress(std::forward<F>(f))); }
+    /// @endcond
+
+private:
+    friend class Coordinator;
+    friend Job restore(const Path &snapshot, const Path &target, const Options &options);
+    friend Job verify(const Path &snapshot, const Options &options);
+
+    struct Free {
+        void operator()(backup_options *options) const noexcept { backup_options_free(options); }
+    };
+
+    backup_options *handle() const { return detail::given(handle_.get(), "Options"); }
+
+    template <class Setter, class... Arguments>
+    Options &set(Setter setter, Arguments... arguments) {
+        detail::call(setter, handle(), arguments...);
+        return *this;
+    }
+
+    // The library destroys the hook also when the setter fails.
+    template <template <class> class Caller, class Setter, class Function>
+    Options &set_hook(Setter setter, Function &&hook) {
+        using Stored = std::decay_t<Function>;
+        backup_options *options = handle();
+        if constexpr (std::is_null_pointer_v<Stored>)
+            detail::call(setter, options, nullptr, nullptr, nullptr);
+        else
+            detail::call(setter, options, Caller<Stored>::call,
+                         new Stored(std::forward<Function>(hook)), detail::destroy<Stored>);
+        return *this;
+    }
+
+    std::unique_ptr<backup_options, Free> handle_;
+};
+
+// ---- Coordinators ------------------------------------------------------------------------------
+
+/// The backups of one data directory; its host opens it once, and keeps it while the database is open.
+class Coordinator {
+public:
+    /// Opens the coordinator of a directory that is there. Code::NotFound, Code::InvalidArgument: it is
+    /// not there, is none, or the options do not fit; Code::RestoreUnfinished: call recover() first;
+    /// Code::Conflict: a restore is at work there.
+    explicit Coordinator(const std::filesystem::path &data_dir, const Options &options = {}) {
+        detail::call(backup_coordinator_open, detail::text(data_dir), options.handle(), &handle_);
+    }
+
+    Coordinator(Coordinator &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    /// Closes the one that was held before.
+    Coordinator &operator=(Coordinator &&other) noexcept {
+        Coordinator taken(std::move(other));
+        std::swap(handle_, taken.handle_);
+        return *this;
+    }
+    Coordinator(const Coordinator &) = delete;
+    Coordinator &operator=(const Coordinator &) = delete;
+    /// As close().
+    ~Coordinator() { close(); }
+
+    /// Cancels the backup that runs and waits for its end; from a hook of that backup it does not wait.
+    /// Hooks may use the coordinator until this returns, other threads must not. Once is enough.
+    void close() noexcept {
+        backup_coordinator_close(handle_);
+        handle_ = nullptr;
+    }
+
+    /// The backup root, absolute.
+    std::filesystem::path root() const { return backup_coordinator_root(handle()); }
+
+    /// Starts a backup and returns at once; its hooks run on a thread of the library's. Code::Conflict:
+    /// a backup runs already, or the root belongs to another data directory; Code::Io, Code::NoSpace:
+    /// the root cannot be written. All else comes out of Job::wait().
+    Job start() { return detail::Jobs::make(backup_start, handle()); }
+
+    /// Makes a backup with its hooks on this thread and returns the completed job. Throws as start()
+    /// and Job::wait() do; find() then gives the job.
+    Job run() { return detail::Jobs::make(backup_run, handle()); }
+
+    /// A backup of this coordinator by its id; without one the running, else the newest. The last 32
+    /// that have ended are known, others are Code::NotFound.
+    Job find(const std::string &id = {}) const {
+        return detail::Jobs::make(backup_find, handle(), id.empty() ? nullptr : detail::text(id));
+    }
+
+private:
+    backup_coordinator *handle() const { return detail::given(handle_, "Coordinator"); }
+
+    backup_coordinator *handle_ = nullptr;
+};
+
+// ---- Restores and verifications ----------------------------------------------------------------
+
+/// What recover() found.
+enum class Recovered : std::int32_t {
+    Nothing = BACKUP_RECOVERED_NOTHING, ///< No restore was interrupted here.
+    Old = BACKUP_RECOVERED_OLD,         ///< One was, and all of what was there before is back.
+    New = BACKUP_RECOVERED_NEW,         ///< One was, and all of what it restored is in place.
+};
+
+/// Starts a restore of a snapshot to target, where no database is open, and returns at once. A target
+/// that does not exist appears by one rename; an existing one is replaced under a journal and kept
+/// aside for restore_undo(). If the job fails, the target is as it was. Of the options it uses threads,
+/// rate limit, verify level, layout, min free, keep undo, and the validate and progress hooks, which run
+/// on a thread of the library's. What the disk says comes out of Job::wait().
+[[nodiscard]] inline Job restore(const std::filesystem::path &snapshot,
+                                 const std::filesystem::path &target, const Options &options = {}) {
+    return detail::Jobs::make(backup_restore_start, detail::text(snapshot), detail::text(target),
+                              options.handle());
+}
+
+/// Starts a verification of a snapshot and returns at once; the job completes if the snapshot is what
+/// its manifest says. Options as for restore().
+[[nodiscard]] inline Job verify(const std::filesystem::path &snapshot, const Options &options = {}) {
+    return detail::Jobs::make(backup_verify_start, detail::text(snapshot), options.handle());
+}
+
+/// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call it
+/// before the database is opened; it may be called always. Code::Conflict: a coordinator or a restore is
+/// at work there.
+inline Recovered recover(const std::filesystem::path &target) {
+    std::int32_t outcome = 0;
+    detail::call(backup_recover, detail::text(target), &outcome);
+    return static_cast<Recovered>(outcome);
+}
+
+/// Puts back what the last restore replaced. Code::NotFound: there is nothing to put back;
+/// Code::Conflict: a coordinator or a restore is at work there.
+inline void restore_undo(const std::filesystem::path &target) {
+    detail::call(backup_restore_undo, detail::text(target));
+}
+
+// ---- Snapshots on disk -------------------------------------------------------------------------
+
+/// What a snapshot says of itself, read once: a value that stays good when the snapshot is deleted.
+class Snapshot {
+public:
+    /// The snapshot at a location. Reads its manifest alone; whether the files are what that says is
+    /// for verify(). Code::NotFound: there is none; Code::Corrupt, Code::Unsupported: it is unreadable.
+    static Snapshot open(const std::filesystem::path &location) {
+        return owned(backup_snapshot_open, detail::text(location));
+    }
+
+    /// The manifest's id, which is that of the job that made it, else its name.
+    const std::string &id() const noexcept { return id_; }
+    /// Its directory, absolute.
+    const std::filesystem::path &location() const noexcept { return location_; }
+    /// The name of its layout; empty where the manifest names none.
+    const std::string &layout() const noexcept { return layout_; }
+    /// The host's metadata, any bytes; empty: none.
+    const std::string &metadata() const noexcept { return metadata_; }
+    /// When its backup began; none where unknown.
+    std::optional<Time> started_at() const noexcept { return started_at_; }
+    /// When its backup ended; none where unknown.
+    std::optional<Time> finished_at() const noexcept { return finished_at_; }
+    /// How many files it has.
+    std::uint64_t files() const noexcept { return files_; }
+    /// The sum of their sizes.
+    std::uint64_t bytes() const noexcept { return bytes_; }
+    /// FIFOs, sockets, devices and the library's own leftovers, which are not data.
+    std::uint64_t files_skipped() const noexcept { return files_skipped_; }
+    /// Immutable files that were still being built and belong to no consistent point.
+    std::uint64_t files_left_out() const noexcept { return files_left_out_; }
+    /// Why it is unreadable; none: it is not. Only a list has unreadable ones.
+    const std::optional<Error> &error() const noexcept { return error_; }
+
+private:
+    friend Snapshot latest(const std::filesystem::path &root);
+    friend std::vector<Snapshot> list(const std::filesystem::path &root);
+
+    explicit Snapshot(const backup_snapshot *s)
+        : id_(backup_snapshot_id(s)), location_(backup_snapshot_location(s)),
+          layout_(backup_snapshot_layout(s)),
+          started_at_(detail::time_of(backup_snapshot_started_at_ms(s))),
+          finished_at_(detail::time_of(backup_snapshot_finished_at_ms(s))),
+          files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
+          files_skipped_(backup_snapshot_files_skipped(s)),
+          files_left_out_(backup_snapshot_files_left_out(s)) {
+        std::size_t size = 0;
+        if (const void *bytes = backup_snapshot_metadata(s, &size))
+            metadata_.assign(static_cast<const char *>(bytes), size);
+        if (const backup_error *error = backup_snapshot_error(s))
+            error_ = detail::error_of(backup_error_code(error), error);
+    }
+
+    // Calls a function of the C API that gives one to its caller.
+    template <class Function>
+    static Snapshot owned(Function function, const char *path) {
+        backup_snapshot *snapshot = nullptr;
+        detail::call(function, path, &snapshot);
+        const std::unique_ptr<backup_snapshot, decltype(&backup_snapshot_free)> handle(
+            snapshot, backup_snapshot_free);
+        return Snapshot(snapshot);
+    }
+
+    std::string id_;
+    std::filesystem::path location_;
+    std::string layout_;
+    std::string metadata_;
+    std::optional<Time> started_at_;
+    std::optional<Time> finished_at_;
+    std::uint64_t files_;
+    std::uint64_t bytes_;
+    std::uint64_t files_skipped_;
+    std::uint64_t files_left_out_;
+    std::optional<Error> error_;
+};
+
+/// The newest completed snapshot of a backup root. Code::NotFound: there is none.
+inline Snapshot latest(const std::filesystem::path &root) {
+    return Snapshot::owned(backup_latest, detail::text(root));
+}
+
+/// All snapshots of a backup root, newest first, unreadable ones too (Snapshot::error()). None where
+/// there is no root yet.
+inline std::vector<Snapshot> list(const std::filesystem::path &root) {
+    backup_list *list = nullptr;
+    detail::call(backup_list_open, detail::text(root), &list);
+    const std::unique_ptr<backup_list, decltype(&backup_list_free)> handle(list, backup_list_free);
+    std::vector<Snapshot> snapshots;
+    snapshots.reserve(backup_list_count(list));
+    for (std::size_t i = 0; i < backup_list_count(list); i++)
+        snapshots.push_back(Snapshot(backup_list_get(list, i)));
+    return snapshots;
+}
+
+/// Deletes one snapshot, by its id or its name. Code::NotFound: there is none; Code::Conflict: the root
+/// or the snapshot is in use.
+inline void remove(const std::filesystem::path &root, const std::string &id_or_name) {
+    detail::call(backup_delete, detail::text(root), detail::text(id_or_name));
+}
+
+/// Deletes all but the newest so many snapshots, except those in use and unreadable ones, which neither
+/// count nor go, and returns how many went. Code::InvalidArgument: none to keep; Code::Conflict: the
+/// root is in use.
+inline std::uint32_t prune(const std::filesystem::path &root, std::uint32_t keep_newest) {
+    std::uint32_t deleted = 0;
+    detail::call(backup_prune, detail::text(root), keep_newest, &deleted);
+    return deleted;
+}
+
+// ---- Version -----------------------------------------------------------------------------------
+
+/// The version of the library that was loaded, such as "0.1.0". A constant string.
+inline const char *version() noexcept { return backup_version(); }
+
+/// Its ABI, to be compared with BACKUP_ABI_VERSION of hotbackup.h.
+inline std::uint32_t abi_version() noexcept { return backup_abi_version(); }
+
+} // namespace hotbackup
+
+#endif // HOTBACKUP_HPP
