@@ -85,12 +85,12 @@ func (c *Coordinator) Run(ctx context.Context) (*Job, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r := &run{ctx: ctx, c: c}
+	r := &run{ctx: ctx, c: c, out: new(jobPtr)}
 	err := c.use(func(ptr coordinatorPtr) error {
 		forget := c.core.hooks.expect(r)
 		defer forget()
-		err := runBackup(ptr, &r.out)
-		if r.out == nil {
+		err := runBackup(ptr, r.out)
+		if *r.out == nil {
 			return err
 		}
 		r.begun()
@@ -104,14 +104,14 @@ func (c *Coordinator) Run(ctx context.Context) (*Job, error) {
 type run struct {
 	ctx context.Context
 	c   *Coordinator
-	out jobPtr // written by C before it calls a hook on this thread
+	out *jobPtr // written by C before it calls a hook on this thread
 	job *Job
 }
 
 // begun makes the job known to Go, at the first call of one of its hooks.
 func (r *run) begun() {
-	if r.job == nil && r.out != nil {
-		r.job = r.c.adopt(r.ctx, r.out)
+	if r.job == nil && *r.out != nil {
+		r.job = r.c.adopt(r.ctx, *r.out)
 	}
 }
 
