@@ -28,3 +28,8 @@ pub use layout::FileClass;
 pub use options::{METADATA_MAX, Options, Symlinks, VerifyLevel};
 pub use restore::{Recovered, recover, undo};
 pub use snapshot::{Snapshot, delete, latest, list, prune};
+
+/// The Rust in docs/, tested as this crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/getting-started-rust.md")]
+struct GettingStarted;
