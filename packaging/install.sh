@@ -1,0 +1,150 @@
+#!/bin/sh
+# Builds the library and installs it for programs in C, C++ and what calls C; --help says how.
+#
+# A script and not cargo-c: that would first build some 400 crates, and its CMake packages, split
+# Debian packages and moved prefixes would still need files of our own. This needs a shell,
+# coreutils and the linker's readelf, and says in one place what is installed.
+set -eu
+
+usage() {
+    cat <<'END'
+usage: packaging/install.sh [--no-build] [--uninstall | --list]
+
+  --no-build    installs what `cargo build --release` has left in the target directory
+  --uninstall   removes what this version has installed
+  --list        prints the files that this version installs, below PREFIX
+
+Variables of the environment:
+  PREFIX        where it will be used from, default /usr/local
+  LIBDIR        libraries, below PREFIX, default lib (lib64, lib/x86_64-linux-gnu, ...)
+  INCLUDEDIR    headers, below PREFIX, default include
+  DESTDIR       put before every path, to stage a package
+  CARGO, CARGO_TARGET_DIR, CARGO_BUILD_TARGET   as for Cargo
+END
+}
+
+fail() {
+    echo "install.sh: $*; nothing was changed" >&2
+    exit 1
+}
+
+# The directory $2 of the variable $1, relative to the prefix, whether given so or in full.
+below_prefix() {
+    case $2 in
+        *//* | */./* | */../* | ../* | */..) fail "$1 is not a plain path: $2" ;;
+        "$prefix"/?*) below=${2#"$prefix"/} ;;
+        /*) fail "$1 must lie below PREFIX ($prefix), so that the whole can be moved: $2" ;;
+        ?*) below=$2 ;;
+        *) fail "$1 is empty" ;;
+    esac
+    echo "${below%/}"
+}
+
+# From the directory $1 below the prefix up to the prefix: lib/pkgconfig is ../..
+up_from() {
+    echo "$1" | sed 's|[^/][^/]*|..|g'
+}
+
+build=yes action=install
+for argument; do
+    case $argument in
+        --no-build) build=no ;;
+        --uninstall) action=uninstall ;;
+        --list) action=list ;;
+        --help) usage; exit ;;
+        *) usage >&2; exit 2 ;;
+    esac
+done
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+prefix=${PREFIX:-/usr/local}
+case $prefix in
+    /) fail "PREFIX cannot be / itself" ;;
+    /*) prefix=${prefix%/} ;;
+    *) fail "PREFIX must be absolute: $prefix" ;;
+esac
+libdir=$(below_prefix LIBDIR "${LIBDIR:-lib}")
+includedir=$(below_prefix INCLUDEDIR "${INCLUDEDIR:-include}")
+destination=${DESTDIR:-}$prefix
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
+soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/build.rs")
+real_name=libhotbackup.so.$version
+
+# Cargo runs at the root, so a relative target directory is meant from there.
+target=${CARGO_TARGET_DIR:-target}
+case $target in
+    /*) ;;
+    *) target=$root/$target ;;
+esac
+built=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}release
+
+headers() {
+    (cd "$root/include" && find . -name '*.h' -o -name '*.hpp' | sed 's|^\./||' | LC_ALL=C sort)
+}
+
+list() {
+    headers | sed "s|^|$includedir/|"
+    for file in libhotbackup.a libhotbackup.so "$soname" "$real_name" pkgconfig/hotbackup.pc \
+        cmake/hotbackup/hotbackup-config.cmake cmake/hotbackup/hotbackup-config-version.cmake; do
+        echo "$libdir/$file"
+    done
+}
+
+uninstall() {
+    list | while read -r file; do rm -f "$destination/$file"; done
+    rmdir "$destination/$libdir/cmake/hotbackup" 2>/dev/null || true
+}
+
+# A template, with its @words@ filled in.
+fill() {
+    sed -e "s|@VERSION@|$version|g" \
+        -e "s|@SONAME@|$soname|g" -e "s|@REAL_NAME@|$real_name|g" \
+        -e "s|@PC_PREFIX@|$pc_prefix|g" -e "s|@LIBDIR@|$libdir|g" -e "s|@INCLUDEDIR@|$includedir|g" \
+        -e "s|@UP_FROM_CMAKE@|$(up_from "$libdir/cmake/hotbackup")|g" \
+        "$root/packaging/$1.in" >"$2/$1"
+    chmod 644 "$2/$1"
+}
+
+install_all() {
+    if [ "$build" = yes ]; then
+        (cd "$root" && CARGO_TARGET_DIR=$target "${CARGO:-cargo}" build --release --locked --lib)
+    fi
+    for file in "$built/libhotbackup.so" "$built/libhotbackup.a"; do
+        [ -f "$file" ] || fail "$file is not there: build first, or leave --no-build away"
+    done
+    # A library of another build script would get links that no program looks for.
+    readelf -d "$built/libhotbackup.so" | grep -qF "[$soname]" ||
+        fail "$built/libhotbackup.so is not a build of this tree: its soname is not $soname"
+
+    # /usr stays itself: compilers and pkg-config leave its directories out of their lines, and
+    # move it into a sysroot, only if they know it by its name. Others are found by the file's place.
+    case $prefix in
+        /usr) pc_prefix=$prefix ;;
+        *) pc_prefix="\${pcfiledir}/$(up_from "$libdir/pkgconfig")" ;;
+    esac
+
+    libraries=$destination/$libdir
+    mkdir -p "$libraries/pkgconfig" "$libraries/cmake/hotbackup"
+    headers | while read -r header; do
+        install -D -m 644 "$root/include/$header" "$destination/$includedir/$header"
+    done
+    install -m 644 "$built/libhotbackup.a" "$libraries/libhotbackup.a"
+    install -m 755 "$built/libhotbackup.so" "$libraries/$real_name"
+    ln -sfn "$real_name" "$libraries/$soname"
+    ln -sfn "$soname" "$libraries/libhotbackup.so"
+    fill hotbackup.pc "$libraries/pkgconfig"
+    fill hotbackup-config.cmake "$libraries/cmake/hotbackup"
+    fill hotbackup-config-version.cmake "$libraries/cmake/hotbackup"
+
+    echo "hotbackup $version is in $destination"
+    if [ -z "${DESTDIR:-}" ]; then
+        echo "If $prefix/$libdir is one of the system's library directories, run ldconfig as root."
+    fi
+}
+
+case $action in
+    install) install_all ;;
+    uninstall) uninstall ;;
+    list) list ;;
+esac
