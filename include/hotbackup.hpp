@@ -86,7 +86,9 @@ public:
         : std::runtime_error(message),
           facts_(std::make_shared<const Facts>(Facts{code, os_error, std::move(path), std::move(cause)})) {}
 
+    /// Shares what it holds.
     Error(const Error &) noexcept = default;
+    /// Shares what it holds.
     Error &operator=(const Error &) noexcept = default;
     ~Error() override = default;
 
@@ -112,7 +114,7 @@ private:
     std::shared_ptr<const Facts> facts_;
 };
 
-/// Not for hosts.
+/// @cond
 namespace detail {
 
 struct FreeError {
@@ -166,6 +168,7 @@ inline const char *text(const std::string &text) {
 inline const char *text(const std::filesystem::path &path) { return text(path.native()); }
 
 } // namespace detail
+/// @endcond
 
 // ---- Jobs --------------------------------------------------------------------------------------
 
@@ -201,6 +204,7 @@ enum class Phase : std::int32_t {
     Swap = BACKUP_PHASE_SWAP,             ///< A restored tree takes the place of the present one.
 };
 
+/// @cond
 namespace detail {
 
 // Milliseconds since 1970; 0 is none. They may come from a manifest, so any number will do.
@@ -210,6 +214,7 @@ inline std::optional<Time> time_of(std::uint64_t ms) {
 }
 
 } // namespace detail
+/// @endcond
 
 /// A job at one instant. What it does not deal with, and what an older library does not know, is 0.
 struct Progress {
@@ -232,6 +237,7 @@ struct Progress {
     std::optional<Time> finished_at;  ///< When it ended; none: not yet.
 };
 
+/// @cond
 namespace detail {
 
 // Reads `size` bytes at most: the library may be older than this header, or newer.
@@ -262,12 +268,14 @@ inline Progress progress_of(const backup_progress &source) noexcept {
 struct Jobs;
 
 } // namespace detail
+/// @endcond
 
 /// One backup, restore or verification. Destroying the handle of a backup lets it go on, as its
 /// coordinator owns it; destroying the last handle of a running restore or verification cancels it
 /// and waits for its end, except from a hook of it. It stays good after its coordinator is closed.
 class Job {
 public:
+    /// Takes over the handle.
     Job(Job &&other) noexcept
         : handle_(std::exchange(other.handle_, nullptr)), owned_(other.owned_) {}
     /// Lets go of the job that was held before, as destroying it does.
@@ -349,6 +357,7 @@ private:
     bool owned_;
 };
 
+/// @cond
 namespace detail {
 
 // Makes Jobs of handles.
@@ -368,6 +377,7 @@ struct Jobs {
 };
 
 } // namespace detail
+/// @endcond
 
 // ---- Hooks -------------------------------------------------------------------------------------
 
@@ -429,6 +439,7 @@ private:
     Job job_;
 };
 
+/// @cond
 namespace detail {
 
 // Whether a hook can be called with these and perhaps the Hook.
@@ -532,6 +543,7 @@ struct FreezeThaw {
 };
 
 } // namespace detail
+/// @endcond
 
 // ---- Options -----------------------------------------------------------------------------------
 
@@ -758,6 +770,7 @@ public:
         detail::call(backup_coordinator_open, detail::text(data_dir), options.handle(), &handle_);
     }
 
+    /// Takes over the handle.
     Coordinator(Coordinator &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     /// Closes the one that was held before.
     Coordinator &operator=(Coordinator &&other) noexcept {
