@@ -1,0 +1,121 @@
+"""Backs up a live database directory from inside the process that owns it, and restores it.
+
+The least that makes a backup::
+
+    import hotbackup
+
+    with hotbackup.Coordinator("/var/lib/db", freeze=stop_writes, thaw=resume_writes) as coordinator:
+        job = coordinator.start()
+        job.wait()
+        print(job.location)
+
+A failed call or job raises a :class:`BackupError`, or the exception that a hook raised. At exit of
+the interpreter what still runs is cancelled and waited for: wait for a job that you want to end.
+After ``fork`` the child gets Conflict from objects of its parent.
+"""
+
+from __future__ import annotations
+
+from ._arguments import AnyPath
+from ._constants import (
+    ABI_VERSION,
+    Code,
+    FileClass,
+    Kind,
+    Phase,
+    Recovered,
+    State,
+    Symlinks,
+    VerifyLevel,
+)
+from ._coordinator import Coordinator
+from ._errors import (
+    BackupError,
+    Cancelled,
+    Conflict,
+    Corrupt,
+    FreezeTimeout,
+    HookFailed,
+    InputOutputError,
+    InternalError,
+    InvalidArgument,
+    NoSpace,
+    NotFound,
+    RestoreUnfinished,
+    SourceChanged,
+    Unsupported,
+    WaitTimeout,
+)
+from ._ffi import lib as _lib
+from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
+from ._job import Job
+from ._progress import Progress
+from ._restore import AnySnapshot, recover, restore, restore_undo, verify
+from ._snapshots import Snapshot, delete, latest, list_snapshots, prune
+
+__all__ = [
+    "ABI_VERSION",
+    "AnyPath",
+    "AnySnapshot",
+    "BackupError",
+    "Cancelled",
+    "Code",
+    "Conflict",
+    "Coordinator",
+    "Corrupt",
+    "FileClass",
+    "FreezeTimeout",
+    "Hook",
+    "HookFailed",
+    "InputOutputError",
+    "InternalError",
+    "InvalidArgument",
+    "Job",
+    "Kind",
+    "NoSpace",
+    "NotFound",
+    "Phase",
+    "Progress",
+    "ProgressHook",
+    "Recovered",
+    "RestoreUnfinished",
+    "SimpleHook",
+    "Snapshot",
+    "SourceChanged",
+    "State",
+    "Symlinks",
+    "Unsupported",
+    "ValidateHook",
+    "VerifyLevel",
+    "WaitTimeout",
+    "abi_version",
+    "code_name",
+    "delete",
+    "latest",
+    "list_snapshots",
+    "prune",
+    "recover",
+    "restore",
+    "restore_undo",
+    "verify",
+    "version",
+]
+
+
+def version() -> str:
+    """The library's version, such as "0.1.0"."""
+    found: bytes = _lib.backup_version()
+    return found.decode()
+
+
+def abi_version() -> int:
+    """The library's ABI, which is ABI_VERSION: another one is not loaded."""
+    found: int = _lib.backup_abi_version()
+    return found
+
+
+def code_name(code: int) -> str:
+    """The name of a code in C, such as "BACKUP_NO_SPACE"; "BACKUP_UNKNOWN" for one that the library
+    does not know."""
+    name: bytes = _lib.backup_code_name(code)
+    return name.decode()

@@ -1,0 +1,203 @@
+"""The backups of one data directory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import warnings
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from ._arguments import AnyPath, decode_path, encode_path, encode_text
+from ._caller import Caller, Inside, marks
+from ._constants import Symlinks, VerifyLevel
+from ._errors import NotFound, call
+from ._ffi import lib
+from ._handles import CoordinatorHandle, refuse_at_exit
+from ._hooks import Hooks, ProgressHook, SimpleHook, ValidateHook
+from ._job import Job
+from ._options import options
+
+
+class Coordinator:
+    """The backups of one data directory; its host opens it once and keeps it while the database is
+    open. Any thread may use it. Close it, or use it in a ``with`` statement: hooks often refer to
+    what owns the coordinator, and then the garbage collector never finds it.
+
+    data_dir: the directory, which is there already.
+    root: where snapshots live, on any file system; by default ``.lifecycle/backup`` in data_dir.
+    adopt_root: takes over a root that belongs to another data directory.
+    sources: further directories, as pairs of a directory and its prefix in the snapshot.
+    layout: the engine's, such as "sqlite", with rules for its files.
+    rules: pairs of a glob and a FileClass; the first match wins, before those of the layout.
+    threads: of I/O; 0: two. rate_limit: bytes per second; 0: none.
+    verify_level: a VerifyLevel. symlinks: a Symlinks.
+    freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
+    metadata: at most 1 MiB, kept in each snapshot.
+    no_posix_locks: this process holds no fcntl locks on the files, see the C header.
+
+    Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and
+    resume writes; ``release(hook)`` unpins; ``validate(staging, hook)`` looks at the copy;
+    ``progress(progress, hook)`` watches, and cancels by returning False. They run one at a time. A
+    hook that raises has undone its own work, and fails the job with that exception. Raises
+    NotFound: no such directory; InvalidArgument; RestoreUnfinished: call recover first; Conflict:
+    a restore is at work there; Unsupported: no such layout.
+    """
+
+    def __init__(
+        self,
+        data_dir: AnyPath,
+        *,
+        root: AnyPath | None = None,
+        adopt_root: bool = False,
+        sources: Iterable[tuple[AnyPath, AnyPath]] = (),
+        layout: str | None = None,
+        rules: Iterable[tuple[str, int]] = (),
+        threads: int = 0,
+        rate_limit: int = 0,
+        verify_level: int = VerifyLevel.CHECKSUM,
+        symlinks: int = Symlinks.FAIL,
+        freeze_timeout: float | None = 30.0,
+        min_free: int = 0,
+        metadata: bytes | None = None,
+        no_posix_locks: bool = False,
+        checkpoint: SimpleHook | None = None,
+        freeze: SimpleHook | None = None,
+        thaw: SimpleHook | None = None,
+        release: SimpleHook | None = None,
+        validate: ValidateHook | None = None,
+        progress: ProgressHook | None = None,
+    ):
+        refuse_at_exit()
+        self._hooks = Hooks(checkpoint, freeze, thaw, release, validate, progress)
+        self._jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
+        given = options(
+            hooks=self._hooks,
+            root=root,
+            adopt_root=adopt_root,
+            sources=sources,
+            layout=layout,
+            rules=rules,
+            threads=threads,
+            rate_limit=rate_limit,
+            verify_level=verify_level,
+            symlinks=symlinks,
+            freeze_timeout=freeze_timeout,
+            min_free=min_free,
+            metadata=metadata,
+            no_posix_locks=no_posix_locks,
+        )
+        out = ctypes.c_void_p()
+        with given as address:
+            call(lib.backup_coordinator_open, encode_path(data_dir, "data_dir"), address, ctypes.byref(out))
+        assert out.value is not None
+        self._handle = CoordinatorHandle(out.value)
+        self._root = decode_path(lib.backup_coordinator_root(out.value))
+        weakref.finalize(self, _dropped, self._handle, os.fspath(self._root)).atexit = False
+
+    def __repr__(self) -> str:
+        return f"<hotbackup.Coordinator with root {str(self._root)!r}>"
+
+    def __enter__(self) -> Coordinator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def root(self) -> Path:
+        """The backup root, absolute."""
+        return self._root
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._handle.closed
+
+    def start(self) -> Job:
+        """Starts a backup and returns at once; its hooks run on a thread of the library's.
+
+        Conflict: a backup runs already, here or elsewhere, or the root belongs to another data
+        directory. InputOutputError, NoSpace: the root cannot be written. Everything later is the
+        job's result.
+        """
+        refuse_at_exit()
+        with self._handle.use() as coordinator, self._hooks.starting:
+            return self._start(coordinator)
+
+    def run(self) -> Job:
+        """Makes a backup with its hooks on this thread, for hosts whose objects are bound to a
+        thread, and returns its job, which has completed; or raises what ``start`` or ``wait``
+        would. Ctrl-C cancels the backup here, since its hooks need this thread: its thaw and
+        release run, then KeyboardInterrupt comes out."""
+        refuse_at_exit()
+        caller = Caller()
+        with self._handle.use() as coordinator:
+            with self._hooks.starting:
+                job = self._start(coordinator)
+                self._hooks.callers[job.id] = caller
+            interrupt: BaseException | None = None
+            try:
+                with Inside(self._hooks, job.id):
+                    while True:
+                        try:
+                            job._serve(caller)
+                            break
+                        except BaseException as error:  # of a signal's handler
+                            if interrupt is None:
+                                interrupt = error
+                            job.cancel()
+            finally:
+                caller.leave()
+                self._hooks.callers.pop(job.id, None)
+        if interrupt is not None:
+            raise interrupt
+        job.wait()
+        return job
+
+    def find(self, job_id: str | None = None) -> Job:
+        """A backup of this coordinator by its id; None: the running one, else the newest. The last
+        32 that have ended are known. NotFound: there is none."""
+        wanted = None if job_id is None else encode_text(job_id, "job_id")
+        out = ctypes.c_void_p()
+        with self._handle.use() as coordinator:
+            call(lib.backup_find, coordinator, wanted, ctypes.byref(out))
+        return self._job(out.value)
+
+    def close(self) -> None:
+        """Cancels the backup that runs, waits for its end and closes; again: no effect. From a hook
+        of that backup it does not wait, and the job's end does the rest."""
+        if self._handle.inherited:
+            return
+        if not self._handle.closed:
+            with suppress(NotFound):
+                self.find().cancel()
+        self._handle.close(wait=all(hooks is not self._hooks for hooks, _ in marks()))
+
+    def _start(self, coordinator: int) -> Job:
+        out = ctypes.c_void_p()
+        try:
+            call(lib.backup_start, coordinator, ctypes.byref(out))
+            return self._job(out.value)
+        except BaseException:
+            # Interrupted: nobody would know of the job.
+            if out.value is not None:
+                lib.backup_cancel(out.value, None)
+            raise
+
+    def _job(self, address: int | None) -> Job:
+        """The one Job of this backup, which keeps the exception that its hook raised."""
+        assert address is not None
+        fresh = Job(address, self)
+        return self._jobs.setdefault(fresh.id, fresh)
+
+
+def _dropped(handle: CoordinatorHandle, root: str) -> None:
+    if not handle.closed and not handle.inherited:
+        warnings.warn(f"a coordinator was not closed; its root is {root}", ResourceWarning, stacklevel=2)
+    handle.close()

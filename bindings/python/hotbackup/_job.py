@@ -1,0 +1,162 @@
+"""Jobs: what goes on in the library."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import select
+import threading
+import time
+import weakref
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ._arguments import decode_path, unsigned
+from ._caller import Caller, marks
+from ._constants import Code
+from ._errors import Conflict, WaitTimeout, call, taken
+from ._ffi import RawProgress, lib
+from ._handles import JobHandle
+from ._progress import Progress, from_raw
+
+_SLICE = 0.02
+"""Seconds between two looks at a job that has no descriptor to wait for."""
+
+
+class Job:
+    """One backup, restore or verification. Any thread may use it at any time.
+
+    ``await job`` waits in asyncio; ``select`` and ``poll`` take it by its ``fileno()``. A backup
+    goes on when its Job is dropped; a restore or verification is cancelled then.
+    """
+
+    def __init__(self, address: int, owner: object = None):
+        self._handle = JobHandle(address)
+        weakref.finalize(self, self._handle.close).atexit = False
+        self._owner = owner  # a dropped coordinator would cancel its backup
+        self._id: str = lib.backup_id(address).decode()
+        self._location = decode_path(lib.backup_location(address))
+        self._lock = threading.Lock()
+        self._failure: tuple[BaseException, TracebackType | None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<hotbackup.Job {self._id} at {str(self._location)!r}>"
+
+    @property
+    def id(self) -> str:
+        """Its UUID."""
+        return self._id
+
+    @property
+    def location(self) -> Path:
+        """Where the result is: the snapshot that is made (it is there once the job has completed),
+        the target of a restore, the snapshot verified."""
+        return self._location
+
+    def status(self) -> Progress:
+        """Where it stands now, without waiting."""
+        raw = RawProgress()
+        with self._handle.use() as job:
+            call(lib.backup_status, job, ctypes.byref(raw), ctypes.sizeof(raw))
+        return from_raw(raw)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status().finished_at_ms != 0
+
+    def wait(self, timeout: float | None = None) -> Progress:
+        """Waits for the end and gives the final progress, or raises why the job failed: a hook's
+        own exception as it was, else a BackupError. May be asked again and gives the same.
+
+        timeout: in seconds; WaitTimeout if the job still runs then. Ctrl-C ends the wait at once,
+        with KeyboardInterrupt, and not the job. Conflict from a hook of the same job.
+        """
+        if any(job_id == self._id for _, job_id in marks()):
+            raise Conflict(f"the job {self._id} cannot be waited for from its own hook")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._handle.use() as job:
+            eventfd: int = lib.backup_eventfd(job)
+            poll = select.poll()
+            if eventfd >= 0:
+                poll.register(eventfd, select.POLLIN)
+            # The library would wait as well, but no signal's handler would run meanwhile.
+            while not self._has_ended(job):
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise WaitTimeout(f"the job {self._id} still runs after {timeout} seconds")
+                if eventfd < 0:
+                    left = _SLICE if left is None else min(left, _SLICE)
+                # A wait of any length, cut into pieces that fit poll's argument.
+                poll.poll(None if left is None else min(left, 1e6) * 1000 + 1)
+        return self.status()
+
+    def __await__(self) -> Generator[Any, None, Progress]:
+        """Waits in asyncio, like ``wait()``. Cancelling the wait does not cancel the job."""
+        return self._ended_in_asyncio().__await__()
+
+    def cancel(self) -> None:
+        """Asks the job to end as cancelled, and returns at once. One that has ended, or has begun
+        to publish, stays as it is."""
+        with self._handle.use() as job:
+            call(lib.backup_cancel, job)
+
+    def set_rate_limit(self, bytes_per_second: int) -> None:
+        """Changes how fast it may copy; 0: no limit."""
+        with self._handle.use() as job:
+            call(lib.backup_set_rate_limit, job, unsigned(bytes_per_second, 64, "bytes_per_second"))
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when the job has ended, and stays so. Poll it while
+        you keep the Job, never read or close it. -1: there is none to give."""
+        with self._handle.use() as job:
+            eventfd: int = lib.backup_eventfd(job)
+            return eventfd
+
+    def _serve(self, caller: Caller) -> None:
+        """Has this thread make the job's hook calls until it has ended."""
+        with self._handle.use() as job:
+            caller.serve(lambda: lib.backup_wait(job, 0, None) != Code.TIMEOUT, lib.backup_eventfd(job))
+
+    def _has_ended(self, job: int) -> bool:
+        """Raises why, if it has failed."""
+        error = ctypes.c_void_p()
+        code = lib.backup_wait(job, 0, ctypes.byref(error))
+        if code == Code.TIMEOUT:
+            return False
+        if code != Code.OK:
+            raise self._failed(code, error)
+        return True
+
+    def _failed(self, code: int, error: ctypes.c_void_p) -> BaseException:
+        """The same object each time, with the traceback that it had when the job failed."""
+        with self._lock:
+            failure = taken(code, error)
+            if self._failure is None:
+                self._failure = failure, failure.__traceback__
+            first, traceback = self._failure
+        return first.with_traceback(traceback)
+
+    async def _ended_in_asyncio(self) -> Progress:
+        with self._handle.use() as job:
+            eventfd: int = lib.backup_eventfd(job)
+            # One of our own for each wait: a loop watches a descriptor only once.
+            own = os.dup(eventfd) if eventfd >= 0 else -1
+        if own < 0:
+            while not self.done:
+                await asyncio.sleep(_SLICE)
+            return self.wait()
+        try:
+            loop = asyncio.get_running_loop()
+            ended = asyncio.Event()
+            loop.add_reader(own, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(own)
+        finally:
+            os.close(own)
+        return self.wait()

@@ -1,0 +1,110 @@
+"""Restores and verifications: jobs without a coordinator."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Union
+
+from ._arguments import AnyPath, encode_path
+from ._constants import Recovered, VerifyLevel
+from ._errors import call
+from ._ffi import lib
+from ._handles import refuse_at_exit
+from ._hooks import Hooks, ProgressHook, ValidateHook
+from ._job import Job
+from ._options import options
+from ._snapshots import Snapshot
+
+AnySnapshot = Union[Snapshot, AnyPath]
+"""A snapshot, or the path of its directory."""
+
+
+def restore(
+    snapshot: AnySnapshot,
+    target: AnyPath,
+    *,
+    layout: str | None = None,
+    threads: int = 0,
+    rate_limit: int = 0,
+    verify_level: int = VerifyLevel.CHECKSUM,
+    min_free: int = 0,
+    keep_undo: bool = True,
+    no_posix_locks: bool = False,
+    validate: ValidateHook | None = None,
+    progress: ProgressHook | None = None,
+) -> Job:
+    """Starts a restore of a snapshot to target, where no database is open, and returns at once.
+
+    A target that does not exist appears by one rename; an existing one is replaced, and kept aside
+    for :func:`restore_undo` unless keep_undo is False. If the job fails, the target is as it was.
+    Keep the Job: dropping it cancels the restore. layout: None takes the snapshot's. The hooks run
+    on a thread of the library's.
+    """
+    refuse_at_exit()
+    out = ctypes.c_void_p()
+    given = options(
+        hooks=Hooks(validate=validate, progress=progress),
+        layout=layout,
+        threads=threads,
+        rate_limit=rate_limit,
+        verify_level=verify_level,
+        min_free=min_free,
+        keep_undo=keep_undo,
+        no_posix_locks=no_posix_locks,
+    )
+    with given as address:
+        place = encode_path(target, "target")
+        call(lib.backup_restore_start, _location(snapshot), place, address, ctypes.byref(out))
+    return _job(out.value)
+
+
+def verify(
+    snapshot: AnySnapshot,
+    *,
+    layout: str | None = None,
+    threads: int = 0,
+    rate_limit: int = 0,
+    verify_level: int = VerifyLevel.CHECKSUM,
+    no_posix_locks: bool = False,
+    validate: ValidateHook | None = None,
+    progress: ProgressHook | None = None,
+) -> Job:
+    """Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
+    what its manifest says, and is Corrupt if not. Keep the Job: dropping it cancels it."""
+    refuse_at_exit()
+    out = ctypes.c_void_p()
+    given = options(
+        hooks=Hooks(validate=validate, progress=progress),
+        layout=layout,
+        threads=threads,
+        rate_limit=rate_limit,
+        verify_level=verify_level,
+        no_posix_locks=no_posix_locks,
+    )
+    with given as address:
+        call(lib.backup_verify_start, _location(snapshot), address, ctypes.byref(out))
+    return _job(out.value)
+
+
+def recover(target: AnyPath) -> Recovered:
+    """Ends a restore that a crash interrupted, with all of the old or all of the new in place.
+    Call it before the database is opened; may be called always. Conflict: a coordinator or a
+    restore is at work there."""
+    outcome = ctypes.c_int32()
+    call(lib.backup_recover, encode_path(target, "target"), ctypes.byref(outcome))
+    return Recovered(outcome.value)
+
+
+def restore_undo(target: AnyPath) -> None:
+    """Puts back what the last restore replaced, and keeps what it takes away aside. NotFound:
+    there is nothing to put back. Conflict: a coordinator or a restore is at work there."""
+    call(lib.backup_restore_undo, encode_path(target, "target"))
+
+
+def _location(snapshot: AnySnapshot) -> bytes:
+    return encode_path(snapshot.location if isinstance(snapshot, Snapshot) else snapshot, "snapshot")
+
+
+def _job(address: int | None) -> Job:
+    assert address is not None
+    return Job(address)

@@ -1,0 +1,124 @@
+"""What is on disk. All that is needed is a backup root: a restore has no data directory yet."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ._arguments import AnyPath, decode_path, encode_path, unsigned
+from ._errors import BackupError, call, describe
+from ._ffi import lib
+from ._progress import moment
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot said of itself when it was read."""
+
+    id: str
+    """That of the job that made it, else its name."""
+    location: Path
+    """Its directory, absolute."""
+    layout: str
+    """The name of its layout; empty where the manifest names none."""
+    metadata: bytes | None
+    """The host's own metadata."""
+    started_at_ms: int
+    """When its backup began, in milliseconds since 1970; 0 where unknown."""
+    finished_at_ms: int
+    """When its backup ended, likewise."""
+    files: int
+    """How many files it has."""
+    bytes: int
+    """The sum of their sizes."""
+    files_skipped: int
+    """FIFOs, sockets, devices and the library's own leftovers."""
+    files_left_out: int
+    """Immutable files that were still being built."""
+    error: BackupError | None
+    """Why it is unreadable; only a list has such ones."""
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.location.name
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its backup began, in UTC."""
+        return moment(self.started_at_ms)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When its backup ended, in UTC."""
+        return moment(self.finished_at_ms)
+
+    @classmethod
+    def open(cls, location: AnyPath) -> Snapshot:
+        """The snapshot at a location. Reads its manifest alone; whether the files are what that
+        says is for :func:`verify`. NotFound, Corrupt, Unsupported."""
+        out = ctypes.c_void_p()
+        call(lib.backup_snapshot_open, encode_path(location, "location"), ctypes.byref(out))
+        return _owned(out.value)
+
+
+def latest(root: AnyPath) -> Snapshot:
+    """The newest completed snapshot of a backup root. NotFound: there is none."""
+    out = ctypes.c_void_p()
+    call(lib.backup_latest, encode_path(root, "root"), ctypes.byref(out))
+    return _owned(out.value)
+
+
+def list_snapshots(root: AnyPath) -> list[Snapshot]:
+    """The snapshots of a backup root, newest first, unreadable ones too (``error``). A root without
+    any, or that does not exist yet, has none."""
+    out = ctypes.c_void_p()
+    call(lib.backup_list_open, encode_path(root, "root"), ctypes.byref(out))
+    try:
+        return [_read(lib.backup_list_get(out, index)) for index in range(lib.backup_list_count(out))]
+    finally:
+        lib.backup_list_free(out)
+
+
+def delete(root: AnyPath, id_or_name: str) -> None:
+    """Deletes one snapshot. If it is the newest, the next newest becomes that. NotFound: there is
+    none; Conflict: the root or the snapshot is in use."""
+    call(lib.backup_delete, encode_path(root, "root"), encode_path(id_or_name, "id_or_name"))
+
+
+def prune(root: AnyPath, keep: int) -> int:
+    """Deletes all but the newest ``keep`` (at least 1) snapshots, except those in use and
+    unreadable ones, which neither count nor go. Gives how many went. Conflict: the root is in use."""
+    deleted = ctypes.c_uint32()
+    call(lib.backup_prune, encode_path(root, "root"), unsigned(keep, 32, "keep"), ctypes.byref(deleted))
+    return deleted.value
+
+
+def _owned(address: int | None) -> Snapshot:
+    assert address is not None
+    try:
+        return _read(address)
+    finally:
+        lib.backup_snapshot_free(address)
+
+
+def _read(address: int) -> Snapshot:
+    size = ctypes.c_size_t()
+    metadata = lib.backup_snapshot_metadata(address, ctypes.byref(size))
+    error = lib.backup_snapshot_error(address)
+    return Snapshot(
+        id=os.fsdecode(lib.backup_snapshot_id(address)),
+        location=decode_path(lib.backup_snapshot_location(address)),
+        layout=lib.backup_snapshot_layout(address).decode("utf-8", "replace"),
+        metadata=None if metadata is None else ctypes.string_at(metadata, size.value),
+        started_at_ms=lib.backup_snapshot_started_at_ms(address),
+        finished_at_ms=lib.backup_snapshot_finished_at_ms(address),
+        files=lib.backup_snapshot_files(address),
+        bytes=lib.backup_snapshot_bytes(address),
+        files_skipped=lib.backup_snapshot_files_skipped(address),
+        files_left_out=lib.backup_snapshot_files_left_out(address),
+        error=None if error is None else describe(error),
+    )

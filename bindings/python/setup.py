@@ -1,0 +1,82 @@
+"""Builds the shared library with cargo and puts it into the wheel."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import Distribution, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+MANIFEST = REPOSITORY / "Cargo.toml"
+
+
+def cargo_package() -> str:
+    if not MANIFEST.exists():
+        raise SystemExit(
+            f"hotbackup is built from its repository: there is no {MANIFEST}. A source distribution does "
+            "not have the library's source; install from a checkout with `pip install bindings/python`."
+        )
+    return MANIFEST.read_text()
+
+
+def version() -> str:
+    """That of the library."""
+    found = re.search(r'^version = "([^"]+)"', cargo_package(), re.MULTILINE)
+    assert found is not None
+    return found.group(1)
+
+
+def library() -> Path:
+    """The shared library, as cargo builds it."""
+    cargo = os.environ.get("CARGO", "cargo")
+    build = [cargo, "build", "--release", "--locked", "--lib", "--package", "hotbackup"]
+    listing = subprocess.run(
+        [*build, "--message-format", "json-render-diagnostics", "--manifest-path", str(MANIFEST)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    for line in listing.splitlines():
+        for name in json.loads(line).get("filenames", []):
+            if name.endswith("/libhotbackup.so"):
+                return Path(name)
+    raise SystemExit("cargo built no libhotbackup.so")
+
+
+class BuildWithLibrary(build_py):
+    def run(self) -> None:
+        super().run()
+        editable = self.get_package_dir("hotbackup")
+        package = Path(editable) if self.editable_mode else Path(self.build_lib, "hotbackup")
+        package.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(library(), package / "libhotbackup.so.0")
+
+
+class PlatformWheel(bdist_wheel):
+    """One wheel for every Python 3 of a platform: the library knows nothing of Python."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.root_is_pure = False
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+class WithLibrary(Distribution):
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+setup(
+    version=version(),
+    distclass=WithLibrary,
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+)
