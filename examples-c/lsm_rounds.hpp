@@ -1,0 +1,161 @@
+// What the examples with RocksDB and LevelDB do with their databases: back one up, restore it, let
+// the engine open and check it, and compare every key; so many times, while writers never stop.
+#pragma once
+
+#include <hotbackup.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lsm_workload.hpp"
+
+namespace lsm {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+    fs::path dir;
+    unsigned rounds = 5;
+    std::string only; // a variant; empty: all
+};
+
+// [directory] [--rounds N] [--only VARIANT]
+inline Arguments arguments(int argc, char **argv)
+{
+    Arguments found;
+    for (int i = 1; i < argc; i++) {
+        std::string argument = argv[i];
+        if (argument == "--rounds" && i + 1 < argc)
+            found.rounds = static_cast<unsigned>(std::stoul(argv[++i]));
+        else if (argument == "--only" && i + 1 < argc)
+            found.only = argv[++i];
+        else if (argument.rfind("--", 0) != 0 && found.dir.empty())
+            found.dir = argument;
+        else
+            throw std::runtime_error("usage: " + std::string(argv[0]) +
+                                     " [directory] [--rounds N] [--only VARIANT]");
+    }
+    if (found.rounds == 0)
+        throw std::runtime_error("at least one round");
+    if (found.dir.empty()) {
+        std::string fresh = (fs::temp_directory_path() / "hotbackup-XXXXXX").string();
+        if (mkdtemp(fresh.data()) == nullptr)
+            throw std::runtime_error("no temporary directory can be made");
+        found.dir = fresh;
+    }
+    std::printf("working in %s\n", found.dir.c_str());
+    return found;
+}
+
+// Opens a restored database with its engine, lets the engine check it, and reads all of it.
+using ReadBack = std::function<Contents(const fs::path &)>;
+
+// Makes backups and restores each. Throws at the first that is not exactly the point of its freeze.
+class Rounds {
+public:
+    // `dir` is for what is restored.
+    Rounds(std::string name, fs::path dir, ReadBack read_back)
+        : name_(std::move(name)), dir_(std::move(dir)), read_back_(std::move(read_back))
+    {
+    }
+
+    // So many of a database that is written to.
+    void live(hotbackup::Coordinator &coordinator, Writers &writers, const Churn &churn, unsigned rounds)
+    {
+        std::uint64_t during = 0, files_left_out = 0;
+        std::vector<double> windows;
+        for (unsigned round = 1; round <= rounds; round++) {
+            // Flushes and compactions must be under way, however slow the machine is.
+            for (std::uint64_t made = churn.made; churn.made < made + 3;) {
+                writers.rethrow();
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+            std::uint64_t before = churn.both();
+            auto job = coordinator.start();
+            job.wait();
+            during += churn.both() - before;
+            auto status = job.status();
+            windows.push_back(Milliseconds(status.freeze).count());
+            files_left_out += status.files_left_out;
+            compare(job.location(), writers.frozen());
+            hotbackup::prune(coordinator.root(), 1);
+        }
+        writers.rethrow();
+        if (during == 0)
+            throw std::runtime_error(name_ + ": no backup saw a flush or a compaction, which proves nothing");
+        double held_back = median(writers.held_back()), synced = median(writers.synced());
+        std::printf("%s: %u snapshots, 0 wrong: each is the point of its freeze, key by key (%zu at the end)\n"
+                    "  commits were held back for %.2f ms (median; at most %.2f), %.2f of which are the "
+                    "library's;\n"
+                    "  that is %.1f times a synced commit, which took %.2f ms (median)\n"
+                    "  files came or went in %llu of %zu freezes, %llu during all of the backups; %llu "
+                    "unfinished ones left out\n",
+                    name_.c_str(), rounds, model_.contents().size(), held_back, largest(writers.held_back()),
+                    median(windows), held_back / synced, synced,
+                    static_cast<unsigned long long>(writers.churned()), writers.held_back().size(),
+                    static_cast<unsigned long long>(during),
+                    static_cast<unsigned long long>(files_left_out));
+    }
+
+    // One of a database that is closed and at this point.
+    void stopped(hotbackup::Coordinator &coordinator, const Point &point)
+    {
+        auto job = coordinator.start();
+        job.wait();
+        compare(job.location(), point);
+        std::printf("%s: the snapshot of the closed database holds all of its %zu keys\n", name_.c_str(),
+                    model_.contents().size());
+    }
+
+    // That the comparison would find a lost log, which the engine does not miss: of what was restored
+    // last, the newest log is deleted.
+    void self_check(hotbackup::Coordinator &coordinator)
+    {
+        fs::path target = restored(hotbackup::latest(coordinator.root()).location());
+        fs::path newest;
+        for (const auto &entry : fs::recursive_directory_iterator(target))
+            if (entry.path().extension() == ".log" && entry.file_size() > 0 &&
+                entry.path().filename() > newest.filename())
+                newest = entry.path();
+        fs::remove(newest);
+        std::string differs = difference(read_back_(target), model_.contents());
+        if (newest.empty() || differs.empty())
+            throw std::runtime_error(name_ + ": without " + newest.string() + " nothing is found to be missing");
+        std::printf("  without %s the engine opens it all the same; found by comparison: %s\n",
+                    newest.filename().c_str(), differs.c_str());
+        fs::remove_all(target);
+    }
+
+private:
+    fs::path restored(const fs::path &snapshot) const
+    {
+        fs::path target = dir_ / "restored";
+        fs::remove_all(target);
+        hotbackup::restore(snapshot, target).wait();
+        return target;
+    }
+
+    void compare(const fs::path &snapshot, const Point &point)
+    {
+        model_.advance(point);
+        fs::path target = restored(snapshot);
+        std::string differs = difference(read_back_(target), model_.contents());
+        if (!differs.empty())
+            throw std::runtime_error(name_ + ": THE RESTORED DATABASE IS WRONG: " + differs + " (" +
+                                     snapshot.string() + ")");
+        fs::remove_all(target);
+    }
+
+    std::string name_;
+    fs::path dir_;
+    ReadBack read_back_;
+    Model model_;
+};
+
+} // namespace lsm

@@ -1,0 +1,292 @@
+// RocksDB backs itself up while it is written to, flushes and compacts; each snapshot is restored,
+// opened and checked by RocksDB, and compared key by key with what was committed at the freeze.
+//
+//     make -C examples-c rocksdb      or: build/rocksdb [directory] [--rounds N] [--only VARIANT]
+//
+// RocksDB knows its live files, so the best backup names them (DisableFileDeletions until release,
+// GetLiveFilesStorageInfo in the freeze). A host that has no access to these calls lets the
+// directory be walked by the layout "rocksdb". Both are shown here.
+#include <hotbackup.hpp>
+
+#include <rocksdb/db.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/metadata.h>
+#include <rocksdb/options.h>
+#include <rocksdb/write_batch.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "lsm_rounds.hpp"
+#include "lsm_workload.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below this prefix a snapshot holds what was in wal_dir.
+constexpr const char *kLogs = "wal";
+
+struct Variant {
+    const char *name;
+    bool named;    // live files are named; else the directory is walked
+    bool apart;    // logs in a directory of their own, and written when FlushWAL is called
+    bool blobs;    // long values in blob files, which are garbage-collected
+    bool recycled; // logs are renamed and overwritten in place
+};
+
+constexpr Variant kVariants[] = {
+    {"live files named", true, false, false, false},
+    {"logs apart, blob files", true, true, true, false},
+    {"logs recycled", true, false, false, true},
+    {"walked", false, false, true, false},
+    {"walked, logs recycled", false, false, false, true},
+};
+
+void check(const rocksdb::Status &status, const char *doing)
+{
+    if (!status.ok())
+        throw std::runtime_error(std::string(doing) + ": " + status.ToString());
+}
+
+// Counts the tables and blob files that come and go.
+class Watch : public rocksdb::EventListener {
+public:
+    explicit Watch(lsm::Churn &churn) : churn_(churn) {}
+    void OnTableFileCreated(const rocksdb::TableFileCreationInfo &) override { churn_.made++; }
+    void OnTableFileDeleted(const rocksdb::TableFileDeletionInfo &) override { churn_.deleted++; }
+
+private:
+    lsm::Churn &churn_;
+};
+
+// Everything is small, so that logs, tables and manifests change all the time.
+rocksdb::Options options_of(const Variant &variant, const fs::path &path)
+{
+    rocksdb::Options options;
+    options.write_buffer_size = 64 << 10;
+    options.target_file_size_base = 64 << 10;
+    options.max_bytes_for_level_base = 256 << 10;
+    options.level0_file_num_compaction_trigger = 2;
+    options.max_manifest_file_size = 16 << 10;
+    options.max_background_jobs = 2;
+    options.compression = rocksdb::kNoCompression;
+    options.paranoid_checks = true;
+    options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory(); // for VerifyFileChecksums
+    if (variant.apart) {
+        options.wal_dir = path / kLogs; // see restored() for where it is afterwards
+        options.manual_wal_flush = true;
+    }
+    if (variant.blobs) {
+        options.enable_blob_files = true;
+        options.min_blob_size = 256;
+        options.blob_file_size = 256 << 10;
+        options.enable_blob_garbage_collection = true;
+        options.blob_garbage_collection_age_cutoff = 0.5;
+    }
+    return options;
+}
+
+// A database of two column families, to both of which most commits write. With recycled logs it is
+// one: RocksDB 7.8 crashes when it flushes one of several (in MarkLogsSynced).
+class Database {
+public:
+    Database(const Variant &variant, const rocksdb::Options &options, const fs::path &path)
+    {
+        std::vector<rocksdb::ColumnFamilyDescriptor> families = {{rocksdb::kDefaultColumnFamilyName, options}};
+        if (!variant.recycled)
+            families.push_back({"odd", options});
+        rocksdb::DB *opened = nullptr;
+        check(rocksdb::DB::Open(options, path, families, &families_, &opened), "opening");
+        db_.reset(opened);
+    }
+    ~Database()
+    {
+        for (auto *family : families_)
+            db_->DestroyColumnFamilyHandle(family);
+    }
+    Database(const Database &) = delete;
+    Database &operator=(const Database &) = delete;
+
+    rocksdb::DB &db() { return *db_; }
+
+    void commit(const lsm::Batch &batch, bool sync)
+    {
+        rocksdb::WriteBatch writes;
+        for (const auto &[key, value] : batch)
+            check(value ? writes.Put(family(key), key, *value) : writes.Delete(family(key), key), "batching");
+        rocksdb::WriteOptions how;
+        how.sync = sync;
+        check(db_->Write(how, &writes), "writing");
+    }
+
+    void flush() { check(db_->Flush(rocksdb::FlushOptions(), families_), "flushing"); }
+
+    // RocksDB's own checks, and all that is in there.
+    lsm::Contents checked_contents()
+    {
+        check(db_->VerifyChecksum(), "verifying the blocks' checksums");
+        check(db_->VerifyFileChecksums(rocksdb::ReadOptions()), "verifying the files' checksums");
+        lsm::Contents contents;
+        rocksdb::ReadOptions how;
+        how.verify_checksums = true;
+        for (auto *family : families_) {
+            std::unique_ptr<rocksdb::Iterator> i(db_->NewIterator(how, family));
+            for (i->SeekToFirst(); i->Valid(); i->Next())
+                contents[i->key().ToString()] = i->value().ToString();
+            check(i->status(), "reading");
+        }
+        return contents;
+    }
+
+private:
+    rocksdb::ColumnFamilyHandle *family(const std::string &key) const { return families_[static_cast<unsigned char>(key.back()) % families_.size()]; }
+
+    std::unique_ptr<rocksdb::DB> db_;
+    std::vector<rocksdb::ColumnFamilyHandle *> families_;
+};
+
+// --- The backup ---
+
+hotbackup::FileClass class_of(rocksdb::FileType type, bool recycled)
+{
+    switch (type) {
+    case rocksdb::kDescriptorFile: // the MANIFEST
+        return hotbackup::FileClass::AppendOnly;
+    case rocksdb::kWalFile: // a recycled one is overwritten from its start as soon as it is reused
+        return recycled ? hotbackup::FileClass::Mutable : hotbackup::FileClass::AppendOnly;
+    default: // tables, blob files, OPTIONS
+        return hotbackup::FileClass::Immutable;
+    }
+}
+
+// Exactly the files that make up the database at this moment; deletions are disabled.
+void name_live_files(rocksdb::DB &db, hotbackup::Hook &hook)
+{
+    auto options = db.GetDBOptions();
+    bool recycled = options.recycle_log_file_num > 0;
+    rocksdb::LiveFilesStorageInfoOptions how;
+    // The logs hold what is not in tables yet, so nothing need be flushed. But among recycled logs
+    // those that wait to be reused cannot be told from live ones, unless all is flushed: 0.
+    how.wal_size_for_flush = recycled ? 0 : std::numeric_limits<std::uint64_t>::max();
+    std::vector<rocksdb::LiveFileStorageInfo> files;
+    check(db.GetLiveFilesStorageInfo(how, &files), "asking for live files"); // calls FlushWAL, too
+    for (const auto &file : files) {
+        fs::path path = file.relative_filename;
+        if (file.directory == options.wal_dir && options.wal_dir != db.GetName())
+            path = kLogs / path;
+        if (!file.replacement_contents.empty()) // CURRENT: another MANIFEST may come any time
+            hook.add_bytes(path, file.replacement_contents);
+        else if (file.trim_to_size)
+            hook.add_file(path, class_of(file.file_type, recycled), file.size);
+        else
+            hook.add_file(path, class_of(file.file_type, recycled));
+    }
+}
+
+hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycled)
+{
+    return hotbackup::Options()
+        .layout("rocksdb")
+        .checkpoint([&, recycled](hotbackup::Hook &) {
+            if (recycled)
+                database.flush(); // so that the freeze has little to flush
+            check(database.db().DisableFileDeletions(), "disabling deletions");
+        })
+        .freeze(
+            [&](hotbackup::Hook &hook) {
+                writers.freeze();
+                try {
+                    name_live_files(database.db(), hook);
+                } catch (...) {
+                    writers.thaw(); // a hook that fails undoes its own work
+                    throw;
+                }
+            },
+            [&](hotbackup::Hook &) { writers.thaw(); })
+        .release([&](hotbackup::Hook &) {
+            // Not forced, which is the default: something else may have disabled them, too.
+            check(database.db().EnableFileDeletions(false), "enabling deletions");
+        });
+}
+
+hotbackup::Options walking(Database &, lsm::Writers &writers, bool recycled)
+{
+    hotbackup::Options options;
+    options.layout("rocksdb").freeze([&](hotbackup::Hook &) { writers.freeze(); },
+                                     [&](hotbackup::Hook &) { writers.thaw(); });
+    if (recycled)
+        options.rule("*.log", hotbackup::FileClass::Mutable);
+    return options;
+}
+
+void run(const Variant &variant, const fs::path &dir, unsigned rounds)
+{
+    fs::path data = dir / "data", logs = dir / "logs";
+    fs::remove_all(dir);
+    fs::create_directories(logs);
+    lsm::Churn churn;
+    auto options = options_of(variant, data);
+    options.create_if_missing = options.create_missing_column_families = true;
+    options.listeners = {std::make_shared<Watch>(churn)};
+    if (variant.apart)
+        options.wal_dir = logs;
+    if (variant.recycled) {
+        options.recycle_log_file_num = 2;
+        // In any other mode RocksDB 7.8 sets recycle_log_file_num back to 0, silently. But in this one
+        // it never ends to read a log with old records at its end, after a crash, too: so what was
+        // restored is opened with the default, kPointInTimeRecovery.
+        options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+    }
+
+    // A restored database has its logs below its own directory, and is opened with that as wal_dir.
+    // What the OPTIONS file in there says is still the wal_dir of the original.
+    lsm::Rounds trial(std::string("rocksdb, ") + variant.name, dir, [&](const fs::path &restored) {
+        return Database(variant, options_of(variant, restored), restored).checked_contents();
+    });
+    lsm::Point last;
+    {
+        Database database(variant, options, data);
+        if (variant.recycled != (database.db().GetDBOptions().recycle_log_file_num > 0))
+            throw std::runtime_error("this RocksDB does not recycle its logs as it was told");
+        lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
+        auto how = variant.named ? naming(database, writers, variant.recycled)
+                                 : walking(database, writers, variant.recycled);
+        how.root(dir / "backups");
+        if (variant.apart)
+            how.source(logs, kLogs);
+        hotbackup::Coordinator coordinator(data, how);
+        trial.live(coordinator, writers, churn, rounds);
+        if (!variant.recycled) // there, all was flushed
+            trial.self_check(coordinator);
+        coordinator.close();
+        writers.stop();
+        last = writers.last();
+    }
+    // The layout also serves a database that is closed. That needs no hook.
+    auto how = hotbackup::Options().layout("rocksdb").root(dir / "backups");
+    if (variant.apart)
+        how.source(logs, kLogs);
+    hotbackup::Coordinator coordinator(data, how);
+    trial.stopped(coordinator, last);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+try {
+    auto arguments = lsm::arguments(argc, argv);
+    for (const Variant &variant : kVariants)
+        if (arguments.only.empty() || arguments.only == variant.name)
+            run(variant, arguments.dir / "rocksdb", arguments.rounds);
+    return 0;
+} catch (const std::exception &error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+}
