@@ -1,0 +1,153 @@
+package hotbackup
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// held is what a process could lose by and by.
+type held struct {
+	goroutines, descriptors, threads int
+	handles                          int64
+}
+
+func holds(t *testing.T) held {
+	count := func(dir string) int {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	return held{runtime.NumGoroutine(), count("/proc/self/fd"), count("/proc/self/task"), handles.Load()}
+}
+
+// libraryThreads are the living threads that bear its name.
+func libraryThreads(t *testing.T) (found []string) {
+	tasks, err := filepath.Glob("/proc/self/task/*/comm")
+	if err != nil || len(tasks) == 0 {
+		t.Fatal("no threads", err)
+	}
+	for _, task := range tasks {
+		if name, err := os.ReadFile(task); err == nil && strings.HasPrefix(string(name), "hotbackup-") {
+			found = append(found, strings.TrimSpace(string(name)))
+		}
+	}
+	return found
+}
+
+// Not parallel: it counts what the whole process holds.
+func TestManyBackupsLeaveNothing(t *testing.T) {
+	w := newWorld(t)
+	round := func(i int) {
+		w.fails = []string{"", "freeze", "progress", "validate"}[i%4]
+		c, err := Open(w.data, w.options(WithVerifyLevel(VerifyNone))...)
+		w.must(err)
+		job, err := c.Start(ctx)
+		if i%2 == 1 {
+			w.must(job.Wait(ctx))
+			job, err = c.Run(ctx)
+		}
+		if err == nil {
+			err = job.Wait(ctx)
+		}
+		if (err == nil) != (w.fails == "") {
+			t.Fatal(err)
+		}
+		if w.fails == "" {
+			if found, err := c.Find(job.ID()); err != nil || found.Wait(ctx) != nil {
+				t.Fatal("not found", err)
+			}
+			verify, err := Verify(ctx, job.Location(), w.options()...)
+			w.must(err)
+			w.must(verify.Wait(ctx))
+			_, err = Prune(c.Root(), 1)
+			w.must(err)
+		}
+		w.must(c.Close())
+	}
+	rounds := 100
+	if testing.Short() {
+		rounds = 20
+	}
+	for i := range 8 {
+		round(2 * i)
+	}
+	before := holds(t)
+	for i := range rounds {
+		round(2 * i)
+	}
+	// A thread or a goroutine that has done its work may take a moment to go.
+	var after held
+	for range 2000 {
+		after = holds(t)
+		if after.goroutines <= before.goroutines && len(libraryThreads(t)) == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if after.goroutines > before.goroutines || after.descriptors > before.descriptors || after.handles != 0 {
+		t.Errorf("%+v before, %+v after %d rounds", before, after, rounds)
+	}
+	// The runtime's own threads come and go, but not with the rounds.
+	if after.threads > before.threads+8 {
+		t.Errorf("%d threads before, %d after", before.threads, after.threads)
+	}
+	if left := libraryThreads(t); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestFailedOpensAndStartsLeaveNoHook(t *testing.T) {
+	w := newWorld(t)
+	before := handles.Load()
+	for range 50 {
+		_, missing := Open(w.beside("missing"), w.options()...)
+		_, bad := Open(w.data, w.options(WithFreeze(func(*Hook) error { return nil }, nil))...)
+		_, empty := Restore(ctx, "", "", w.options()...)
+		if missing == nil || bad == nil || empty == nil {
+			t.Fatal("one succeeded", errors.Join(missing, bad, empty))
+		}
+	}
+	if after := handles.Load(); after != before {
+		t.Errorf("%d handles before, %d after", before, after)
+	}
+}
+
+// Waiting parks a goroutine and no thread.
+func TestWaitingBlocksNoThread(t *testing.T) {
+	w := newWorld(t)
+	snapshot := w.backups(w.open(), 1)[0].Location()
+	let := make(chan struct{})
+	w.looks = func(string, *Hook) error { <-let; return nil }
+	start := func(n int) (jobs []*Job) {
+		for range n {
+			job, err := Verify(ctx, snapshot, w.options()...)
+			w.must(err)
+			jobs = append(jobs, job)
+		}
+		return jobs
+	}
+	jobs := start(4)
+	time.Sleep(50 * time.Millisecond)
+	before := holds(t).threads - len(libraryThreads(t))
+	jobs = append(jobs, start(20)...)
+	for _, job := range jobs {
+		go job.Wait(ctx)
+	}
+	time.Sleep(50 * time.Millisecond)
+	// A hook of Go takes a thread of the library's, which the runtime gives no second one for.
+	during := holds(t).threads - len(libraryThreads(t))
+	close(let)
+	for _, job := range jobs {
+		w.must(job.Wait(ctx))
+	}
+	if during > before+8 {
+		t.Errorf("%d threads that are not the library's before, %d with 20 more jobs", before, during)
+	}
+}
