@@ -1,0 +1,65 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"hotbackup"
+	"hotbackup/hosts/rounds"
+	"hotbackup/hosts/workload"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+func main() {
+	n := flag.Int("rounds", 10, "how many backups to take, restore and check")
+	page := flag.Int("page", 0, "the page size in bytes; 0: the system's")
+	mapped := flag.Int("map", 1<<30, "bytes of address space to map at once (InitialMmapSize)")
+	flag.Parse()
+	directory, err := os.MkdirTemp("", "bbolt-")
+	if err == nil {
+		defer os.RemoveAll(directory)
+		err = run(directory, bolt.Options{PageSize: *page, InitialMmapSize: *mapped}, *n)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(directory string, options bolt.Options, n int) error {
+	live := filepath.Join(directory, "live")
+	if err := os.Mkdir(live, 0o700); err != nil {
+		return err
+	}
+	s, err := open(live, options)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() { stopped <- s.write(stop) }()
+
+	windows, err := s.backUp(n)
+	close(stop)
+	if err == nil {
+		err = <-stopped
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d snapshots hold exactly the freeze's commit; the file grew during %d copies; %d commits\n",
+		n, s.grew, s.commits.Load())
+	fmt.Println(workload.Report(&s.stopped, windows, &s.took))
+	return nil
+}
+
+// backUp takes n backups of the database while it is written to, and checks each.
+func (s *store) backUp(n int, more ...hotbackup.Option) (*workload.Times, error) {
+	expected := workload.NewState(stream)
+	return rounds.Take(filepath.Dir(s.db.Path()), n, func(restored string) error {
+		return check(restored, s.options, s.frozen, expected)
+	}, append(s.hooks(), more...)...)
+}

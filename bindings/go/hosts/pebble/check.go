@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"hotbackup/hosts/workload"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// check opens a restored database as its host would, has Pebble check it, and compares it with what
+// it must be: nothing missing, nothing newer, of any writer. Then it writes to it.
+func check(setup setup, frozen [writers]uint64, expected *[writers]*workload.State) error {
+	db, err := pebble.Open(setup.directory, setup.options())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.CheckLevels(nil); err != nil {
+		return err
+	}
+	for writer, commit := range frozen {
+		if err := compare(db, writer, commit, expected[writer]); err != nil {
+			return fmt.Errorf("writer %d: %w", writer, err)
+		}
+	}
+	return db.Set([]byte("alive"), nil, pebble.Sync)
+}
+
+func compare(db *pebble.DB, writer int, commit uint64, expected *workload.State) error {
+	var held uint64
+	value, closer, err := db.Get(commitKey(writer))
+	if err == nil {
+		held = binary.BigEndian.Uint64(value)
+		err = closer.Close()
+	}
+	if err != nil && !errors.Is(err, pebble.ErrNotFound) {
+		return err
+	}
+	if held != commit {
+		return fmt.Errorf("the copy holds commit %d, the freeze was at %d", held, commit)
+	}
+	expected.Advance(commit)
+	prefix := fmt.Appendf(nil, "writer%d/", writer)
+	pairs, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: fmt.Appendf(nil, "writer%d0", writer)})
+	if err != nil {
+		return err
+	}
+	defer pairs.Close()
+	var malformed error
+	return errors.Join(expected.Compare(func(yield func(workload.Key, []byte) bool) {
+		for pairs.First(); pairs.Valid(); pairs.Next() {
+			var key workload.Key
+			if _, err := fmt.Fscanf(bytes.NewReader(pairs.Key()[len(prefix):]), "range%d/key%d", &key.Range, &key.Index); err != nil {
+				malformed = fmt.Errorf("key %q: %w", pairs.Key(), err)
+				return
+			}
+			if !yield(key, pairs.Value()) {
+				return
+			}
+		}
+	}), malformed, pairs.Error())
+}
