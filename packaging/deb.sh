@@ -1,0 +1,128 @@
+#!/bin/sh
+# Makes the Debian packages libhotbackup0 and libhotbackup-dev of what install.sh installs:
+#
+#   packaging/deb.sh [--no-build] [DIRECTORY]      default: debian/ in Cargo's target directory
+#
+# dpkg-deb on the tree of install.sh, and not cargo-deb: its metadata would be a second list of the
+# same files, with the version in the names of libraries and links kept by hand, and it takes
+# longer to build than the library itself. DEBFULLNAME and DEBEMAIL name the maintainer,
+# SOURCE_DATE_EPOCH the time of all files (default: that of the last commit).
+set -eu
+
+fail() {
+    echo "deb.sh: $*" >&2
+    exit 1
+}
+
+no_build=
+if [ "${1:-}" = --no-build ]; then
+    no_build=$1
+    shift
+fi
+case ${1:-} in
+    -*) fail "usage: packaging/deb.sh [--no-build] [DIRECTORY]" ;;
+esac
+for tool in dpkg-deb dpkg-shlibdeps strip; do
+    command -v "$tool" >/dev/null || fail "$tool is not there: apt-get install dpkg-dev binutils"
+done
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+target=${CARGO_TARGET_DIR:-target}
+case $target in
+    /*) ;;
+    *) target=$root/$target ;;
+esac
+output=${1:-$target/debian}
+mkdir -p "$output"
+output=$(cd "$output" && pwd)
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
+soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/build.rs")
+runtime=libhotbackup${soname##*.}
+architecture=$(dpkg-architecture -qDEB_HOST_ARCH)
+libdir=lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+maintainer="${DEBFULLNAME:-The hotbackup authors} <${DEBEMAIL:-noreply@hotbackup.invalid}>"
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+umask 022
+
+# Everything into the development package, then the run time part out of it.
+development=$work/libhotbackup-dev
+DESTDIR=$development PREFIX=/usr LIBDIR=$libdir INCLUDEDIR=include \
+    "$root/packaging/install.sh" $no_build >/dev/null
+strip --strip-unneeded "$development/usr/$libdir/libhotbackup.so.$version"
+strip --strip-debug --enable-deterministic-archives "$development/usr/$libdir/libhotbackup.a"
+mkdir -p "$work/$runtime/usr/$libdir" "$work/$runtime/DEBIAN" "$development/DEBIAN"
+mv "$development/usr/$libdir/$soname" "$development/usr/$libdir/libhotbackup.so.$version" \
+    "$work/$runtime/usr/$libdir/"
+# A library is no program.
+chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
+
+# The system's libraries that it needs, and since which version: dpkg-shlibdeps knows the symbols.
+mkdir "$work/debian"
+printf 'Source: hotbackup\n\nPackage: %s\nArchitecture: any\n' "$runtime" >"$work/debian/control"
+depends=$(cd "$work" && dpkg-shlibdeps -O -e "$runtime/usr/$libdir/$soname")
+depends=${depends#shlibs:Depends=}
+
+documents() {
+    doc=$work/$1/usr/share/doc/$1
+    mkdir -p "$doc"
+    {
+        echo "hotbackup ($version) unstable; urgency=medium"
+        printf '\n  * The changes are in CHANGELOG.md.\n\n'
+        echo " -- $maintainer  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")"
+    } | gzip -9n >"$doc/changelog.gz"
+    {
+        echo "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
+        echo "Upstream-Name: hotbackup"
+        printf '\nFiles: *\n'
+        sed -n 's/^Copyright (c)/Copyright:/p' "$root/LICENSE-MIT"
+        echo "License: Apache-2.0 or Expat"
+        printf '\nLicense: Apache-2.0\n On Debian systems it is /usr/share/common-licenses/Apache-2.0.\n'
+        printf '\nLicense: Expat\n'
+        sed -e '/^Copyright/d' -e 's/^$/./' -e 's/^/ /' "$root/LICENSE-MIT" | sed '1{/^ \.$/d}'
+    } >"$doc/copyright"
+}
+
+# The control file of package $1 in section $2, with the dependencies $3 and the lines of standard
+# input as the description.
+control() {
+    {
+        printf 'Package: %s\nSource: hotbackup\nVersion: %s\n' "$1" "$version"
+        printf 'Architecture: %s\nMulti-Arch: same\nSection: %s\n' "$architecture" "$2"
+        printf 'Priority: optional\nMaintainer: %s\n' "$maintainer"
+        printf 'Installed-Size: %s\n' "$(du -sk --exclude=DEBIAN "$work/$1" | cut -f1)"
+        printf 'Depends: %s\n' "$3"
+        cat
+    } >"$work/$1/DEBIAN/control"
+}
+
+package() {
+    (cd "$work/$1" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+    dpkg-deb --root-owner-group --build "$work/$1" "$output/${1}_${version}_$architecture.deb"
+}
+
+documents "$runtime"
+control "$runtime" libs "$depends" <<'END'
+Description: backups of live databases from inside their process (library)
+ hotbackup backs up the directory of a live database from inside the process
+ that owns it: it captures the directory in one short freeze, copies and
+ checksums it on its own threads, verifies the copy and publishes it as a
+ snapshot, and restores it.
+END
+echo "libhotbackup ${soname##*.} $runtime (>= $version)" >"$work/$runtime/DEBIAN/shlibs"
+echo "activate-noawait ldconfig" >"$work/$runtime/DEBIAN/triggers"
+package "$runtime"
+
+documents libhotbackup-dev
+control libhotbackup-dev libdevel "$runtime (= $version)" <<'END'
+Description: backups of live databases from inside their process (development)
+ hotbackup backs up the directory of a live database from inside the process
+ that owns it, and restores it. These are the headers for C and C++, the
+ static library, and what pkg-config and CMake need to find them.
+END
+package libhotbackup-dev
