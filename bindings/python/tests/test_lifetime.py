@@ -1,0 +1,287 @@
+"""Nothing outlives what it belongs to: memory, threads, descriptors, processes, the interpreter."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import warnings
+import weakref
+from pathlib import Path
+
+import pytest
+from conftest import PACKAGE
+from world import SECONDS, Gate, SaidNo
+
+import hotbackup
+from hotbackup import Coordinator, FileClass, Job, _alive, _handles
+
+
+def resident() -> int:
+    """Pages in memory, in KiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def threads_and_descriptors() -> tuple[int, int]:
+    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+
+def backups(data_dir: Path, count: int) -> None:
+    """Every way a backup goes, some of them failing."""
+    hooks = {
+        name: lambda *_: None for name in ("checkpoint", "freeze", "thaw", "release", "validate", "progress")
+    }
+    for number in range(count):
+        fails = {} if number % 4 else {"checkpoint": lambda _: raise_it()}
+        with Coordinator(
+            data_dir, rules=[("*.sst", FileClass.IMMUTABLE)], **{**hooks, **fails}
+        ) as coordinator:
+            try:
+                if number % 3:
+                    coordinator.start().wait()
+                else:
+                    coordinator.run()
+            except SaidNo:
+                assert fails
+            hotbackup.list_snapshots(coordinator.root)
+        if number % 50 == 9:
+            hotbackup.prune(coordinator.root, 1)
+    gc.collect()
+
+
+def raise_it() -> None:
+    raise SaidNo(bytes(10_000))
+
+
+def test_a_thousand_backups_leak_no_memory_no_thread_and_no_descriptor(data_dir: Path) -> None:
+    backups(data_dir, 200)
+    alive, handles = len(_alive._objects), len(_handles._live)
+    before, memory = threads_and_descriptors(), resident()
+    backups(data_dir, 1000)
+    assert threads_and_descriptors() == before
+    assert (len(_alive._objects), len(_handles._live)) == (alive, handles)
+    # A kilobyte for each of them would be 1,000.
+    assert resident() - memory < 1000, f"{memory} KiB grew to {resident()} KiB"
+
+
+def test_one_coordinator_that_makes_many_backups_does_not_grow(data_dir: Path) -> None:
+    with Coordinator(data_dir, freeze=lambda _: None, thaw=lambda _: None) as coordinator:
+
+        def some(count: int) -> None:
+            for _ in range(count):
+                coordinator.start().wait()
+            hotbackup.prune(coordinator.root, 1)
+            gc.collect()
+
+        some(60)
+        before, memory = threads_and_descriptors(), resident()
+        some(300)
+        assert threads_and_descriptors() == before
+        assert resident() - memory < 1000
+
+
+def test_a_dropped_backup_goes_on_and_its_job_keeps_the_coordinator(data_dir: Path) -> None:
+    gate = Gate()
+    job = Coordinator(data_dir, checkpoint=gate).start()
+    gc.collect()
+    gate.open.set()
+    assert job.wait().percent == 100
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del job
+        gc.collect()
+    assert [warning.category for warning in caught] == [ResourceWarning]
+    assert str(data_dir) in str(caught[0].message)
+
+
+def test_a_dropped_restore_is_cancelled(data_dir: Path, place: Path) -> None:
+    with Coordinator(data_dir) as coordinator:
+        snapshot = coordinator.run().location
+    calls: list[str] = []
+    gate = Gate()
+    ended = threading.Event()
+
+    def validate(staging: Path, hook: hotbackup.Hook) -> None:
+        gate(hook)
+        calls.append("validate")
+
+    job = hotbackup.restore(snapshot, place / "target", validate=validate)
+    collected = weakref.ref(job)
+    assert gate.reached.wait(SECONDS)
+    threading.Timer(0.1, lambda: (gate.open.set(), ended.set())).start()
+    del job, validate
+    assert collected() is None
+    assert ended.wait(SECONDS)
+    assert calls == ["validate"]
+    assert not (place / "target").exists()
+
+
+def test_a_closed_coordinator_refuses_and_its_jobs_stay_good(data_dir: Path) -> None:
+    with Coordinator(data_dir) as coordinator:
+        job = coordinator.run()
+    coordinator.close()
+    assert coordinator.closed and coordinator.root == data_dir / ".lifecycle/backup"
+    for call in (coordinator.start, coordinator.run, coordinator.find):
+        with pytest.raises(hotbackup.Conflict, match="closed"):
+            call()
+    assert job.wait().percent == 100
+    assert job.location.exists() and job.id
+
+
+HEAD = """
+import os, sys, threading, time
+import hotbackup
+def say(*words): print(*words, flush=True)
+data = sys.argv[1]
+go = threading.Event()
+"""
+
+
+def said(script: str, data_dir: Path) -> list[str]:
+    """What a script says; it must end by itself, and well."""
+    program = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-W", "ignore::DeprecationWarning"]
+        + ["-c", HEAD + script, str(data_dir)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert program.returncode == 0, program.stdout
+    return program.stdout.splitlines()
+
+
+@pytest.mark.parametrize("repeat", range(3))
+def test_at_exit_what_runs_is_cancelled_and_its_hooks_end(data_dir: Path, repeat: int) -> None:
+    script = """
+def hook(name):
+    return lambda *_: (say(name), time.sleep(0.1))
+names = ("checkpoint", "freeze", "thaw", "release")
+c = hotbackup.Coordinator(data, **{name: hook(name) for name in names})
+c.start()
+while not os.listdir(c.root): pass
+time.sleep(%s)
+""" % (0, 0.15, 0.25)[repeat]
+    calls = said(script, data_dir)
+    assert ("thaw" in calls) == ("freeze" in calls)
+    assert calls in (
+        ["checkpoint", "release"],
+        ["checkpoint", "freeze", "thaw", "release"],
+        [],
+    )
+    assert hotbackup.list_snapshots(data_dir / ".lifecycle/backup") == []
+
+
+def test_at_exit_a_run_on_a_daemon_thread_ends_with_its_hooks_there(data_dir: Path) -> None:
+    script = """
+def checkpoint(hook):
+    say("checkpoint", threading.current_thread() is runner)
+    go.set()
+    time.sleep(0.1)
+def release(hook):
+    say("release", threading.current_thread() is runner)
+c = hotbackup.Coordinator(data, checkpoint=checkpoint, release=release)
+runner = threading.Thread(target=c.run, daemon=True)
+def waits():
+    c.find().wait()
+runner.start()
+go.wait()
+threading.Thread(target=waits, daemon=True).start()
+"""
+    lines = said(script, data_dir)
+    assert lines[:2] == ["checkpoint True", "release True"]
+
+
+def test_at_exit_a_restore_that_a_daemon_thread_waits_for_is_cancelled(data_dir: Path) -> None:
+    script = """
+with hotbackup.Coordinator(data) as c:
+    snapshot = c.run().location
+def validate(staging, hook):
+    go.set()
+    time.sleep(0.2)
+    say("validated")
+target = data + "-restored"
+job = hotbackup.restore(snapshot, target, validate=validate, progress=lambda *_: None)
+threading.Thread(target=job.wait, daemon=True).start()
+go.wait()
+"""
+    assert said(script, data_dir)[:1] == ["validated"]
+    assert not Path(f"{data_dir}-restored").exists()
+
+
+def test_after_exit_began_nothing_starts(data_dir: Path) -> None:
+    script = """
+import atexit
+c = None
+def last():
+    for start in (lambda: hotbackup.Coordinator(data), lambda: hotbackup.restore(data, data), lambda: c.start()):
+        try: start()
+        except hotbackup.Conflict as error: say(error)
+atexit._clear()
+atexit.register(last)
+atexit.register(hotbackup._handles._end_all)
+c = hotbackup.Coordinator(data)
+"""
+    lines = said(script, data_dir)
+    assert len(lines) == 3 and all("exiting" in line for line in lines), lines
+
+
+def test_a_forked_child_gets_errors_and_its_own_objects_work(data_dir: Path) -> None:
+    script = """
+def refused(what):
+    try: what()
+    except hotbackup.Conflict as error: say(error)
+os.mkdir(data + "-child")
+c = hotbackup.Coordinator(data, checkpoint=lambda hook: go.wait(60))
+job = c.start()
+restored = None
+# Another thread is in every lock there is.
+busy = threading.Thread(target=lambda: [c.find() for _ in range(2000)])
+busy.start()
+child = os.fork()
+if child == 0:
+    for call in (c.start, c.run, c.find, job.wait, job.cancel, job.status, job.fileno): refused(call)
+    c.close()
+    with hotbackup.Coordinator(data + "-child") as own: say(own.run().status().state.name)
+    del c, job
+    sys.exit(0)
+say(os.waitpid(child, 0)[1])
+busy.join()
+go.set()
+say(job.wait().state.name)
+c.close()
+"""
+    lines = said(script, data_dir)
+    assert len([line for line in lines if "after fork" in line]) == 7, lines
+    assert lines[7:] == ["COMPLETED", "0", "COMPLETED"]
+
+
+def test_threads_that_close_and_use_a_coordinator_get_errors_and_no_crash(data_dir: Path) -> None:
+    for _ in range(20):
+        coordinator = Coordinator(data_dir, freeze=lambda _: None, thaw=lambda _: None)
+        unexpected: list[BaseException] = []
+
+        def uses(
+            coordinator: Coordinator = coordinator, unexpected: list[BaseException] = unexpected
+        ) -> None:
+            while not coordinator.closed:
+                try:
+                    job: Job = coordinator.start()
+                    coordinator.find(job.id).status()
+                    job.wait()
+                except (hotbackup.Conflict, hotbackup.Cancelled):
+                    pass
+                except BaseException as error:
+                    unexpected.append(error)
+
+        users = [threading.Thread(target=uses) for _ in range(3)]
+        for user in users:
+            user.start()
+        threading.Event().wait(0.01)
+        coordinator.close()
+        for user in users:
+            user.join(SECONDS)
+        assert not unexpected
