@@ -99,6 +99,24 @@ func TestAHooksCallsSayWhatIsWrong(t *testing.T) {
 	w.restored(w.backup(w.open()).Location())
 }
 
+func TestABackupFromAHookOfAnotherIsRefusedOnlyWhereOneRuns(t *testing.T) {
+	for _, start := range []func(*Coordinator) error{started, run1} {
+		w, other := newWorld(t), newWorld(t)
+		var mine, another *Coordinator
+		w.does["checkpoint"] = func(*Hook) error {
+			_, started := mine.Start(ctx)
+			_, run := mine.Run(ctx)
+			if !errors.Is(started, ErrConflict) || !errors.Is(run, ErrConflict) {
+				t.Errorf("%v, %v", started, run)
+			}
+			return start(another)
+		}
+		mine, another = w.open(), other.open()
+		w.must(start(mine))
+		other.restored(other.listed(another.Root())[0].Location)
+	}
+}
+
 func TestACloseFromAHookCancelsAndDoesNotWait(t *testing.T) {
 	for _, start := range []func(*Coordinator) error{started, run1} {
 		for _, hook := range []string{"checkpoint", "freeze", "validate"} {

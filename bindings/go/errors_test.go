@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -193,6 +195,21 @@ func TestAPanicWithARuntimeErrorOrNilIsCarriedToo(t *testing.T) {
 	w.does["validate"] = func(h *Hook) error { panic(context.Canceled) }
 	if err := started(c); !errors.Is(err, ErrHookFailed) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAHookThatEndsItsGoroutineEndsTheProcess(t *testing.T) {
+	if os.Getenv("HOTBACKUP_GO_EXITS") != "" {
+		w := newWorld(t)
+		w.does["freeze"] = func(*Hook) error { runtime.Goexit(); return nil }
+		run1(w.open())
+		return
+	}
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), "HOTBACKUP_GO_EXITS=1", "TMPDIR="+t.TempDir())
+	printed, err := child.CombinedOutput()
+	if err == nil || !strings.Contains(string(printed), "panic: hotbackup: a hook ended its goroutine") {
+		t.Errorf("%v: %s", err, printed)
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 // For all hooks: they run one at a time, on the library's own thread of the job or, with
 // [Coordinator.Run], on the goroutine that called it; in both cases locked to its OS thread while it
 // runs. They may call anything of this package, but a job cannot be waited for from its own hook
-// ([ErrConflict]), and a Close there does not wait. A hook that returns an error has undone its own work,
+// ([ErrConflict]; nor may it wait for a goroutine that does), and a Close there does not wait. A hook that returns an error has undone its own work,
 // and fails the job with [ErrHookFailed], from which [errors.Is] and [errors.As] find that error. So does
-// a panic, as a [*PanicError]. A hook must not end its goroutine by [runtime.Goexit], so it must not
-// call t.FailNow in a test. nil is no hook.
+// a panic, as a [*PanicError]. A hook that ends its goroutine, by [runtime.Goexit] or t.FailNow, ends the
+// process: C cannot be unwound. nil is no hook.
 func WithCheckpoint(checkpoint func(*Hook) error) Option {
 	return func(s *setup) { s.hooks.checkpoint = checkpoint }
 }
@@ -77,9 +77,12 @@ func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
 	run := s.runs[here]
 	s.mu.Unlock()
 	h := &Hook{ptr: hook}
+	returned := false
 	defer func() {
 		if value := recover(); value != nil {
 			err = &PanicError{Value: value, Stack: debug.Stack()}
+		} else if !returned {
+			endProcess()
 		}
 		h.end()
 		s.mu.Lock()
@@ -91,7 +94,16 @@ func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
 	if run != nil {
 		run.begun()
 	}
-	return f(h)
+	err = f(h)
+	returned = true
+	return err
+}
+
+// endProcess is for a hook that ends its goroutine: the C code that called it would never go on, with
+// the host frozen. A panic on another goroutine cannot be recovered, and unwinds nothing here.
+func endProcess() {
+	go panic("hotbackup: a hook ended its goroutine (runtime.Goexit or t.FailNow)")
+	select {}
 }
 
 // areHere says whether the caller is in one of these hooks. A goroutine in a hook is locked to its
