@@ -120,8 +120,7 @@ public:
         fs::path target = restored(hotbackup::latest(coordinator.root()).location());
         fs::path newest;
         for (const auto &entry : fs::recursive_directory_iterator(target))
-            if (entry.path().extension() == ".log" && entry.file_size() > 0 &&
-                entry.path().filename() > newest.filename())
+            if (entry.path().extension() == ".log" && entry.path().filename() > newest.filename())
                 newest = entry.path();
         fs::remove(newest);
         std::string differs = difference(read_back_(target), model_.contents());

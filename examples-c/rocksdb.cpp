@@ -42,11 +42,11 @@ struct Variant {
 };
 
 constexpr Variant kVariants[] = {
-    {"live files named", true, false, false, false},
-    {"logs apart, blob files", true, true, true, false},
-    {"logs recycled", true, false, false, true},
-    {"walked", false, false, true, false},
-    {"walked, logs recycled", false, false, false, true},
+    {"named", true, false, false, false},
+    {"named-wal-dir-blobs", true, true, true, false},
+    {"named-recycled", true, false, false, true},
+    {"walked-blobs", false, false, true, false},
+    {"walked-recycled", false, false, false, true},
 };
 
 void check(const rocksdb::Status &status, const char *doing)
@@ -66,8 +66,9 @@ private:
     lsm::Churn &churn_;
 };
 
-// Everything is small, so that logs, tables and manifests change all the time.
-rocksdb::Options options_of(const Variant &variant, const fs::path &path)
+// How a database is opened whose logs are in `logs`, where the variant has them apart. Everything is
+// small, so that logs, tables and manifests change all the time.
+rocksdb::Options options_of(const Variant &variant, const fs::path &logs)
 {
     rocksdb::Options options;
     options.write_buffer_size = 64 << 10;
@@ -80,7 +81,7 @@ rocksdb::Options options_of(const Variant &variant, const fs::path &path)
     options.paranoid_checks = true;
     options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory(); // for VerifyFileChecksums
     if (variant.apart) {
-        options.wal_dir = path / kLogs; // see restored() for where it is afterwards
+        options.wal_dir = logs;
         options.manual_wal_flush = true;
     }
     if (variant.blobs) {
@@ -89,6 +90,22 @@ rocksdb::Options options_of(const Variant &variant, const fs::path &path)
         options.blob_file_size = 256 << 10;
         options.enable_blob_garbage_collection = true;
         options.blob_garbage_collection_age_cutoff = 0.5;
+    }
+    return options;
+}
+
+// The same for the database that is backed up.
+rocksdb::Options live_options(const Variant &variant, const fs::path &logs, lsm::Churn &churn)
+{
+    auto options = options_of(variant, logs);
+    options.create_if_missing = options.create_missing_column_families = true;
+    options.listeners = {std::make_shared<Watch>(churn)};
+    if (variant.recycled) {
+        options.recycle_log_file_num = 2;
+        // In any other mode RocksDB 7.8 silently sets recycle_log_file_num back to 0. But in this one it
+        // never gets to the end of a log that has old records there, after a crash too: so what was
+        // restored is opened in the default mode, kPointInTimeRecovery.
+        options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
     }
     return options;
 }
@@ -216,7 +233,9 @@ hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycl
         });
 }
 
-hotbackup::Options walking(Database &, lsm::Writers &writers, bool recycled)
+// No engine's call at all but for the writers' own lock. A host with manual_wal_flush would call
+// FlushWAL(false) in its freeze.
+hotbackup::Options walking(lsm::Writers &writers, bool recycled)
 {
     hotbackup::Options options;
     options.layout("rocksdb").freeze([&](hotbackup::Hook &) { writers.freeze(); },
@@ -231,41 +250,29 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds)
     fs::path data = dir / "data", logs = dir / "logs";
     fs::remove_all(dir);
     fs::create_directories(logs);
-    lsm::Churn churn;
-    auto options = options_of(variant, data);
-    options.create_if_missing = options.create_missing_column_families = true;
-    options.listeners = {std::make_shared<Watch>(churn)};
-    if (variant.apart)
-        options.wal_dir = logs;
-    if (variant.recycled) {
-        options.recycle_log_file_num = 2;
-        // In any other mode RocksDB 7.8 sets recycle_log_file_num back to 0, silently. But in this one
-        // it never ends to read a log with old records at its end, after a crash, too: so what was
-        // restored is opened with the default, kPointInTimeRecovery.
-        options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-    }
 
-    // A restored database has its logs below its own directory, and is opened with that as wal_dir.
-    // What the OPTIONS file in there says is still the wal_dir of the original.
-    lsm::Rounds trial(std::string("rocksdb, ") + variant.name, dir, [&](const fs::path &restored) {
-        return Database(variant, options_of(variant, restored), restored).checked_contents();
+    // A restored database has its logs below its own directory and is opened with that as wal_dir: the
+    // OPTIONS file in there still names the wal_dir of the original.
+    lsm::Rounds trial(std::string("rocksdb ") + variant.name, dir, [&](const fs::path &restored) {
+        return Database(variant, options_of(variant, restored / kLogs), restored).checked_contents();
     });
     lsm::Point last;
     {
-        Database database(variant, options, data);
+        lsm::Churn churn;
+        Database database(variant, live_options(variant, logs, churn), data);
         if (variant.recycled != (database.db().GetDBOptions().recycle_log_file_num > 0))
             throw std::runtime_error("this RocksDB does not recycle its logs as it was told");
         lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
         auto how = variant.named ? naming(database, writers, variant.recycled)
-                                 : walking(database, writers, variant.recycled);
+                                 : walking(writers, variant.recycled);
         how.root(dir / "backups");
         if (variant.apart)
             how.source(logs, kLogs);
         hotbackup::Coordinator coordinator(data, how);
         trial.live(coordinator, writers, churn, rounds);
-        if (!variant.recycled) // there, all was flushed
+        if (!variant.named || !variant.recycled) // there all was flushed, so no log is missed
             trial.self_check(coordinator);
-        coordinator.close();
+        coordinator.close(); // no hook is called any more
         writers.stop();
         last = writers.last();
     }
@@ -282,9 +289,14 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds)
 int main(int argc, char **argv)
 try {
     auto arguments = lsm::arguments(argc, argv);
+    bool known = false;
     for (const Variant &variant : kVariants)
-        if (arguments.only.empty() || arguments.only == variant.name)
+        if (arguments.only.empty() || arguments.only == variant.name) {
+            known = true;
             run(variant, arguments.dir / "rocksdb", arguments.rounds);
+        }
+    if (!known)
+        throw std::runtime_error("there is no variant " + arguments.only);
     return 0;
 } catch (const std::exception &error) {
     std::fprintf(stderr, "%s\n", error.what());
