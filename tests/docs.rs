@@ -90,7 +90,7 @@ fn the_python_in_the_docs_runs() {
             &block,
             Command::new("python3")
                 .arg(&script)
-                .env("PYTHONPATH", package().join("bindings/python/src"))
+                .env("PYTHONPATH", package().join("bindings/python"))
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .env("HOTBACKUP_LIBRARY", library()),
         );
