@@ -99,13 +99,12 @@ def test_the_library_has_the_names_of_the_codes() -> None:
 def test_progress_is_laid_out_as_in_c(tmp_path: Path) -> None:
     fields = [name for name, *_ in _ffi.RawProgress._fields_]
     prints = "".join(
-        f'printf("{name} %zu %zu\\n", offsetof(backup_progress, {name}), sizeof(((backup_progress *)0)->{name}));'
-        for name in fields
+        f'printf("{name} %zu %zu\\n", offsetof(backup_progress, {name}), sizeof p.{name});' for name in fields
     )
     source = tmp_path / "layout.c"
     source.write_text(
         "#include <hotbackup.h>\n#include <stdio.h>\n"
-        f'int main(void) {{ printf("sizeof %zu\\n", sizeof(backup_progress)); {prints} return 0; }}\n'
+        f'int main(void) {{ backup_progress p; printf("sizeof %zu\\n", sizeof(backup_progress)); {prints} return 0; }}\n'
     )
     program = tmp_path / "layout"
     subprocess.run(["cc", f"-I{REPOSITORY / 'include'}", source, "-o", program], check=True)

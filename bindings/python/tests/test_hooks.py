@@ -160,9 +160,9 @@ def test_thaw_and_release_are_called_once_when_a_hook_fails(data_dir: Path) -> N
 
             return write
 
-        with Coordinator(data_dir, **{each: hook(each) for each in NAMES}) as coordinator:
-            with pytest.raises(SaidNo):
-                coordinator.run()
+        hooks: dict[str, Any] = {each: hook(each) for each in NAMES}
+        with Coordinator(data_dir, **hooks) as coordinator, pytest.raises(SaidNo):
+            coordinator.run()
         assert calls.count("thaw") == (calls.count("freeze") if name != "freeze" else 0)
         assert calls.count("release") == (0 if name in ("checkpoint", "progress") else 1)
 
@@ -220,9 +220,11 @@ def test_a_wrong_call_in_a_hook_is_an_exception_there(data_dir: Path, way: str) 
 
     with Coordinator(data_dir, validate=lambda _, hook: names_nothing(hook)) as coordinator:
         WAYS[way](coordinator)
-    with Coordinator(data_dir, checkpoint=names_what_is_missing) as coordinator:
-        with pytest.raises(FileNotFoundError):
-            WAYS[way](coordinator)
+    with (
+        Coordinator(data_dir, checkpoint=names_what_is_missing) as coordinator,
+        pytest.raises(FileNotFoundError),
+    ):
+        WAYS[way](coordinator)
 
 
 @pytest.mark.parametrize("way", ["wait", "run"])
@@ -285,7 +287,7 @@ def test_run_on_another_thread_has_its_hooks_there_also_when_it_is_closed(data_d
     def validates(_: Path, hook: Hook) -> None:
         gate(hook)
 
-    hooks = {name: note(name) for name in ("checkpoint", "freeze", "thaw", "release")}
+    hooks: dict[str, Any] = {name: note(name) for name in ("checkpoint", "freeze", "thaw", "release")}
     coordinator = Coordinator(data_dir, **hooks, validate=validates)
     ended: list[BaseException] = []
 
@@ -317,7 +319,8 @@ def test_hooks_are_let_go_with_their_coordinator(data_dir: Path) -> None:
 
     def use() -> weakref.ref[Host]:
         host = Host()
-        with Coordinator(data_dir, **dict.fromkeys(NAMES, host.hook)) as coordinator:
+        hooks: dict[str, Any] = dict.fromkeys(NAMES, host.hook)
+        with Coordinator(data_dir, **hooks) as coordinator:
             coordinator.start().wait()
             coordinator.run()
         return weakref.ref(host)
@@ -342,7 +345,7 @@ def test_only_false_of_progress_cancels(data_dir: Path) -> None:
     for answer in (None, True, 0, ""):
         with Coordinator(data_dir, progress=lambda *_, answer=answer: answer) as coordinator:
             coordinator.run()
-    hooks = {**dict.fromkeys(NAMES, lambda *_: False), "progress": lambda *_: None}
+    hooks: dict[str, Any] = {**dict.fromkeys(NAMES, lambda *_: False), "progress": lambda *_: None}
     with Coordinator(data_dir, **hooks) as coordinator:
         coordinator.run()
     with Coordinator(data_dir, progress=lambda *_: False) as coordinator, pytest.raises(hotbackup.Cancelled):
