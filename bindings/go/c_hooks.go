@@ -67,12 +67,17 @@ func flag(yes bool) C.int {
 //export hotbackupGoHook
 func hotbackupGoHook(handle C.uintptr_t, which C.int, hook *C.backup_hook) C.int32_t {
 	s := cgo.Handle(handle).Value().(*hooks)
-	f := map[C.int]func(*Hook) error{
-		C.HB_GO_CHECKPOINT: s.checkpoint,
-		C.HB_GO_FREEZE:     s.freeze,
-		C.HB_GO_THAW:       s.thaw,
-		C.HB_GO_RELEASE:    s.release,
-	}[which]
+	var f func(*Hook) error
+	switch which {
+	case C.HB_GO_CHECKPOINT:
+		f = s.checkpoint
+	case C.HB_GO_FREEZE:
+		f = s.freeze
+	case C.HB_GO_THAW:
+		f = s.thaw
+	case C.HB_GO_RELEASE:
+		f = s.release
+	}
 	return outcome(hook, s.call(hook, f))
 }
 

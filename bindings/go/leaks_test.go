@@ -121,26 +121,24 @@ func TestFailedOpensAndStartsLeaveNoHook(t *testing.T) {
 func TestWaitingBlocksNoThread(t *testing.T) {
 	w := newWorld(t)
 	snapshot := w.backups(w.open(), 1)[0].Location()
-	let := make(chan struct{})
-	w.looks = func(string, *Hook) error { <-let; return nil }
-	start := func(n int) (jobs []*Job) {
+	entered, let := make(chan struct{}), make(chan struct{})
+	w.looks = func(string, *Hook) error { entered <- struct{}{}; <-let; return nil }
+	var jobs []*Job
+	start := func(n int) int {
 		for range n {
 			job, err := Verify(ctx, snapshot, w.options()...)
 			w.must(err)
 			jobs = append(jobs, job)
+			go job.Wait(ctx)
 		}
-		return jobs
+		for range n {
+			<-entered
+		}
+		// A hook occupies the thread of the library's that called it.
+		return holds(t).threads - len(libraryThreads(t))
 	}
-	jobs := start(4)
-	time.Sleep(50 * time.Millisecond)
-	before := holds(t).threads - len(libraryThreads(t))
-	jobs = append(jobs, start(20)...)
-	for _, job := range jobs {
-		go job.Wait(ctx)
-	}
-	time.Sleep(50 * time.Millisecond)
-	// A hook of Go takes a thread of the library's, which the runtime gives no second one for.
-	during := holds(t).threads - len(libraryThreads(t))
+	before := start(4)
+	during := start(20)
 	close(let)
 	for _, job := range jobs {
 		w.must(job.Wait(ctx))

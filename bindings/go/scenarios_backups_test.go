@@ -31,6 +31,7 @@ func failing(hook string, make func(*Coordinator) error) func(*world) error {
 		}
 		calls := w.forget()
 		w.fails = ""
+		w.write(filepath.Join(w.data, "log"), "b log")
 		w.backup(c)
 		w.calls = calls
 		return err
@@ -118,8 +119,8 @@ var _ = scenario("progress", func(w *world) error {
 
 var _ = scenario("find", func(w *world) error {
 	c := w.open()
-	first := w.backup(c)
-	w.forget()
+	first := w.backups(c, 1)[0]
+	w.write(filepath.Join(w.data, "log"), "b log")
 	newest := w.backup(c)
 	for id, job := range map[string]*Job{first.ID(): first, newest.ID(): newest, "": newest} {
 		found, err := c.Find(id)
