@@ -65,7 +65,7 @@ chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
 # The system's libraries that it needs, and since which version: dpkg-shlibdeps knows the symbols.
 mkdir "$work/debian"
 printf 'Source: hotbackup\n\nPackage: %s\nArchitecture: any\n' "$runtime" >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O -e "$runtime/usr/$libdir/$soname")
+depends=$(cd "$work" && dpkg-shlibdeps -O -e "$work/$runtime/usr/$libdir/$soname")
 depends=${depends#shlibs:Depends=}
 
 documents() {

@@ -7,6 +7,7 @@ mod library;
 mod prefix;
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -221,4 +222,29 @@ fn the_systems_own_prefix_is_named_as_it_is_and_follows_a_sysroot() {
     let words = run(command.args(["--cflags", "--libs", "hotbackup"]));
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     prefix.programs_work(&words, Linked::Shared);
+}
+
+#[test]
+fn the_go_package_builds_against_an_installed_library() {
+    if !has("pkg-config", "pkg-config") {
+        return;
+    }
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "go is required and not there");
+        eprintln!("skipped: go is not there (https://go.dev/doc/install)");
+        return;
+    }
+    let root = scratch();
+    let prefix = Prefix::install(&root.path().join("prefix"), MULTIARCH);
+    let program = root.path().join("forty");
+    let mut go = Command::new("go");
+    go.current_dir(package().join("bindings/go")).args(["build", "-tags", "hotbackup_pkgconfig", "-o"]);
+    go.arg(&program).arg("./examples/forty").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
+    run(go.env("CGO_ENABLED", "1").env("PKG_CONFIG_PATH", prefix.libdir.join("pkgconfig")));
+
+    let (data, restored) = (root.path().join("data"), root.path().join("restored"));
+    fs::create_dir(&data).expect("a directory");
+    fs::write(data.join("1.sst"), "a table").expect("a file");
+    run(Command::new(program).args([&data, &restored]).env("LD_LIBRARY_PATH", &prefix.libdir));
+    assert_eq!(fs::read_to_string(restored.join("1.sst")).expect("the table"), "a table");
 }
