@@ -45,7 +45,7 @@ constexpr Variant kVariants[] = {
     {"named", true, false, false, false},
     {"named-wal-dir-blobs", true, true, true, false},
     {"named-recycled", true, false, false, true},
-    {"walked-blobs", false, false, true, false},
+    {"walked-wal-dir-blobs", false, true, true, false},
     {"walked-recycled", false, false, false, true},
 };
 
@@ -207,40 +207,49 @@ void name_live_files(rocksdb::DB &db, hotbackup::Hook &hook)
     }
 }
 
-hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycled)
+// Stops the writers and does what else is to be done while they are stopped.
+template <class Rest>
+void freeze(lsm::Writers &writers, Rest rest)
 {
-    return hotbackup::Options()
-        .layout("rocksdb")
-        .checkpoint([&, recycled](hotbackup::Hook &) {
-            if (recycled)
-                database.flush(); // so that the freeze has little to flush
-            check(database.db().DisableFileDeletions(), "disabling deletions");
-        })
-        .freeze(
-            [&](hotbackup::Hook &hook) {
-                writers.freeze();
-                try {
-                    name_live_files(database.db(), hook);
-                } catch (...) {
-                    writers.thaw(); // a hook that fails undoes its own work
-                    throw;
-                }
-            },
-            [&](hotbackup::Hook &) { writers.thaw(); })
-        .release([&](hotbackup::Hook &) {
-            // Not forced, which is the default: something else may have disabled them, too.
-            check(database.db().EnableFileDeletions(false), "enabling deletions");
-        });
+    writers.freeze();
+    try {
+        rest();
+    } catch (...) {
+        writers.thaw(); // a hook that fails undoes its own work
+        throw;
+    }
 }
 
-// No engine's call at all but for the writers' own lock. A host with manual_wal_flush would call
-// FlushWAL(false) in its freeze.
-hotbackup::Options walking(lsm::Writers &writers, bool recycled)
+hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycled)
 {
+    rocksdb::DB &db = database.db();
     hotbackup::Options options;
-    options.layout("rocksdb").freeze([&](hotbackup::Hook &) { writers.freeze(); },
-                                     [&](hotbackup::Hook &) { writers.thaw(); });
-    if (recycled)
+    options.layout("rocksdb")
+        .checkpoint([&, recycled](hotbackup::Hook &) {
+            if (recycled)
+                database.flush(); // so that little is left to be flushed in the freeze
+            check(db.DisableFileDeletions(), "disabling deletions");
+        })
+        .freeze([&](hotbackup::Hook &hook) { freeze(writers, [&] { name_live_files(db, hook); }); },
+                [&](hotbackup::Hook &) { writers.thaw(); })
+        .release([&](hotbackup::Hook &) {
+            // Not forced, which is the default: something else may have disabled them, too.
+            check(db.EnableFileDeletions(false), "enabling deletions");
+        });
+    return options;
+}
+
+hotbackup::Options walking(Database &database, lsm::Writers &writers, bool recycled)
+{
+    rocksdb::DB &db = database.db();
+    hotbackup::Options options;
+    options.layout("rocksdb").freeze(
+        [&](hotbackup::Hook &) {
+            // Only with manual_wal_flush there is something to be written, from RocksDB's own buffer.
+            freeze(writers, [&] { check(db.FlushWAL(false), "flushing the log"); });
+        },
+        [&](hotbackup::Hook &) { writers.thaw(); });
+    if (recycled) // they are renamed and overwritten, so that the layout's append_only is wrong
         options.rule("*.log", hotbackup::FileClass::Mutable);
     return options;
 }
@@ -264,7 +273,7 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds)
             throw std::runtime_error("this RocksDB does not recycle its logs as it was told");
         lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
         auto how = variant.named ? naming(database, writers, variant.recycled)
-                                 : walking(writers, variant.recycled);
+                                 : walking(database, writers, variant.recycled);
         how.root(dir / "backups");
         if (variant.apart)
             how.source(logs, kLogs);

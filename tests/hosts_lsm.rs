@@ -24,7 +24,7 @@ const CLOSED: &str = ": the snapshot of the closed database holds all of its";
 #[test]
 fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
     let Some(printed) = back_up("rocksdb") else { return };
-    for variant in ["named", "named-wal-dir-blobs", "named-recycled", "walked-blobs", "walked-recycled"] {
+    for variant in ["named", "named-wal-dir-blobs", "named-recycled", "walked-wal-dir-blobs", "walked-recycled"] {
         assert!(printed.contains(&format!("rocksdb {variant}{EXACT}")), "{variant}: {printed}");
         assert!(printed.contains(&format!("rocksdb {variant}{CLOSED}")), "{variant}: {printed}");
     }
