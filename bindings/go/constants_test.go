@@ -71,3 +71,14 @@ func TestCodesAndNamesHaveWords(t *testing.T) {
 		}
 	}
 }
+
+func TestTheVersionIsThatOfTheTree(t *testing.T) {
+	manifest, err := os.ReadFile("../../Cargo.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^version = "(.+)"$`).FindSubmatch(manifest)
+	if found == nil || string(found[1]) != Version() {
+		t.Errorf("%q, in Cargo.toml %q", Version(), found)
+	}
+}

@@ -40,8 +40,8 @@
 // # What must be closed
 //
 // A coordinator, by [Coordinator.Close]. Nothing else: a job that has ended holds only Go memory, and
-// snapshots are plain values. Nothing is freed behind its user's back: a closed Coordinator or Job, or a
-// Hook whose call is over, gives an error that is [fs.ErrClosed]. Close does nothing the second time.
+// snapshots are plain values. Close may be called again, and by several goroutines at once. What is used
+// afterwards, as a [Hook] after its call, gives an error that is [fs.ErrClosed], and never crashes.
 //
 // # Goroutines and threads
 //
