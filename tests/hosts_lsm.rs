@@ -16,6 +16,9 @@ const ROUNDS: &str = "20";
 
 const EXACT: &str = ": 20 snapshots, 0 wrong";
 
+const VARIANTS: [&str; 5] =
+    ["named", "named-wal-dir-blobs", "named-recycled", "walked-wal-dir-blobs", "walked-recycled"];
+
 /// A log was deleted from a restored database, which opened all the same, and the comparison told.
 const LOST_LOG_FOUND: &str = "found by comparison";
 
@@ -24,7 +27,7 @@ const CLOSED: &str = ": the snapshot of the closed database holds all of its";
 #[test]
 fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
     let Some(printed) = back_up("rocksdb") else { return };
-    for variant in ["named", "named-wal-dir-blobs", "named-recycled", "walked-wal-dir-blobs", "walked-recycled"] {
+    for variant in VARIANTS {
         assert!(printed.contains(&format!("rocksdb {variant}{EXACT}")), "{variant}: {printed}");
         assert!(printed.contains(&format!("rocksdb {variant}{CLOSED}")), "{variant}: {printed}");
     }
