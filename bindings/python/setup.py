@@ -52,6 +52,8 @@ def library() -> Path:
 
 class BuildWithLibrary(build_py):
     def run(self) -> None:
+        # What an earlier build left there would go into the wheel, modules that are gone included.
+        shutil.rmtree(Path(self.build_lib, "hotbackup"), ignore_errors=True)
         super().run()
         editable = self.get_package_dir("hotbackup")
         package = Path(editable) if self.editable_mode else Path(self.build_lib, "hotbackup")

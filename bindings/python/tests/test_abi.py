@@ -102,10 +102,9 @@ def test_progress_is_laid_out_as_in_c(tmp_path: Path) -> None:
         f'printf("{name} %zu %zu\\n", offsetof(backup_progress, {name}), sizeof p.{name});' for name in fields
     )
     source = tmp_path / "layout.c"
-    source.write_text(
-        "#include <hotbackup.h>\n#include <stdio.h>\n"
-        f'int main(void) {{ backup_progress p; printf("sizeof %zu\\n", sizeof(backup_progress)); {prints} return 0; }}\n'
-    )
+    size = 'printf("sizeof %zu\\n", sizeof p);'
+    main = f"int main(void) {{ backup_progress p; {size} {prints} return 0; }}"
+    source.write_text(f"#include <hotbackup.h>\n#include <stdio.h>\n{main}\n")
     program = tmp_path / "layout"
     subprocess.run(["cc", f"-I{REPOSITORY / 'include'}", source, "-o", program], check=True)
     said = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
