@@ -53,7 +53,7 @@ umask 022
 # Everything into the development package, then the run time part out of it.
 development=$work/libhotbackup-dev
 DESTDIR=$development PREFIX=/usr LIBDIR=$libdir INCLUDEDIR=include \
-    "$root/packaging/install.sh" $no_build >/dev/null
+    "$root/packaging/install.sh" ${no_build:+"$no_build"} >/dev/null
 strip --strip-unneeded "$development/usr/$libdir/libhotbackup.so.$version"
 strip --strip-debug --enable-deterministic-archives "$development/usr/$libdir/libhotbackup.a"
 mkdir -p "$work/$runtime/usr/$libdir" "$work/$runtime/DEBIAN" "$development/DEBIAN"
@@ -82,6 +82,8 @@ documents() {
         printf '\nFiles: *\n'
         sed -n 's/^Copyright (c)/Copyright:/p' "$root/LICENSE-MIT"
         echo "License: Apache-2.0 or Expat"
+        echo "Comment: The libraries contain parts of Rust's standard library and of the crates in"
+        echo " Cargo.lock, which all may be used under the Expat license, too."
         printf '\nLicense: Apache-2.0\n On Debian systems it is /usr/share/common-licenses/Apache-2.0.\n'
         printf '\nLicense: Expat\n'
         sed -e '/^Copyright/d' -e 's/^$/./' -e 's/^/ /' "$root/LICENSE-MIT" | sed '1{/^ \.$/d}'

@@ -9,7 +9,7 @@ mod prefix;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -191,6 +191,19 @@ fn cmake_finds_versions_and_components_that_are_there_and_no_others() {
     }
     assert!(configures("-DCOMPONENTS=COMPONENTS;shared;static"));
     assert!(!configures("-DCOMPONENTS=COMPONENTS;fuse"));
+}
+
+#[test]
+fn the_cmake_package_is_found_where_lib_is_a_link() {
+    if !has("cmake", "cmake") {
+        return;
+    }
+    let root = scratch();
+    let prefix = Prefix::install(&root.path().join("usr"), MULTIARCH);
+    symlink("usr/lib", root.path().join("lib")).expect("a link");
+    let package = root.path().join(MULTIARCH).join("cmake/hotbackup");
+    let build = scratch();
+    run(&mut prefix.cmake(build.path(), &[&format!("-Dhotbackup_DIR={}", package.display())]));
 }
 
 #[test]
