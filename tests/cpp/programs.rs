@@ -68,7 +68,7 @@ pub fn sources(directory: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Runs a program with a scratch directory of its own as its last argument.
 pub fn assert_silent(program: &Path, arguments: &[&Path]) {
-    assert_silent_under(&[], program, arguments);
+    assert_silent_under(&[], program, arguments, None);
 }
 
 /// The same under valgrind, if it is there.
@@ -77,26 +77,30 @@ pub fn assert_silent_in_valgrind(program: &Path, arguments: &[&Path]) {
         return;
     }
     let suppressions = format!("--suppressions={}", package().join("tests/c/valgrind.supp").display());
+    let log = program.with_extension("valgrind");
+    let log_file = format!("--log-file={}", log.display());
     let valgrind = [
         "valgrind",
-        "--quiet",
         "--error-exitcode=99",
         "--leak-check=full",
         "--errors-for-leak-kinds=definite,indirect,possible",
         "--fair-sched=yes",
         &suppressions,
+        &log_file,
     ];
-    assert_silent_under(&valgrind, program, arguments);
+    assert_silent_under(&valgrind, program, arguments, Some(&log));
 }
 
-fn assert_silent_under(under: &[&str], program: &Path, arguments: &[&Path]) {
+/// What it printed, and the log, say why it failed.
+fn assert_silent_under(under: &[&str], program: &Path, arguments: &[&Path], log: Option<&Path>) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let command = &mut Command::new("timeout");
     command.arg(SECONDS).args(under).arg(program).args(arguments).arg(scratch.path());
     let Output { status, stdout, stderr } =
         command.current_dir(scratch.path()).output().expect("timeout is there");
     let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    assert!(status.success() && printed.is_empty(), "{command:?}: {status}\n{printed}");
+    let logged = log.and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+    assert!(status.success() && printed.is_empty(), "{command:?}: {status}\n{printed}{logged}");
 }
 
 pub const SANITIZE: &str = "-fsanitize=address,undefined";

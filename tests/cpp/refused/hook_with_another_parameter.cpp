@@ -1,0 +1,5 @@
+#include <hotbackup.hpp>
+void refused() {
+    hotbackup::Options().checkpoint([](int) {});
+}
+// expect: this hook is called with
