@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs the commands in the docs that install the library and build with it, as they stand there, in a
+# home of their own. It needs pkg-config, gcc, g++ and python3 with venv.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+export HOME=$scratch/home
+mkdir -p "$HOME" "$scratch/work/data"
+echo data >"$scratch/work/data/file"
+
+# Python first, while nothing tells it of an installed library.
+python3 -m venv "$scratch/venv"
+(
+  . "$scratch/venv/bin/activate"
+  pip install bindings/python
+  python3 bindings/python/examples/forty.py "$scratch/work/data" "$scratch/work/from-python"
+)
+cmp "$scratch/work/data/file" "$scratch/work/from-python/file"
+
+PREFIX=$HOME/.local packaging/install.sh
+export PKG_CONFIG_PATH=$HOME/.local/lib/pkgconfig LD_LIBRARY_PATH=$HOME/.local/lib
+cp examples-c/forty.c "$scratch/work/app.c"
+cp examples-c/forty.cpp "$scratch/work/app.cpp"
+cd "$scratch/work"
+
+works() {
+  rm -rf again
+  ./app data again
+  cmp data/file again/file
+  echo "works: $1"
+}
+
+cc app.c $(pkg-config --cflags --libs hotbackup) -o app
+works "shared, in C"
+c++ -std=c++17 app.cpp $(pkg-config --cflags --libs hotbackup) -o app
+works "shared, in C++"
+cc app.c -static $(pkg-config --cflags --libs --static hotbackup) -o app
+works "all of it static"
+cc app.c $(pkg-config --cflags hotbackup) -Wl,-Bstatic $(pkg-config --libs hotbackup) -Wl,-Bdynamic -o app
+works "only hotbackup static"
