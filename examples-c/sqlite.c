@@ -16,7 +16,7 @@
  *    log and nobody can start it anew. Database and log are copied in the window. A checkpoint may
  *    go on meanwhile: what it writes to the database is in the log too, and the log counts.
  *  * WAL with the smallest window: only the freeze's length of the log is needed inside it, and
- *    both files are read after it. See pin() and freeze().
+ *    both files are read after it. See pin() and name_files().
  */
 #include <hotbackup.h>
 
@@ -105,50 +105,65 @@ static int32_t release(void *user_data, backup_hook *hook)
  *                 writer may start it anew.
  *   log > done    the log is needed, exactly so many frames of it; behind them may be old ones,
  *                 which new commits overwrite. It cannot be started anew before release.
- *   SQLITE_BUSY   somebody else's checkpoint is at work, or waits. Should it not end soon, both
- *                 files are copied inside the window: nothing is named, so the layout's rules hold.
+ *   log < 0       unknown: both files are copied in the window. Nothing is named, so that the
+ *                 layout's rules hold.
  *
- * The database is named, and never is the log excluded by a rule: a restore leaves what its rules
- * exclude where it is, and a log of the old database would be played into the restored one. */
-static int32_t name_files(host *h, backup_hook *hook)
+ * Files are named, and the log is never excluded by a rule: a restore leaves what its rules exclude
+ * where it is, and the log of an old database would be played into the restored one. */
+static backup_code name_files(host *h, backup_hook *hook, int log, int done)
 {
-    int log, done, code;
-    for (int tries = 0; (code = passive_checkpoint(h, &log, &done)) == SQLITE_BUSY; tries++) {
-        if (tries == 20) {
-            h->in_window++;
-            return 0;
-        }
-        usleep(250);
-    }
-    if (code != SQLITE_OK || done < 0) /* -1 with SQLITE_OK: it is not in WAL mode */
-        return hook_failed(hook, sqlite3_errmsg(h->checkpointer));
-    backup_code named = backup_hook_add_file(hook, "app.db", BACKUP_FILE_PINNED, UINT64_MAX, NULL);
-    if (named == BACKUP_OK && log > done)
-        named = backup_hook_add_file(hook, "app.db-wal", BACKUP_FILE_APPEND_ONLY,
-                                     32 + (uint64_t)log * (uint64_t)(24 + h->page_size), NULL);
-    ++*(log > done ? &h->with_log : &h->alone);
-    return named == BACKUP_OK ? 0 : -1;
+    ++*(log < 0 ? &h->in_window : log > done ? &h->with_log : &h->alone);
+    if (log < 0)
+        return BACKUP_OK;
+    backup_code code = backup_hook_add_file(hook, "app.db", BACKUP_FILE_PINNED, UINT64_MAX, NULL);
+    if (code == BACKUP_OK && log > done)
+        code = backup_hook_add_file(hook, "app.db-wal", BACKUP_FILE_APPEND_ONLY,
+                                    32 + (uint64_t)log * (uint64_t)(24 + h->page_size), NULL);
+    return code;
 }
 
 /* --- The hooks of all variants --- */
+
+/* Takes the writer's lock, and for the smallest window asks how long the log is. SQLITE_BUSY there:
+ * somebody else's checkpoint is at work, or waits for the very lock that is held here. It gets the
+ * lock, for a while; should they never end, the log stays unknown. 0, or why it failed. */
+static const char *stop_writers(host *h, int *log, int *done)
+{
+    *log = *done = -1;
+    for (int tries = 0; strcmp(h->broken, "freeze") != 0; tries++) {
+        if (!h->held && db_exec(h->gate, "BEGIN IMMEDIATE") != 0)
+            return sqlite3_errmsg(h->gate);
+        h->stopped_at = example_seconds();
+        if (!h->variant->pinned)
+            return NULL;
+        int code = passive_checkpoint(h, log, done);
+        if ((code == SQLITE_OK && *log >= 0) || (code == SQLITE_BUSY && tries == 500))
+            return NULL;
+        if (!h->held && db_exec(h->gate, "ROLLBACK") != 0)
+            return sqlite3_errmsg(h->gate);
+        if (code != SQLITE_BUSY) /* or SQLITE_OK with -1, and it is not in WAL mode */
+            return sqlite3_errmsg(h->checkpointer);
+        usleep(2000);
+    }
+    return NULL;
+}
 
 /* The library may call it again in the same backup, if files came and went: what it says last
  * counts. A hook that fails undoes its own work. */
 static int32_t freeze(void *user_data, backup_hook *hook)
 {
     host *h = user_data;
-    int unlocked = strcmp(h->broken, "freeze") == 0;
-    if (!h->held && !unlocked && db_exec(h->gate, "BEGIN IMMEDIATE") != 0)
-        return hook_failed(hook, sqlite3_errmsg(h->gate));
-    h->stopped_at = example_seconds();
-    int32_t result = 0;
-    if (db_seq(h->gate, &h->frozen_seq) != 0)
-        result = hook_failed(hook, sqlite3_errmsg(h->gate));
-    if (result == 0 && h->variant->pinned)
-        result = name_files(h, hook);
-    if (result != 0 && !h->held)
+    int log, done;
+    const char *why = stop_writers(h, &log, &done);
+    if (why != NULL)
+        return hook_failed(hook, why);
+    if (db_seq(h->gate, &h->frozen_seq) == 0 &&
+        (!h->variant->pinned || name_files(h, hook, log, done) == BACKUP_OK))
+        return 0;
+    (void)hook_failed(hook, sqlite3_errmsg(h->gate));
+    if (!h->held)
         (void)db_exec(h->gate, "ROLLBACK");
-    return result;
+    return -1;
 }
 
 static int32_t thaw(void *user_data, backup_hook *hook)
