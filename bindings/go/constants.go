@@ -158,6 +158,7 @@ func name(names []string, value int64) string {
 
 // Progress is a job at one instant. What a job does not deal with stays 0.
 type Progress struct {
+	// Kind is what the job is for, State where it stands, Phase what it is doing.
 	Kind  Kind
 	State State
 	Phase Phase
@@ -165,7 +166,7 @@ type Progress struct {
 	Percent int
 	// BytesTotal and FilesTotal are what there is to deal with, as far as known.
 	BytesTotal, FilesTotal uint64
-	// BytesDone is what was dealt with: copied, cloned, linked or found to be holes.
+	// BytesDone and FilesDone were dealt with: copied, cloned, linked or found to be holes.
 	BytesDone, FilesDone uint64
 	// BytesCopied were read and written.
 	BytesCopied uint64

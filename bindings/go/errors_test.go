@@ -180,13 +180,20 @@ func TestAPanicInAHookFailsTheJobWithItsValueAndStack(t *testing.T) {
 
 func panicsHere() { panic(fs.ErrPermission) }
 
-func TestAPanicWithARuntimeErrorOrNilIsCarriedToo(t *testing.T) {
+func TestAPanicWithARuntimeErrorAFaultOrNilIsCarriedToo(t *testing.T) {
 	w := newWorld(t)
 	c := w.open()
 	var runtimeError runtime.Error
 	w.does["validate"] = func(h *Hook) error { var none map[int]int; none[1] = 1; return nil }
 	if err := started(c); !errors.As(err, &runtimeError) {
 		t.Errorf("%v", err)
+	}
+	// A fault is a signal, on a thread of the library's that blocks those that can be blocked.
+	w.does["validate"] = func(h *Hook) error { var none *int; *none = 1; return nil }
+	for _, start := range []func(*Coordinator) error{started, run1} {
+		if err := start(c); !errors.As(err, &runtimeError) || !strings.Contains(err.Error(), "nil pointer") {
+			t.Errorf("%v", err)
+		}
 	}
 	w.does["validate"] = func(h *Hook) error { panic(nil) }
 	if err := started(c); !errors.As(err, new(*runtime.PanicNilError)) {
