@@ -29,8 +29,8 @@ var (
 type store struct {
 	db      *bolt.DB
 	options bolt.Options
-	written uint64        // the last commit, guarded by bbolt's own lock of the writer
-	commits atomic.Uint64 // how many there were, for those who only want to see progress
+	written uint64         // the last commit, guarded by bbolt's own lock of the writer
+	commits atomic.Uint64  // how many there were, for those who only want to see progress
 	took    workload.Times // of commits
 	stopped workload.Times // how long no commit could begin
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"hotbackup"
 	"hotbackup/hosts/workload"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,6 +29,26 @@ func check(setup setup, frozen [writers]uint64, expected *[writers]*workload.Sta
 		}
 	}
 	return db.Set([]byte("alive"), nil, pebble.Sync)
+}
+
+// states are those of all writers, before their first commits.
+func states() *[writers]*workload.State {
+	var states [writers]*workload.State
+	for writer := range states {
+		states[writer] = workload.NewState(stream(writer))
+	}
+	return &states
+}
+
+// validate has Pebble check a copy where it is staged, without changing it: opened for reading only.
+func (s setup) validate(staging string, _ *hotbackup.Hook) error {
+	options := s.restored(staging).options()
+	options.ReadOnly = true
+	db, err := pebble.Open(staging, options)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.CheckLevels(nil), db.Close())
 }
 
 func compare(db *pebble.DB, writer int, commit uint64, expected *workload.State) error {

@@ -61,11 +61,8 @@ func run(setup setup, n int) error {
 
 // backUp takes n backups of the database while it is written to, and checks each.
 func (s *store) backUp(n int, more ...hotbackup.Option) (*workload.Times, error) {
-	var expected [writers]*workload.State
-	for writer := range writers {
-		expected[writer] = workload.NewState(stream(writer))
-	}
+	expected := states()
 	return rounds.Take(s.setup.directory, n, func(restored string) error {
-		return check(s.setup.restored(restored), s.frozen, &expected)
+		return check(s.setup.restored(restored), s.frozen, expected)
 	}, append(s.hooks(), more...)...)
 }

@@ -62,8 +62,8 @@ func (s *store) hooks() []hotbackup.Option {
 // freeze keeps commits out. What was committed without a sync may still be in Pebble's own buffer:
 // an empty record that is synced brings all before it into the log's file.
 func (s *store) freeze(*hotbackup.Hook) error {
-	s.since = time.Now()
 	s.commits.Lock()
+	s.since = time.Now()
 	if err := s.db.LogData(nil, pebble.Sync); err != nil {
 		s.commits.Unlock()
 		return err
