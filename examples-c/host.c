@@ -23,7 +23,7 @@ static uint64_t mix(uint64_t x)
  * a transaction before it is committed. */
 unsigned host_changes(uint64_t seq)
 {
-    return seq % 100 == 1 ? 600 : 1 + (unsigned)(mix(seq) % 8);
+    return seq % 100 == 1 ? 300 : 1 + (unsigned)(mix(seq) % 8);
 }
 
 host_change host_change_of(uint64_t seq, unsigned i)
@@ -203,7 +203,7 @@ static int back_up(host_rounds *r, backup_coordinator *coordinator)
     else if (backup_status(job, &p, sizeof p, &error) != BACKUP_OK)
         result = host_failed("status", error);
     else
-        host_time(&r->windows, (double)p.freeze_ns / 1e9);
+        host_time(&r->windows, (double)p.freeze_ns / 1e9), r->bytes = p.bytes_done - p.bytes_holes;
     backup_free(job);
     return result;
 }
@@ -264,9 +264,9 @@ void host_report(const host_rounds *r, const host_times *stops, const host_times
                  uint64_t meanwhile)
 {
     double stopped = host_median(stops), commit = host_median(commits);
-    printf("%s: %" PRIu64 " snapshots restored and compared, none wrong; %" PRIu64
-           " commits meanwhile\n",
-           r->variant, r->windows.count, meanwhile);
+    printf("%s: %" PRIu64 " snapshots restored and compared, none wrong; the last has %.1f MB; "
+           "%" PRIu64 " commits meanwhile\n",
+           r->variant, r->windows.count, (double)r->bytes / 1e6, meanwhile);
     printf("  writes stopped for %.2f ms (at most %.2f; the library's part is %.2f), a synced commit "
            "takes %.2f ms: ratio %.2f\n",
            stopped * 1e3, host_max(stops) * 1e3, host_median(&r->windows) * 1e3, commit * 1e3,

@@ -17,7 +17,8 @@
 
 #include "example.h"
 
-#define HOST_KEYS 8192u
+#define HOST_KEYS 4096u /* of which three quarters are there: some 4 MB */
+#define HOST_FIRST_COMMITS 2000u /* before the first backup */
 #define HOST_VALUE_MAX (24u * 1024u)
 
 /* --- What is written --- */
@@ -82,7 +83,8 @@ typedef struct host_rounds {
     uint64_t (*frozen)(void *engine);
     /* Opens a restored directory with the engine and compares; 0, or -1: a message was printed. */
     int (*check)(void *engine, const char *restored, uint64_t seq);
-    host_times windows; /* filled in */
+    host_times windows; /* filled in, as is the size of the last snapshot */
+    uint64_t bytes;
 } host_rounds;
 
 /* Backs up, restores into a fresh directory and checks, `rounds` times. -1: it printed why. */

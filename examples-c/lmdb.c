@@ -252,7 +252,7 @@ static int run(const variant *v, const host_arguments *arguments)
         db_open(&h.db, data, v->flags) != 0)
         return -1;
     int result = mdb_env_set_flags(h.db.env, MDB_NOSYNC, 1); /* only to be quick at filling it */
-    for (unsigned i = 0; i < 3000 && result == 0; i++)
+    for (unsigned i = 0; i < HOST_FIRST_COMMITS && result == 0; i++)
         result = db_commit(&h.db, NULL);
     if (result == 0)
         result = mdb_env_set_flags(h.db.env, MDB_NOSYNC, 0);

@@ -210,7 +210,8 @@ static int nothing(host_model *m, const db *d, MDB_txn *txn, MDB_val key, MDB_va
 }
 
 /* All entries of a database, of which there must be as many as its root says. */
-static int walk(host_model *m, const db *d, MDB_txn *txn, MDB_dbi dbi, on_entry see, size_t *entries)
+static int walk(host_model *m, const db *d, MDB_txn *txn, MDB_dbi dbi, on_entry see,
+                size_t *entries)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
@@ -254,8 +255,8 @@ int db_compare(const db *d, host_model *m, uint64_t seq, size_t txnid)
     uint64_t last = 0;
     int dead = 0, code;
     host_expect(m, seq);
-    if ((code = mdb_reader_check(d->env, &dead)) != 0 || (code = mdb_env_info(d->env, &info)) != 0 ||
-        (code = mdb_env_stat(d->env, &stat)) != 0 ||
+    if ((code = mdb_reader_check(d->env, &dead)) != 0 ||
+        (code = mdb_env_info(d->env, &info)) != 0 || (code = mdb_env_stat(d->env, &stat)) != 0 ||
         (code = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn)) != 0)
         return db_failed("opening what was restored", code);
     code = walk_all(d, txn, m, &last);

@@ -335,16 +335,17 @@ static int with_users(host *h, host_rounds *r)
 static int with_connections(host *h, host_rounds *r)
 {
     sqlite3 **all[] = {&h->gate, &h->reader, &h->checkpointer};
-    sqlite3_stmt *get;
+    sqlite3_stmt *get = NULL;
     int result = 0;
     for (size_t i = 0; i < 3 && result == 0; i++)
         result = (*all[i] = db_open(h->db)) != NULL ? 0 : -1;
-    if (result == 0 && sqlite3_prepare_v2(h->gate, "PRAGMA page_size", -1, &get, NULL) == SQLITE_OK) {
-        if (sqlite3_step(get) == SQLITE_ROW)
-            h->page_size = sqlite3_column_int64(get, 0);
-        sqlite3_finalize(get);
+    if (result == 0 && (sqlite3_prepare_v2(h->gate, "PRAGMA page_size", -1, &get, NULL) != 0 ||
+                        sqlite3_step(get) != SQLITE_ROW))
+        result = host_wrong("PRAGMA page_size", sqlite3_errmsg(h->gate));
+    h->page_size = sqlite3_column_int64(get, 0);
+    sqlite3_finalize(get);
+    if (result == 0)
         result = with_users(h, r);
-    }
     for (size_t i = 0; i < 3; i++)
         if (*all[i] != NULL)
             db_close(*all[i]);

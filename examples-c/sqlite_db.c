@@ -35,9 +35,12 @@ sqlite3 *db_open(const char *uri)
     uint64_t seq;
     if (sqlite3_open_v2(uri, &db, flags, NULL) == SQLITE_OK) {
         sqlite3_busy_handler(db, look_again, NULL);
-        /* Small, so that large transactions spill: pages are written before the commit. */
-        if (db_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = 60;"
-                        "PRAGMA wal_autocheckpoint = 300") == 0) {
+        /* A small cache, so that large transactions spill: pages are written before the commit.
+         * The limit cuts off the file of a log that starts anew, which would stay as long as it
+         * ever was, and be copied at that length. */
+        if (db_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = 100;"
+                        "PRAGMA wal_autocheckpoint = 300;"
+                        "PRAGMA journal_size_limit = 1000000") == 0) {
             (void)db_seq(db, &seq); /* only now has it read what mode the database is in */
             return db;
         }
@@ -98,7 +101,7 @@ int db_create(const char *path, const char *journal_mode)
                     "CREATE TABLE last (seq INTEGER NOT NULL); INSERT INTO last VALUES (0);"
                     "COMMIT; PRAGMA synchronous = OFF") != 0)
         result = failed(db, "making the database");
-    for (unsigned i = 0; i < 3000 && result == 0; i++)
+    for (unsigned i = 0; i < HOST_FIRST_COMMITS && result == 0; i++)
         result = db_commit(db, NULL);
     db_close(db);
     return result;
