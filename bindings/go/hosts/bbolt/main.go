@@ -17,11 +17,13 @@ func main() {
 	n := flag.Int("rounds", 10, "how many backups to take, restore and check")
 	page := flag.Int("page", 0, "the page size in bytes; 0: the system's")
 	mapped := flag.Int("map", 1<<30, "bytes of address space to map at once (InitialMmapSize)")
+	flag.IntVar(&stream.Keys, "keys", stream.Keys, "keys of each of the four buckets")
+	filled := flag.Int("commits", 1000, "commits before the first backup")
 	flag.Parse()
 	directory, err := os.MkdirTemp("", "bbolt-")
 	if err == nil {
 		defer os.RemoveAll(directory)
-		err = run(directory, bolt.Options{PageSize: *page, InitialMmapSize: *mapped}, *n)
+		err = run(directory, bolt.Options{PageSize: *page, InitialMmapSize: *mapped}, *filled, *n)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -29,7 +31,7 @@ func main() {
 	}
 }
 
-func run(directory string, options bolt.Options, n int) error {
+func run(directory string, options bolt.Options, filled, n int) error {
 	live := filepath.Join(directory, "live")
 	if err := os.Mkdir(live, 0o700); err != nil {
 		return err
@@ -39,6 +41,9 @@ func run(directory string, options bolt.Options, n int) error {
 		return err
 	}
 	defer s.db.Close()
+	if err := s.fill(filled); err != nil {
+		return err
+	}
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() { stopped <- s.write(stop) }()
 
@@ -50,8 +55,8 @@ func run(directory string, options bolt.Options, n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d snapshots hold exactly the freeze's commit; the file grew during %d copies; %d commits\n",
-		n, s.grew, s.commits.Load())
+	fmt.Printf("%d snapshots of %d KiB hold exactly the freeze's commit; the file grew during %d copies\n",
+		n, s.length()>>10, s.grew)
 	fmt.Println(workload.Report(&s.stopped, windows, &s.took))
 	return nil
 }

@@ -28,14 +28,7 @@ func fill(t *testing.T, options bolt.Options) *store {
 	}
 	t.Cleanup(func() { s.db.Close() })
 	s.db.AllocSize = 64 << 10 // the step in which the file grows
-	s.db.NoSync = true
-	for range filled {
-		if err := s.db.Update(s.next); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.db.NoSync = false
-	if err := s.db.Sync(); err != nil {
+	if err := s.fill(filled); err != nil {
 		t.Fatal(err)
 	}
 	return s
