@@ -6,11 +6,13 @@ In every journal mode the freeze is a transaction that holds the writer's lock a
 it stops the writers of all threads and processes. ``Host`` is what a program needs for its own
 database; its connections belong to the thread that calls ``Coordinator.run``.
 
-In a rollback mode the whole database is copied while writers stand still. In WAL mode hardly
-anything is: once the log is in the database (a passive checkpoint says so, under the writer's lock),
-a read transaction that begins there keeps every checkpoint from writing to the database until it
-ends, so the database can be copied while writers append to the log. The log itself is not needed
-then, and must not be in the snapshot: a writer may start it anew.
+In a rollback mode the whole database is copied while writers stand still. In WAL mode nothing is: a
+read transaction from the checkpoint hook to release keeps what is committed after it out of the
+database file, and keeps the log from being started anew while it has something that the database has
+not. So the database is pinned, and of the log just the length counts that it has in the freeze. Where
+that is all in the database already, the log must be left out, since then it may be started anew. (Never
+exclude it by a rule: a restore leaves what rules exclude where it is, and the old log would be played
+into the restored database.)
 """
 
 from __future__ import annotations
@@ -19,10 +21,21 @@ import sqlite3
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import hotbackup
 from hotbackup import FileClass, Hook
+
+
+def connect(database: Path) -> sqlite3.Connection:
+    # isolation_level None: BEGIN and ROLLBACK are ours to say. The timeout is for locks.
+    return sqlite3.connect(database, isolation_level=None, timeout=30)
+
+
+def end(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 class Host:
@@ -31,52 +44,78 @@ class Host:
     def __init__(self, database: Path, small_window: bool = True):
         self.database = database
         self.small_window = small_window
-        # isolation_level None: BEGIN and ROLLBACK are ours to say. The timeout is for the lock.
-        self.gate = sqlite3.connect(database, isolation_level=None, timeout=30)
-        self.reader = sqlite3.connect(database, isolation_level=None, timeout=30)
-        self.pinned = 0
-        """How many freezes found all of the log in the database."""
+        self.gate = connect(database)
+        """Its transaction is the freeze."""
+        self.reader = connect(database)
+        """Its transaction lasts from checkpoint to release."""
+        self.checkpointer = connect(database)
+        """Has no transaction, which a checkpoint could not be run in."""
+        (self.page_size,) = self.gate.execute("PRAGMA page_size").fetchone()
+        self.stopped_at = 0.0
+        self.stood_still = 0.0
+        """Seconds that writers were held back in the last backup."""
 
     def close(self) -> None:
-        self.reader.close()
-        self.gate.close()
+        for connection in (self.checkpointer, self.reader, self.gate):
+            connection.close()
 
-    def log_is_in_database(self) -> bool:
-        """Copies as much of the log as readers let it, waiting for nobody. (1, -1, -1): somebody
-        else's checkpoint is at work; (0, -1, -1): there is no log, this is a rollback mode."""
-        busy, log, done = self.reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return bool(busy == 0 and log == done >= 0)
+    def passive_checkpoint(self) -> tuple[int, int, int]:
+        """Copies as much of the log as readers let it, waiting for nobody: whether somebody else's
+        checkpoint is at work, the frames of the log, those that are in the database. Without a log,
+        in a rollback mode, -1 each."""
+        busy, log, done = self.checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return busy, log, done
 
     def checkpoint(self, _: Hook) -> None:
-        # Ahead, so that little is left to do in the freeze. That it was not possible is no failure.
-        if self.small_window:
-            self.log_is_in_database()
-
-    def freeze(self, hook: Hook) -> None:
-        self.end(self.reader)  # of an earlier freeze of the same backup
-        self.gate.execute("BEGIN IMMEDIATE")
-        try:
-            if self.small_window and self.log_is_in_database():
+        if self.small_window and self.passive_checkpoint()[1:] != (-1, -1):
+            try:
                 self.reader.execute("BEGIN")  # begins nothing yet: a read does
                 self.reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                hook.add_file(self.database.name, FileClass.PINNED)
-                self.pinned += 1
-            # Else nothing is named, and the layout has database and log copied in the freeze.
+                self.passive_checkpoint()  # so that there is nothing to write in the freeze
+            except BaseException:
+                end(self.reader)
+                raise
+
+    def hold_writers(self) -> None:
+        """Somebody's FULL, RESTART or TRUNCATE checkpoint may hold the writer's lock while it waits
+        for our reader. Then that gives way, and the files are copied in the freeze."""
+        try:
+            self.gate.execute("PRAGMA busy_timeout = 200")
+            self.gate.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            end(self.reader)
+            self.gate.execute("PRAGMA busy_timeout = 30000")
+            self.gate.execute("BEGIN IMMEDIATE")
+
+    def freeze(self, hook: Hook) -> None:
+        self.hold_writers()
+        try:
+            self.stopped_at = time.perf_counter()
+            if self.reader.in_transaction:
+                self.name_files(hook)
         except BaseException:
-            self.end(self.gate)
-            self.end(self.reader)
+            end(self.gate)
             raise
 
+    def name_files(self, hook: Hook) -> None:
+        """Under the writer's lock the log has an end. Where somebody's checkpoint is at work for
+        long, nothing is named, and the layout has database and log copied in the freeze."""
+        for _ in range(20):
+            busy, log, done = self.passive_checkpoint()
+            if not busy:
+                hook.add_file(self.database.name, FileClass.PINNED)
+                if log > done:
+                    length = 32 + log * (24 + self.page_size)
+                    hook.add_file(self.database.name + "-wal", FileClass.APPEND_ONLY, length)
+                return
+            time.sleep(0.00025)
+
     def thaw(self, _: Hook) -> None:
-        self.end(self.gate)
+        end(self.gate)
+        self.stood_still = time.perf_counter() - self.stopped_at
 
     def release(self, _: Hook) -> None:
-        self.end(self.reader)
-
-    @staticmethod
-    def end(connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        end(self.reader)
 
     def coordinator(self) -> hotbackup.Coordinator:
         """For a directory that holds nothing but this database: ``add_file`` names all there is."""
@@ -120,7 +159,7 @@ def main(directory: Path) -> None:
                 (sound,) = restored.execute("PRAGMA integrity_check").fetchone()
                 (rows,) = restored.execute("SELECT count(*) FROM kv").fetchone()
                 restored.close()
-                stood = job.status().freeze_ns / 1e6
+                stood = host.stood_still * 1000
                 print(f"{job.location.name}: writes stood still for {stood:.1f} ms; {rows} rows: {sound}")
     finally:
         stop.set()

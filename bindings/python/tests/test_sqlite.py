@@ -11,13 +11,34 @@ from pathlib import Path
 
 import pytest
 from sqlite_backup import Host
-from sqlite_world import Model, Users, another_process_may_write, assert_holds, connect, create, seq_of
+from sqlite_world import (
+    FILLED,
+    Model,
+    Users,
+    another_process_may_write,
+    assert_holds,
+    commit,
+    connect,
+    create,
+    seq_of,
+)
 
 import hotbackup
 from hotbackup import Coordinator, Hook
 
 ROUNDS = int(os.environ.get("HOTBACKUP_SQLITE_ROUNDS", "10"))
 VARIANTS = [("WAL", True), ("WAL", False), ("DELETE", False), ("TRUNCATE", False), ("PERSIST", False)]
+
+
+class NamedFiles(Hook):
+    """Writes down what is named."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.files: dict[str, tuple[int, int | None]] = {}
+
+    def add_file(self, path: hotbackup.AnyPath, file_class: int, length: int | None = None) -> None:
+        self.files[str(path)] = file_class, length
 
 
 class WatchedHost(Host):
@@ -29,11 +50,20 @@ class WatchedHost(Host):
         self.thread = threading.get_ident()
         self.frozen_seq = -1
         self.written_on = 0
+        self.without_log = self.with_log = 0
 
     def freeze(self, hook: Hook) -> None:
         assert threading.get_ident() == self.thread
         super().freeze(hook)
         self.frozen_seq = seq_of(self.gate)
+
+    def name_files(self, hook: Hook) -> None:
+        named = NamedFiles()
+        super().name_files(named)
+        for name, (file_class, length) in named.files.items():
+            hook.add_file(name, file_class, length)
+        self.with_log += len(named.files) == 2
+        self.without_log += len(named.files) == 1
 
     def release(self, hook: Hook) -> None:
         self.written_on += seq_of(self.gate) > self.frozen_seq
@@ -59,7 +89,7 @@ def test_a_snapshot_holds_exactly_the_commits_before_the_freeze(
             for _ in range(ROUNDS):
                 host.wait_for_commits(10)
                 job = coordinator.run()
-                windows.append(job.status().freeze_ns / 1e6)
+                windows.append(host.stood_still * 1000)
                 target = place / "restored"
                 hotbackup.restore(job.location, target).wait()
                 assert_holds(target / "app.db", model, host.frozen_seq)
@@ -67,12 +97,12 @@ def test_a_snapshot_holds_exactly_the_commits_before_the_freeze(
                 shutil.rmtree(target)
         host.close()
     if small_window:  # else next to nothing is left to copy after the window
-        assert host.pinned > 0 and host.written_on > 0
+        assert host.written_on > 0 and host.with_log + host.without_log > 0
     print(
         f"{journal_mode}, small window {small_window}: {ROUNDS} snapshots at up to {model.seq} commits, "
-        f"{host.pinned} freezes without the log, {host.written_on} copies while more was committed; "
-        f"window median {statistics.median(windows):.2f} ms, "
-        f"longest {max(windows):.2f} ms"
+        f"{host.without_log} without the log, {host.with_log} with a part of it, "
+        f"{host.written_on} copies while more was committed; writers held back: "
+        f"median {statistics.median(windows):.2f} ms, at most {max(windows):.2f} ms"
     )
 
 
@@ -160,7 +190,13 @@ def test_the_freeze_stops_writers_of_other_processes_and_only_it(place: Path) ->
         copy.close()
 
     with Coordinator(
-        database.parent, layout="sqlite", freeze=freeze, thaw=thaw, release=host.release, validate=validate
+        database.parent,
+        layout="sqlite",
+        checkpoint=host.checkpoint,
+        freeze=freeze,
+        thaw=thaw,
+        release=host.release,
+        validate=validate,
     ) as coordinator:
         coordinator.run()
     host.close()
@@ -173,11 +209,52 @@ def test_a_freeze_that_gets_no_lock_fails_the_backup_with_sqlites_own_exception(
     other = connect(database)
     other.execute("BEGIN IMMEDIATE")
     host = Host(database)
-    host.gate.execute("PRAGMA busy_timeout = 1")
-    with host.coordinator() as coordinator:
+
+    def impatient(_: Hook) -> None:
+        host.gate.execute("PRAGMA busy_timeout = 1")
+        host.gate.execute("BEGIN IMMEDIATE")
+
+    with Coordinator(database.parent, layout="sqlite", freeze=impatient, thaw=host.thaw) as coordinator:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             coordinator.run()
         other.execute("COMMIT")
         coordinator.run()
     host.close()
     other.close()
+
+
+def test_a_blocking_checkpoint_that_waits_for_the_reader_does_not_stop_the_backup(place: Path) -> None:
+    database = place / "data/app.db"
+    create(database, "WAL")
+    host = Host(database)
+    blocking: list[threading.Thread] = []
+
+    def truncates() -> None:
+        connection = connect(database)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.close()
+
+    def checkpoint(hook: Hook) -> None:
+        host.checkpoint(hook)
+        writer = connect(database)
+        commit(writer)
+        writer.close()
+        blocking.append(threading.Thread(target=truncates))
+        blocking[0].start()
+        while blocking[0].is_alive() and another_process_may_write(database):
+            pass  # it has the writer's lock now
+
+    with Coordinator(
+        database.parent,
+        layout="sqlite",
+        checkpoint=checkpoint,
+        freeze=host.freeze,
+        thaw=host.thaw,
+        release=host.release,
+    ) as coordinator:
+        job = coordinator.run()
+    blocking[0].join()
+    host.close()
+    hotbackup.restore(job.location, place / "restored").wait()
+    model = Model()
+    assert_holds(place / "restored/app.db", model, FILLED + 1)
