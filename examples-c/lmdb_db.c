@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAP_SIZE ((size_t)256 << 20)
+/* Room for all that is written while a reader keeps old pages: when it is used up, writers get
+ * MDB_MAP_FULL. It costs address space, and with MDB_WRITEMAP a file of that length, mostly holes. */
+#define MAP_SIZE ((size_t)2 << 30)
 
 int db_failed(const char *what, int code)
 {
@@ -123,7 +125,7 @@ int db_commit(const db *d, double *seconds)
 
 /* The lock that LMDB's writers share is not fair: who takes it again at once gets it again, and a
  * freeze might wait for ever. A host of which this is true makes its writers wait at a gate of its
- * own; here the short rest between two commits is enough. */
+ * own; here the rest between two commits is enough. */
 static void *write_on_and_on(void *argument)
 {
     db_writers *w = argument;
@@ -135,7 +137,7 @@ static void *write_on_and_on(void *argument)
             break;
         }
         host_time(&w->commits[self], seconds);
-        usleep(50);
+        usleep(1000);
     }
     return NULL;
 }
