@@ -267,8 +267,8 @@ void host_report(const host_rounds *r, const host_times *stops, const host_times
     printf("%s: %" PRIu64 " snapshots restored and compared, none wrong; the last has %.1f MB; "
            "%" PRIu64 " commits meanwhile\n",
            r->variant, r->windows.count, (double)r->bytes / 1e6, meanwhile);
-    printf("  writes stopped for %.2f ms (at most %.2f; the library's part is %.2f), a synced commit "
-           "takes %.2f ms: ratio %.2f\n",
+    printf("  writes stopped for %.2f ms (at most %.2f; the library's part is %.2f), "
+           "a synced commit takes %.2f ms: ratio %.2f\n",
            stopped * 1e3, host_max(stops) * 1e3, host_median(&r->windows) * 1e3, commit * 1e3,
            stopped / commit);
     fflush(stdout);

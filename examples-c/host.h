@@ -3,8 +3,8 @@
  * restoring and comparing.
  *
  * The whole contents of a database follow from one number. Commit number `seq` makes the changes
- * host_change_of(seq, 0), (seq, 1), ... and stores `seq` beside them, in one transaction. So whoever
- * reads that number under the writer's lock knows every key that a snapshot must hold, bit for bit.
+ * host_change_of(seq, 0), (seq, 1), ... and stores `seq` beside them, in one transaction. So
+ * whoever reads it under the writer's lock knows each key that a snapshot must hold, bit for bit.
  */
 #ifndef HOST_H
 #define HOST_H

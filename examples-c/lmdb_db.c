@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 /* Room for all that is written while a reader keeps old pages: when it is used up, writers get
- * MDB_MAP_FULL. It costs address space, and with MDB_WRITEMAP a file of that length, mostly holes. */
+ * MDB_MAP_FULL. It costs address space and, with MDB_WRITEMAP, a file of that length with holes. */
 #define MAP_SIZE ((size_t)2 << 30)
 
 int db_failed(const char *what, int code)

@@ -174,7 +174,7 @@ static void *write_on_and_on(void *argument)
 }
 
 /* Holds read transactions of some milliseconds; in WAL mode it also runs checkpoints of the four
- * kinds, the patient ones with little patience: they hold up writers while they wait for readers. */
+ * kinds. Those that wait for readers hold up writers meanwhile, so they get little patience. */
 static void *read_and_checkpoint(void *argument)
 {
     db_users *u = argument;
