@@ -3,9 +3,9 @@
 #
 #   packaging/deb.sh [--no-build] [DIRECTORY]      default: debian/ in Cargo's target directory
 #
-# dpkg-deb on the tree of install.sh, and not cargo-deb: its metadata would be a second list of the
-# same files, with the version in the names of libraries and links kept by hand, and it takes
-# longer to build than the library itself. DEBFULLNAME and DEBEMAIL name the maintainer,
+# dpkg-deb on the tree of install.sh, and not cargo-deb: that has some 70 crates to be built first,
+# and its metadata would be a second list of the same files, with the version in the names of
+# libraries and links kept by hand. DEBFULLNAME and DEBEMAIL name the maintainer,
 # SOURCE_DATE_EPOCH the time of all files (default: that of the last commit).
 set -eu
 
@@ -54,8 +54,9 @@ umask 022
 development=$work/libhotbackup-dev
 DESTDIR=$development PREFIX=/usr LIBDIR=$libdir INCLUDEDIR=include \
     "$root/packaging/install.sh" ${no_build:+"$no_build"} >/dev/null
-strip --strip-unneeded "$development/usr/$libdir/libhotbackup.so.$version"
-strip --strip-debug --enable-deterministic-archives "$development/usr/$libdir/libhotbackup.a"
+strip --strip-unneeded --remove-section=.comment "$development/usr/$libdir/libhotbackup.so.$version"
+strip --strip-debug --remove-section=.comment --enable-deterministic-archives \
+    "$development/usr/$libdir/libhotbackup.a"
 mkdir -p "$work/$runtime/usr/$libdir" "$work/$runtime/DEBIAN" "$development/DEBIAN"
 mv "$development/usr/$libdir/$soname" "$development/usr/$libdir/libhotbackup.so.$version" \
     "$work/$runtime/usr/$libdir/"
@@ -65,7 +66,7 @@ chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
 # The system's libraries that it needs, and since which version: dpkg-shlibdeps knows the symbols.
 mkdir "$work/debian"
 printf 'Source: hotbackup\n\nPackage: %s\nArchitecture: any\n' "$runtime" >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O -e "$work/$runtime/usr/$libdir/$soname")
+depends=$(cd "$work" && dpkg-shlibdeps -O "$work/$runtime/usr/$libdir/$soname")
 depends=${depends#shlibs:Depends=}
 
 documents() {

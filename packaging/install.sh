@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the library and installs it for programs in C, C++ and what calls C; --help says how.
 #
-# A script and not cargo-c: that would first build some 400 crates, and its CMake packages, split
+# A script and not cargo-c: that would first build some 350 crates, and its CMake packages, split
 # Debian packages and moved prefixes would still need files of our own. This needs a shell,
 # coreutils and the linker's readelf, and says in one place what is installed.
 set -eu
