@@ -298,8 +298,9 @@ public:
     /// the target of a restore, the snapshot verified.
     std::filesystem::path location() const { return backup_location(handle()); }
 
-    /// Waits for the end. Throws why the job failed, each time: what a hook threw, the same object
-    /// for every caller, or else Error. In a hook of the same job it throws Code::Conflict.
+    /// Waits for the end. Throws why the job failed, each time: what a hook threw, or else Error. The
+    /// exception is the same object for every caller, and lives as long as any of them, the job's
+    /// handles and its coordinator keep it. In a hook of the same job it throws Code::Conflict.
     void wait() const { detail::call(backup_wait, handle(), std::int64_t{-1}); }
 
     /// Waits for so long at most; nothing or less is a look. false: the job still runs. true: it has
@@ -570,7 +571,8 @@ enum class Symlinks : std::int32_t {
 /// nullptr removes the one that was there. It fails by throwing, and has then undone its own work.
 /// Hooks run one at a time for each job, on a thread of the job's or, with Coordinator::run(), on the
 /// caller's, in this order: checkpoint, freeze, thaw, release, validate, with progress in between.
-/// The first failure is the job's; a failing thaw or release fails a job that had not failed.
+/// The first failure is the job's, a cancel being one; a failing thaw or release fails a job that had
+/// not failed. A hook must not end its thread.
 /// Restores and verifications use validate and progress alone. From a hook anything may be called, but
 /// waiting for its own job is Code::Conflict, and closing and destroying do not wait there.
 class Options {

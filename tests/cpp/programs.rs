@@ -5,6 +5,7 @@
 #[path = "../c/library.rs"]
 mod library;
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,24 @@ use std::process::{Command, Output};
 pub use library::{has, package, staged};
 use library::{library, run};
 
-/// Ends a program that hangs. valgrind makes it some fifty times slower.
-const SECONDS: &str = "300";
+/// Ends a program that hangs. valgrind makes it some fifty times slower, and a busy machine again.
+const SECONDS: &str = "1800";
 
 const WARNINGS: [&str; 6] = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
 
 /// Both compilers that the header is made for, those that are there.
 pub fn compilers() -> Vec<&'static str> {
-    ["g++", "clang++"].into_iter().filter(|compiler| has(compiler)).collect()
+    let is_there = |compiler: &&str| needs(compiler, if *compiler == "clang++" { "clang" } else { compiler });
+    ["g++", "clang++"].into_iter().filter(is_there).collect()
+}
+
+/// Whether a tool is there, which this package brings.
+fn needs(tool: &str, package: &str) -> bool {
+    let there = has(tool);
+    if !there {
+        eprintln!("  apt-get install {package}");
+    }
+    there
 }
 
 /// A C program.
@@ -73,7 +84,7 @@ pub fn assert_silent(program: &Path, arguments: &[&Path]) {
 
 /// The same under valgrind, if it is there.
 pub fn assert_silent_in_valgrind(program: &Path, arguments: &[&Path]) {
-    if !has("valgrind") {
+    if !needs("valgrind", "valgrind") {
         return;
     }
     let suppressions = format!("--suppressions={}", package().join("tests/c/valgrind.supp").display());
@@ -124,8 +135,12 @@ pub fn sanitizes(compiler: &str) -> bool {
             .output()
             .expect("the compiler is there");
         if !compiled.status.success() {
-            assert!(std::env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none() || compiler != "g++");
-            eprintln!("skipped: {compiler} has no sanitizers; for clang: apt-get install libclang-rt-dev");
+            let install = "apt-get install libclang-rt-dev"; // those of g++ come with it
+            assert!(
+                env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(),
+                "the sanitizers of {compiler} are required and not there: {install}"
+            );
+            eprintln!("skipped: {compiler} has no sanitizers; {install}");
             return false;
         }
         let Output { status, stderr, .. } = Command::new(&program).output().expect("it was compiled");
