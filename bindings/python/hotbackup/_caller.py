@@ -1,16 +1,16 @@
 """Hook calls, and the thread that called ``Coordinator.run``, on which those of its job run.
 
 The library calls hooks on a thread of its own also for ``run``, and they are handed over from
-there. (With backup_run it would call them on the caller's thread. On the main thread that would
-make a signal raise KeyboardInterrupt in the callback before its first line, where no ``try`` can
-catch it and the library would take the hook for one that succeeded; and between hooks Ctrl-C
-would wait for the end of the copy.)
+there. With backup_run it would call them on the caller's thread. On the main thread a signal would
+then raise KeyboardInterrupt in the callback before its first line, where no ``try`` can catch it, and
+the library would take the hook for one that succeeded. (Tried with a timer's signals: backups
+completed whose freeze hook had not run.) And between hooks Ctrl-C would wait for the end of the copy.
 """
 
 from __future__ import annotations
 
-import os
 import select
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,16 +46,12 @@ class Caller:
     def __init__(self) -> None:
         self._call: HookCall | None = None
         self._left = False
-        self._woken, self._wake = os.pipe()
-
-    def __del__(self) -> None:
-        os.close(self._woken)
-        os.close(self._wake)
+        self._woken, self._wake = socket.socketpair()
 
     def perform(self, call: HookCall) -> None:
         """On the library's thread: has the call made by the other one, and waits for that."""
         self._call = call
-        os.write(self._wake, b"!")
+        self._wake.send(b"!")
         while call.outcome is None:
             if self._left:
                 call.run()
@@ -72,20 +68,24 @@ class Caller:
             poll.register(eventfd, select.POLLIN)
         while True:
             call = self._call
-            if call is not None:
-                if call.outcome is None:
-                    call.run()
-                self._call = None
+            # It stays there when it is done: by then the other thread may have put the next one there.
+            if call is not None and call.outcome is None:
+                call.run()
                 call.answered.put(None)
             if has_ended():
                 return
             for ready, _ in poll.poll(None if eventfd >= 0 else 20):
-                if ready == self._woken:
-                    os.read(self._woken, 64)
+                if ready == self._woken.fileno():
+                    self._woken.recv(64)
 
     def leave(self) -> None:
         """Nothing is served any more: what is left runs on the library's thread."""
         self._left = True
+
+    def close(self) -> None:
+        """After the end of the job: nothing is left."""
+        self._wake.close()
+        self._woken.close()
 
 
 class Inside:

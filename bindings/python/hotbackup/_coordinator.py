@@ -136,10 +136,14 @@ class Coordinator:
         would. Ctrl-C cancels the backup here, since its hooks need this thread: its thaw and
         release run, then KeyboardInterrupt comes out."""
         refuse_at_exit()
-        caller = Caller()
         with self._handle.use() as coordinator:
+            caller = Caller()
             with self._hooks.starting:
-                job = self._start(coordinator)
+                try:
+                    job = self._start(coordinator)
+                except BaseException:
+                    caller.close()
+                    raise
                 self._hooks.callers[job.id] = caller
             interrupt: BaseException | None = None
             try:
@@ -152,6 +156,7 @@ class Coordinator:
                             if interrupt is None:
                                 interrupt = error
                             job.cancel()
+                caller.close()
             finally:
                 caller.leave()
                 self._hooks.callers.pop(job.id, None)
