@@ -4,6 +4,8 @@
  *
  *     make -C examples-c lmdb      or: build/lmdb [--rounds N] [--only VARIANT] [directory]
  *
+ * --break row, reader or freeze breaks something that must then be found.
+ *
  * LMDB never overwrites a page that a reader can reach. So the freeze need only be long enough to
  * begin a read transaction and to copy the two meta pages at the start of data.mdb, of which each
  * commit overwrites one: under the writer's lock, they are those of that reader's commit. All else

@@ -5,6 +5,8 @@
  *
  *     make -C examples-c sqlite      or: build/sqlite [--rounds N] [--only VARIANT] [directory]
  *
+ * --break row, wal, lock, validator or freeze breaks something that must then be found.
+ *
  * In every journal mode the freeze is a transaction that holds the writer's lock and writes
  * nothing, which stops the writers of all processes:
  *
@@ -38,7 +40,7 @@ static const variant variants[] = {
 typedef struct host {
     const variant *variant;
     const char *broken;
-    char db[EXAMPLE_PATH];
+    char db[EXAMPLE_PATH], scratch[EXAMPLE_PATH];
     sqlite3 *gate;         /* its transaction is the freeze */
     sqlite3 *reader;       /* its transaction pins, from checkpoint to release */
     sqlite3 *checkpointer; /* asks how far the log is; cannot be one that has a transaction */
@@ -191,14 +193,14 @@ static int has_hot_journal(const char *staging)
 
 /* Opening a database plainly changes it: SQLite plays a log into the database and removes it on
  * close, for which the library would fail this backup (BACKUP_CORRUPT, naming the log). immutable=1
- * changes nothing, but does not look at a log; so where there is one, a copy is opened. */
+ * changes nothing, but does not look at a log; so where there is one, a copy is opened. (In a URI a
+ * path's own ?, # and % would have to be escaped.) */
 static int32_t validate(void *user_data, const char *staging, backup_hook *hook)
 {
     host *h = user_data;
-    char from[EXAMPLE_PATH], log[EXAMPLE_PATH], copy[EXAMPLE_PATH], uri[EXAMPLE_PATH], why[200];
+    char from[EXAMPLE_PATH], log[EXAMPLE_PATH], uri[EXAMPLE_PATH], why[200];
     example_path(from, staging, "app.db");
     example_path(log, staging, "app.db-wal");
-    snprintf(copy, sizeof copy, "%.*s.checked", (int)sizeof copy - 20, h->db);
     snprintf(uri, sizeof uri, "file:%.*s?immutable=1", (int)sizeof uri - 20, from);
     const char *open = uri;
     if (has_hot_journal(staging))
@@ -207,18 +209,18 @@ static int32_t validate(void *user_data, const char *staging, backup_hook *hook)
         open = from;
     } else if (access(log, F_OK) == 0) {
         char copied_log[EXAMPLE_PATH];
-        snprintf(copied_log, sizeof copied_log, "%.*s-wal", (int)sizeof copied_log - 5, copy);
-        if (db_copy_file(from, copy) != 0 || db_copy_file(log, copied_log) != 0)
+        snprintf(copied_log, sizeof copied_log, "%.*s-wal", (int)sizeof copied_log - 5, h->scratch);
+        if (db_copy_file(from, h->scratch) != 0 || db_copy_file(log, copied_log) != 0)
             return hook_failed(hook, "the staged database could not be copied");
-        open = copy;
+        open = h->scratch;
     }
     sqlite3 *db = db_open(open);
     if (db == NULL)
         return hook_failed(hook, "the staged database cannot be opened");
     int32_t result = db_check(db, "PRAGMA quick_check", why, sizeof why);
     db_close(db); /* which removes the log of the copy */
-    if (open == copy)
-        (void)unlink(copy);
+    if (open == h->scratch)
+        (void)unlink(h->scratch);
     return result == 0 ? 0 : hook_failed(hook, why);
 }
 
@@ -362,6 +364,7 @@ static int run(const variant *v, const host_arguments *arguments)
     example_path(root, dir, "backups");
     h = (host){.variant = v, .broken = arguments->broken};
     example_path(h.db, data, "app.db");
+    example_path(h.scratch, dir, "checked.db");
     r = (host_rounds){.variant = v->name, .rounds = arguments->rounds, .dir = dir, .engine = &h,
                       .frozen = frozen, .check = check};
     if (host_remove(dir) != 0 || example_mkdir(dir) != 0 || example_mkdir(data) != 0 ||
