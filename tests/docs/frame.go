@@ -34,7 +34,6 @@ func resumeCommits(*hotbackup.Hook) error { return nil }
 func main() {
 	ctx := context.Background()
 	data, root, target := os.Args[1], os.Args[2], filepath.Join(os.Args[3], "restored")
-	_, _, _, _ = ctx, data, root, target
 	c, err := hotbackup.Open(data, hotbackup.WithRoot(root), hotbackup.WithFreeze(stopCommits, resumeCommits))
 	if err != nil {
 		log.Fatal(err)
@@ -43,7 +42,12 @@ func main() {
 		log.Fatal(err)
 	}
 	c.Close()
-	{
-@body@
+	if err := piece(ctx, data, root, target); err != nil {
+		log.Fatal(err)
 	}
+}
+
+func piece(ctx context.Context, data, root, target string) error {
+@body@
+	return nil
 }
