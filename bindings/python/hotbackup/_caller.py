@@ -45,7 +45,8 @@ class Caller:
 
     def __init__(self) -> None:
         self._call: HookCall | None = None
-        self._left = False
+        self.left = False
+        """Nothing is served any more: what is left runs on the library's thread."""
         self._woken, self._wake = socket.socketpair()
 
     def perform(self, call: HookCall) -> None:
@@ -53,7 +54,7 @@ class Caller:
         self._call = call
         self._wake.send(b"!")
         while call.outcome is None:
-            if self._left:
+            if self.left:
                 call.run()
                 return
             with suppress(Empty):
@@ -78,10 +79,6 @@ class Caller:
                 if ready == self._woken.fileno():
                     self._woken.recv(64)
 
-    def leave(self) -> None:
-        """Nothing is served any more: what is left runs on the library's thread."""
-        self._left = True
-
     def close(self) -> None:
         """After the end of the job: nothing is left."""
         self._wake.close()
@@ -89,7 +86,7 @@ class Caller:
 
 
 class Inside:
-    """Marks that this thread is in a hook of a job, or serves its hooks."""
+    """Marks that this thread of the library's is in a hook of a job."""
 
     def __init__(self, of: object, job_id: str):
         self._mark = of, job_id

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ._arguments import AnyPath, decode_path, encode_path, encode_text
-from ._caller import Caller, Inside, marks
+from ._caller import Caller, marks
 from ._constants import Symlinks, VerifyLevel
 from ._errors import NotFound, call
 from ._ffi import lib
@@ -136,30 +136,38 @@ class Coordinator:
         would. Ctrl-C cancels the backup here, since its hooks need this thread: its thaw and
         release run, then KeyboardInterrupt comes out."""
         refuse_at_exit()
+        interrupt: BaseException | None = None
+        job: Job | None = None
+        here = marks()
+        depth = len(here)
         with self._handle.use() as coordinator:
             caller = Caller()
-            with self._hooks.starting:
-                try:
-                    job = self._start(coordinator)
-                except BaseException:
-                    caller.close()
-                    raise
-                self._hooks.callers[job.id] = caller
-            interrupt: BaseException | None = None
+            # A signal's handler may raise anywhere in here, also as a `with` or a `try` begins or ends.
             try:
-                with Inside(self._hooks, job.id):
-                    while True:
-                        try:
-                            job._serve(caller)
-                            break
-                        except BaseException as error:  # of a signal's handler
-                            if interrupt is None:
-                                interrupt = error
-                            job.cancel()
-                caller.close()
+                with self._hooks.starting:
+                    job = self._start(coordinator)
+                    self._hooks.callers[job.id] = caller
+                here.append((self._hooks, job.id))
+                while True:
+                    try:
+                        job._serve(caller)
+                        break
+                    except BaseException as error:
+                        if interrupt is None:
+                            interrupt = error
+                        job.cancel()
+            except BaseException:
+                if job is not None:
+                    job.cancel()
+                raise
             finally:
-                caller.leave()
-                self._hooks.callers.pop(job.id, None)
+                # The first two make no call, and so cannot be interrupted themselves.
+                caller.left = True
+                del here[depth:]
+                if job is not None:
+                    self._hooks.callers.pop(job.id, None)
+                if job is None or job.done:
+                    caller.close()
         if interrupt is not None:
             raise interrupt
         job.wait()

@@ -123,13 +123,10 @@ class Hooks:
         with self.starting:
             caller = self.callers.get(job_id)
 
-        def inside() -> object:
-            with Inside(self, job_id):
-                return function(hook)
-
-        made = HookCall(inside)
+        made = HookCall(lambda: function(hook))
         if caller is None:
-            made.run()
+            with Inside(self, job_id):
+                made.run()
         else:
             caller.perform(made)
         hook._address = None

@@ -148,6 +148,8 @@ def interrupted(script: str, data_dir: Path, *signals: int) -> tuple[list[str], 
         text=True,
     )
     assert program.stdout is not None
+    too_long = threading.Timer(2 * SECONDS, program.kill)
+    too_long.start()
     lines = []
     since = 0.0
     for line in program.stdout:
@@ -158,6 +160,7 @@ def interrupted(script: str, data_dir: Path, *signals: int) -> tuple[list[str], 
             for number in signals:
                 program.send_signal(number)
                 time.sleep(0.05)
+    too_long.cancel()
     assert program.wait(SECONDS) == 0, lines
     program.stdout.close()
     return lines, time.monotonic() - since
