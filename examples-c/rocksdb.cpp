@@ -163,7 +163,10 @@ public:
     }
 
 private:
-    rocksdb::ColumnFamilyHandle *family(const std::string &key) const { return families_[static_cast<unsigned char>(key.back()) % families_.size()]; }
+    rocksdb::ColumnFamilyHandle *family(const std::string &key) const
+    {
+        return families_[static_cast<unsigned char>(key.back()) % families_.size()];
+    }
 
     std::unique_ptr<rocksdb::DB> db_;
     std::vector<rocksdb::ColumnFamilyHandle *> families_;
