@@ -1,8 +1,8 @@
 //! Every block of code in the documentation is compiled and run, or says that it is no code (`text`).
 //!
 //! A block is a whole program, or a piece that stands in its language's frame in tests/docs. Rust is
-//! tested as the crate's own docs. A line of `sh` must be one that `.ci/run` runs, or a script that it
-//! runs: whoever types it gets what CI got.
+//! tested as the crate's own docs. A line of `sh` or `cmake` must be one that `.ci/run` runs, or a script
+//! that it runs: whoever types it gets what CI got.
 
 #[path = "c/library.rs"]
 mod library;
@@ -117,8 +117,8 @@ fn the_commands_in_the_docs_are_run_by_ci() {
             ran += &read(&script);
         }
     }
-    for block in in_language("sh") {
-        for line in block.text.lines() {
+    for block in in_language("sh").chain(in_language("cmake")) {
+        for line in block.text.lines().filter(|line| !line.starts_with('#')) {
             let command = line.split(" #").next().unwrap().trim();
             assert!(ran.contains(command), "{block}: nobody runs `{command}`");
         }
@@ -128,7 +128,7 @@ fn the_commands_in_the_docs_are_run_by_ci() {
 #[test]
 fn each_block_is_in_a_language_that_is_tried() {
     for block in all_blocks() {
-        let tried = ["c", "cpp", "python", "go", "rust", "rust,no_run", "json", "sh", "text"];
+        let tried = ["c", "cpp", "python", "go", "rust", "rust,no_run", "json", "sh", "cmake", "text"];
         assert!(tried.contains(&block.language.as_str()), "{block}: {:?}", block.language);
     }
     for document in documents() {

@@ -120,6 +120,25 @@ fn an_excluded_file_stays_where_it_is_at_the_top_and_below() {
 }
 
 #[test]
+fn a_log_that_no_hook_named_is_not_played_into_the_restored_database() {
+    // SQLite's way with the smallest window: the database is named, and its log is not needed.
+    let place = Place::new();
+    write(&place.data().join("app.db"), b"the database at the freeze");
+    write(&place.data().join("app.db-wal"), b"frames that are in it");
+    let mut options = frozen();
+    options.set_layout("sqlite").unwrap();
+    options.hooks().checkpoint(|hook| {
+        let named = hook.add_file(Path::new("app.db"), FileClass::Pinned, None);
+        named.map_err(|error| error.to_string().into())
+    });
+    let snapshot = place.back_up(&options).unwrap().location().to_path_buf();
+    write(&place.data().join("app.db-wal"), b"frames of later commits");
+    restore(&snapshot, &place.data()).unwrap();
+    assert!(!place.data().join("app.db-wal").exists());
+    assert_eq!(fs::read(place.data().join("app.db")).unwrap(), b"the database at the freeze");
+}
+
+#[test]
 fn an_undo_works_though_a_lock_came_or_went_since_the_restore() {
     let place = Place::with_files();
     let (snapshot, target) = snapshot_and_target(&place);

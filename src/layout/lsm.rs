@@ -45,7 +45,7 @@ pub const LEVELDB: Layout = Layout {
     validate: Some(current_names_a_manifest),
 };
 
-/// Pebble recycles its logs unless it is told not to: they are renamed and overwritten in place.
+/// Pebble recycles its logs, that is, renames them and overwrites them in place.
 pub const PEBBLE: Layout = Layout {
     name: "pebble",
     rules: &[

@@ -50,9 +50,8 @@ pub fn documents() -> Vec<PathBuf> {
     let mut documents: Vec<PathBuf> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "packaging/README.md"]
             .into_iter()
-            .chain(["bindings/python/README.md", "bindings/go/README.md"])
+            .chain(["bindings/python/README.md", "bindings/go/README.md", "bindings/go/hosts/README.md"])
             .map(|name| package().join(name))
-            .filter(|p| p.exists())
             .collect();
     for file in fs::read_dir(package().join("docs")).expect("docs is there") {
         let path = file.expect("an entry").path();

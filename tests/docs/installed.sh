@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Runs the commands in the docs that install the library and build with it, as they stand there, in a
-# home of their own. It needs pkg-config, gcc, g++ and python3 with venv.
+# home of their own. It needs pkg-config, cmake, gcc, g++, Go, and python3 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+if command -v go >/dev/null; then
+  GOPATH=$(go env GOPATH) GOCACHE=$(go env GOCACHE)
+  export GOPATH GOCACHE
+fi
 export HOME=$scratch/home
 mkdir -p "$HOME" "$scratch/work/data"
 echo data >"$scratch/work/data/file"
@@ -41,3 +45,23 @@ cc app.c -static $(pkg-config --cflags --libs --static hotbackup) -o app
 works "all of it static"
 cc app.c $(pkg-config --cflags hotbackup) -Wl,-Bstatic $(pkg-config --libs hotbackup) -Wl,-Bdynamic -o app
 works "only hotbackup static"
+
+cat >CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(app C)
+find_package(hotbackup 0.1 REQUIRED)
+add_executable(app app.c)
+target_link_libraries(app PRIVATE hotbackup::hotbackup)
+add_executable(app_static app.c)
+target_link_libraries(app_static PRIVATE hotbackup::hotbackup_static)
+END
+cmake -S . -B build -DCMAKE_PREFIX_PATH="$HOME/.local" >/dev/null
+cmake --build build >/dev/null
+cp build/app app
+works "shared, by CMake"
+cp build/app_static app
+works "static, by CMake"
+
+cd "$OLDPWD/bindings/go"
+go build -tags hotbackup_pkgconfig ./...
+echo "works: Go, by pkg-config"
