@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use alopex_core::lsm::{LsmKV, LsmKVConfig};
@@ -34,6 +34,8 @@ struct Gate {
     frozen: bool,
     last_commit: u64,
     last_before_freeze: u64,
+    /// What each commit took.
+    took: Vec<Duration>,
 }
 
 impl Database {
@@ -52,6 +54,7 @@ impl Database {
     fn commit(&self) -> Result<(), Box<dyn Error>> {
         let mut gate = self.enter();
         let number = gate.last_commit + 1;
+        let begun = Instant::now();
         let mut transaction = self.store.begin(TxnMode::ReadWrite)?;
         match value_of(number) {
             Some(value) => transaction.put(key_of(number), value)?,
@@ -59,6 +62,7 @@ impl Database {
         }
         self.store.txn_manager().commit(transaction)?;
         gate.last_commit = number;
+        gate.took.push(begun.elapsed());
         Ok(())
     }
 
@@ -131,9 +135,14 @@ pub fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     let coordinator = Coordinator::open(&data, &options(&database)?)?;
     let job = coordinator.start()?;
     job.wait(None)?;
-    let frozen = database.enter().last_before_freeze;
+    let (frozen, commit) = {
+        let mut gate = database.enter();
+        gate.took.sort_unstable();
+        (gate.last_before_freeze, gate.took[gate.took.len() / 2])
+    };
     println!("{} holds {frozen} commits", job.location().display());
-    println!("writes stopped for {:.1} ms", job.status()?.freeze_ns as f64 / 1e6);
+    let stopped = job.status()?.freeze_ns as f64 / 1e6;
+    println!("writes stopped for {stopped:.1} ms, a commit takes {:.1} ms", commit.as_secs_f64() * 1e3);
     hotbackup::restore(job.location(), &restored, &Options::new())?.wait(None)?;
 
     database.closing.store(true, Ordering::Relaxed);
