@@ -247,7 +247,8 @@ with hotbackup.Coordinator(sys.argv[1], **{{name: hook(name) for name in names}}
         calls.clear()
         try:
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.00005 * (i % 100 + 1))
+                # However slow the machine is, one in ten is left in peace and ends.
+                signal.setitimer(signal.ITIMER_REAL, 0.00005 * (i % 100 + 1) if i % 10 else 0)
                 c.run()
                 ended += 1
             finally:
