@@ -16,7 +16,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use block::{Block, all_blocks, documents, in_language};
+use block::{Block, all_blocks, documents, in_language, prose};
 use common::{Place, tree};
 use library::{has, library, package, run, staged};
 
@@ -143,7 +143,7 @@ fn each_block_is_in_a_language_that_is_tried() {
 #[test]
 fn links_lead_somewhere() {
     for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
+        let text = prose(&document);
         for link in text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)) {
             if link.starts_with("http") || link.starts_with('#') {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::library::package;
 
@@ -72,6 +72,12 @@ pub fn in_language(language: &str) -> impl Iterator<Item = Block> {
     let blocks: Vec<Block> = all_blocks().into_iter().filter(|block| block.language == language).collect();
     assert!(!blocks.is_empty(), "the documentation has no block in {language}");
     blocks.into_iter()
+}
+
+/// What stands outside of the fences.
+pub fn prose(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    text.split("```").step_by(2).collect()
 }
 
 fn blocks_of(file: PathBuf) -> Vec<Block> {
