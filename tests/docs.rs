@@ -12,6 +12,9 @@ mod common;
 #[path = "docs/block.rs"]
 mod block;
 
+#[path = "common/go.rs"]
+mod command;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -156,11 +159,9 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_go_in_the_docs_compiles_and_runs() {
-    if !has_go() {
-        return;
-    }
     for block in in_language("go") {
         let module = tempfile::tempdir().unwrap();
+        let Some(mut go) = command::go(module.path(), 24) else { return };
         let binding = package().join("bindings/go");
         let go_mod = format!(
             "module block\n\ngo 1.24\n\nrequire hotbackup v0.0.0\n\nreplace hotbackup => {}\n",
@@ -169,28 +170,7 @@ fn the_go_in_the_docs_compiles_and_runs() {
         fs::write(module.path().join("go.mod"), go_mod).unwrap();
         fs::write(module.path().join("main.go"), block.program("go")).unwrap();
         let program = module.path().join("block");
-        let libraries = library().parent().expect("a directory").display().to_string();
-        run(go()
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(module.path())
-            .env("CGO_LDFLAGS", format!("-L{libraries}")));
+        run(go.env("GOFLAGS", "-mod=mod").args(["build", "-o"]).arg(&program).arg("."));
         runs(&block, &mut Command::new(&program));
     }
-}
-
-fn go() -> Command {
-    let mut go = Command::new("go");
-    go.env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
-    go
-}
-
-fn has_go() -> bool {
-    let there = go().arg("version").output().is_ok_and(|output| output.status.success());
-    if !there {
-        assert!(std::env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "go is required and not there");
-        eprintln!("skipped: go 1.24 or later is not there");
-    }
-    there
 }

@@ -5,41 +5,20 @@
 #[path = "c/library.rs"]
 mod library;
 
+#[path = "common/go.rs"]
+mod command;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use library::{library, package, run};
+use library::{package, run};
 
-/// The first version that the package builds with.
-const MINOR: u32 = 24;
-
-/// A go command in the package's directory; `None`, after a line that says so: it is not there.
+/// A go command in the package's directory.
 fn go() -> Option<Command> {
-    let version = Command::new("go").arg("version").output();
-    let version =
-        version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let minor = version
-        .split_once(" go1.")
-        .and_then(|(_, rest)| rest.split(['.', ' ', 'r', 'b']).next()?.parse().ok());
-    if minor.is_none_or(|minor: u32| minor < MINOR) {
-        let why = format!("go 1.{MINOR} or later is not there: see https://go.dev/doc/install");
-        assert!(std::env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "{why}");
-        eprintln!("skipped: {why}");
-        return None;
-    }
-    let mut go = Command::new("go");
-    // It depends on nothing, so nothing may be fetched.
-    go.current_dir(package().join("bindings/go")).env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
-    go.env("CGO_ENABLED", "1").env("CGO_LDFLAGS", format!("-L{}", directory().display()));
+    let mut go = command::go(&package().join("bindings/go"), 24)?;
+    go.env("GOPROXY", "off"); // it depends on nothing, so nothing may be fetched
     Some(go)
-}
-
-/// Where libhotbackup.a is.
-fn directory() -> PathBuf {
-    let directory = library().parent().expect("a directory").to_path_buf();
-    assert!(directory.join("libhotbackup.a").exists(), "libhotbackup.a is built along with the tests");
-    directory
 }
 
 /// The sources, without those of the modules that lie below.

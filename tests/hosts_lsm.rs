@@ -5,11 +5,10 @@
 #[path = "c/library.rs"]
 mod library;
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use library::{has, library, package, run, staged};
+use library::{has, has_header, library, package, run, staged};
 
 /// Of each variant.
 const ROUNDS: &str = "20";
@@ -66,17 +65,4 @@ fn compile(engine: &str, stage: &Path) -> PathBuf {
         .arg("-o")
         .arg(&program));
     program
-}
-
-/// Whether an engine's header is there. Where HOTBACKUP_TEST_REQUIRE_ALL is set it must be.
-fn has_header(header: &str, debian: &str) -> bool {
-    let there = Command::new("c++")
-        .args(["-std=c++17", "-fsyntax-only", "-x", "c++", "-include", header, "/dev/null"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !there {
-        assert!(env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "{header}: apt-get install {debian}");
-        eprintln!("skipped: {header} is not there: apt-get install {debian}");
-    }
-    there
 }

@@ -47,3 +47,17 @@ pub fn has(tool: &str) -> bool {
     }
     there
 }
+
+/// Whether a header is there that this Debian package brings, likewise.
+pub fn has_header(header: &str, debian: &str) -> bool {
+    let there = Command::new("c++")
+        .args(["-std=c++17", "-fsyntax-only", "-x", "c++", "-include", header, "/dev/null"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !there {
+        let why = format!("{header} is not there: apt-get install {debian}");
+        assert!(env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "{why}");
+        eprintln!("skipped: {why}");
+    }
+    there
+}
