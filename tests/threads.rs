@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use common::{Place, another_process, bytes, frozen, write};
-use guest::{descriptors, our_threads, status_of, threads, until};
+use guest::{descriptors, our_threads, status_of, statuses_of, threads, until};
 use hotbackup::{Coordinator, FileClass, Job, Options};
 
 /// Tests that look at the whole process go one at a time.
@@ -50,8 +50,10 @@ fn assert_success(command: &mut Command) {
 
 /// All signals that can be blocked, but the two that the C library keeps for itself.
 fn blocks_all_signals(thread: i32) -> bool {
-    let mask = status_of(&thread.to_string(), "SigBlk");
-    let blocked = u64::from_str_radix(&mask, 16).unwrap_or(u64::MAX); // it has ended meanwhile
+    let [mask, alive] = statuses_of(&thread.to_string(), ["SigBlk", "Threads"]);
+    // It has ended meanwhile. While it ends, the kernel shows no thread and an empty mask.
+    let ended = alive.is_empty() || alive == "0";
+    let blocked = if ended { u64::MAX } else { u64::from_str_radix(&mask, 16).unwrap() };
     let left = |signal: i32| [libc::SIGKILL, libc::SIGSTOP, 32, 33].contains(&signal);
     (1..=64).filter(|signal| !left(*signal)).all(|signal| blocked & (1 << (signal - 1)) != 0)
 }

@@ -127,9 +127,17 @@ pub fn our_threads() -> BTreeMap<i32, String> {
 
 /// A line of the `status` of a thread of this process.
 pub fn status_of(thread: &str, field: &str) -> String {
+    let [value] = statuses_of(thread, [field]);
+    value
+}
+
+/// Some of them, of one instant.
+pub fn statuses_of<const N: usize>(thread: &str, fields: [&str; N]) -> [String; N] {
     let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.unwrap_or_default().trim().to_owned()
+    fields.map(|field| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_default().trim().to_owned()
+    })
 }
 
 /// Waits until something holds.
