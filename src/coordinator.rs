@@ -18,7 +18,7 @@ use crate::io::apart::{self, Isolation};
 use crate::job::{Job, JobState, Kind, same_process};
 use crate::options::{Options, absolute};
 use crate::snapshot::owner::{self, OwnerLock};
-use crate::sys::thread;
+use crate::sys::{random, thread};
 use crate::work::Work;
 
 /// How many ended jobs can still be found.
@@ -113,6 +113,7 @@ impl Coordinator {
     pub fn begin(&self) -> Result<Begun> {
         let inner = self.inner();
         same_process(inner.process)?;
+        let id = random::uuid()?;
         {
             let mut runtime = inner.runtime.lock();
             if runtime.busy || runtime.closed {
@@ -122,7 +123,6 @@ impl Coordinator {
             }
             runtime.busy = true;
         }
-        let id = Uuid::new_v4();
         let link = Link::new(&inner.plan.options, io::Work::CopyAndVerify);
         let plan = inner.plan.clone();
         let begun = Work::begin(&inner.plan.options, &link, move || backup::prepare(plan, id), backup::run);

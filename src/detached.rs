@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use uuid::Uuid;
-
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
 use crate::io;
 use crate::job::{Job, JobState, Kind};
 use crate::options::{Options, absolute};
 use crate::restore as restoration;
-use crate::sys::thread;
+use crate::sys::{random, thread};
 use crate::verify as verification;
 use crate::work::Work;
 
@@ -40,6 +38,7 @@ fn start(
     options: &Options,
     go: impl FnOnce(Options, &Link) -> Result<()> + Send + 'static,
 ) -> Result<Job> {
+    let id = random::uuid()?;
     let mut options = options.clone();
     options.hooks = options.hooks.without_source();
     let work = match kind {
@@ -51,7 +50,7 @@ fn start(
     let io_options = Options { hooks: Default::default(), ..options.clone() };
     link.host.take_metadata();
     let ((), work) = Work::begin(&options, &link, || Ok(((), io_options)), go)?;
-    let state = JobState::new(Uuid::new_v4(), kind, location, link.monitor.clone());
+    let state = JobState::new(id, kind, location, link.monitor.clone());
 
     let (hand_over, take_over) = std::sync::mpsc::channel::<(Work, Job, Options)>();
     let ending = state.clone();

@@ -5,7 +5,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::sync::Mutex;
 use uuid::Uuid;
 
 use super::units::{self, Coming};
@@ -20,7 +19,9 @@ use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_open_above, refuse_unfin
 use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::snapshot::tree::Tree;
 use crate::snapshot::{FileEntry, Kept, LIFECYCLE, has_room};
+use crate::sync::Mutex;
 use crate::sys::dir::{Dir, Entry, Stat, is_absent};
+use crate::sys::random;
 
 /// Where stagings in an existing target lie.
 pub const RESTORE: &str = ".lifecycle/restore";
@@ -43,14 +44,14 @@ impl Target {
                 refuse_unfinished(&dir, "restoring into")?;
                 clean(&dir)?;
                 clean_beside(path);
-                let staging = PathBuf::from(RESTORE).join(Uuid::new_v4().to_string());
+                let staging = PathBuf::from(RESTORE).join(random::uuid()?.to_string());
                 Ok(Target::Present { dir, staging, kept, _owner: owner })
             }
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !path.is_symlink() => {
                 let (parent, name) = parent_of(path)?;
                 let prefix = sibling_prefix(&name);
                 remove_unlocked(&parent, &prefix)?;
-                let sibling = joined(&prefix, Uuid::new_v4());
+                let sibling = joined(&prefix, random::uuid()?);
                 Ok(Target::New { parent, name, sibling })
             }
             Err(error) if error.raw_os_error() == Some(libc::ENOTDIR) => Err(not_a_directory(path)),

@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use uuid::Uuid;
-
 use super::listing::{Snapshot, list_in};
 use super::root::Root;
 use crate::error::{Code, Error, Result};
@@ -13,6 +11,7 @@ use crate::io::remove::remove_tree;
 use crate::options::absolute;
 use crate::sys::dir::Dir;
 use crate::sys::lock::{Hold, try_lock};
+use crate::sys::random;
 
 /// Deletes a snapshot by its id or its directory's name.
 pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
@@ -65,7 +64,7 @@ fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> {
             all.iter().find(|other| other.error().is_none() && other.location() != snapshot.location());
         root.point_latest(next.map(name_of).as_deref())?;
     }
-    let grave = format!(".staging-{}", Uuid::new_v4());
+    let grave = format!(".staging-{}", random::uuid()?);
     root.dir
         .rename_new(Path::new(&name), &root.dir, Path::new(&grave))
         .and_then(|()| root.dir.sync())
