@@ -7,10 +7,9 @@ cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
-if command -v go >/dev/null; then
-  GOPATH=$(go env GOPATH) GOCACHE=$(go env GOCACHE)
-  export GOPATH GOCACHE
-fi
+GOPATH=$(go env GOPATH)
+# A cache of its own: Go's keeps what pkg-config said of an installation that is gone.
+export GOPATH GOCACHE=$scratch/go-cache
 export HOME=$scratch/home
 mkdir -p "$HOME" "$scratch/work/data"
 echo data >"$scratch/work/data/file"
