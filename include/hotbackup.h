@@ -264,8 +264,8 @@ const char *backup_code_name(backup_code code);
 /// And every byte, evicted from the cache first so that the disk must give it.
 #define BACKUP_VERIFY_MEDIA 3
 
-/// A symbolic link fails the backup and is named: what it points to would be silently missing. The
-/// default.
+/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would be
+/// silently missing. The default.
 #define BACKUP_SYMLINKS_FAIL 0
 
 /// The link itself is kept.

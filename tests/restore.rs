@@ -139,6 +139,15 @@ fn a_log_that_no_hook_named_is_not_played_into_the_restored_database() {
 }
 
 #[test]
+fn a_recovery_finds_nothing_where_there_is_nothing_yet() {
+    let place = Place::new();
+    for absent in ["absent", "absent/too"] {
+        assert_eq!(hotbackup::recover(&place.beside(absent)).unwrap(), hotbackup::Recovered::Nothing);
+        assert!(!place.beside("absent").exists());
+    }
+}
+
+#[test]
 fn an_undo_works_though_a_lock_came_or_went_since_the_restore() {
     let place = Place::with_files();
     let (snapshot, target) = snapshot_and_target(&place);

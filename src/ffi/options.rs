@@ -27,8 +27,8 @@ pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
 /// And every byte, evicted from the cache first so that the disk must give it.
 pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 
-/// A symbolic link fails the backup and is named: what it points to would be silently missing. The
-/// default.
+/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would be
+/// silently missing. The default.
 pub const BACKUP_SYMLINKS_FAIL: i32 = 0;
 /// The link itself is kept.
 pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;

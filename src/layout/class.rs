@@ -36,6 +36,10 @@ impl FileClass {
             3 => Ok(FileClass::Pinned),
             4 => Ok(FileClass::Mutable),
             5 => Ok(FileClass::Excluded),
+            v if v > 0 && v & UNFINISHED_OK != 0 => Err(Error::new(
+                Code::InvalidArgument,
+                format!("{v:#x}: the flag BACKUP_FILE_UNFINISHED_OK goes with BACKUP_FILE_IMMUTABLE alone"),
+            )),
             _ => Err(Error::new(Code::InvalidArgument, format!("{value:#x} is not a file class"))),
         }
     }

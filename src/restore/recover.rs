@@ -63,7 +63,12 @@ fn complete(target: &Dir, swap: &Swap) -> Result<Recovered> {
 
 /// The target does not exist: only a sibling that never took its name can be left.
 fn recover_absent(target: &Path) -> Result<Recovered> {
-    let (parent, name) = parent_of(target)?;
+    let (parent, name) = match parent_of(target) {
+        Ok(found) => found,
+        // Nor can that be there where its directory is not: a first start asks before it makes any.
+        Err(error) if error.code() == Code::NotFound => return Ok(Recovered::Nothing),
+        Err(error) => return Err(error),
+    };
     let count = || parent.entries().map(|entries| entries.len()).unwrap_or(0);
     let before = count();
     remove_unlocked(&parent, &sibling_prefix(&name))?;

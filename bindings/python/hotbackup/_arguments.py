@@ -28,9 +28,16 @@ def decode_path(path: bytes) -> Path:
     return Path(os.fsdecode(path))
 
 
+def _integer(value: int, name: str) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+
+
 def unsigned(value: int, bits: int, name: str) -> int:
     """An integer that fits."""
-    number = operator.index(value)
+    number = _integer(value, name)
     if not 0 <= number < 1 << bits:
         raise InvalidArgument(f"{name} is {number}, which is not between 0 and 2**{bits} - 1")
     return number
@@ -38,7 +45,7 @@ def unsigned(value: int, bits: int, name: str) -> int:
 
 def signed(value: int, name: str) -> int:
     """An int32_t."""
-    number = operator.index(value)
+    number = _integer(value, name)
     if not -(1 << 31) <= number < 1 << 31:
         raise InvalidArgument(f"{name} is {number}, which no constant is")
     return number

@@ -36,7 +36,8 @@ def restore(
     """Starts a restore of a snapshot to target, where no database is open, and returns at once.
 
     A target that does not exist appears by one rename; an existing one is replaced, and kept aside
-    for :func:`restore_undo` unless keep_undo is False. If the job fails, the target is as it was.
+    for :func:`restore_undo` unless keep_undo is False. If the job fails, the target is as it was,
+    save for an empty ``.lifecycle/owner``.
     Keep the Job: dropping it cancels the restore. layout: None takes the snapshot's. The hooks run
     on a thread of the library's.
     """
