@@ -121,7 +121,8 @@ fn read_range(
     mut take: impl FnMut(Piece<'_>) -> Result<()>,
 ) -> Result<()> {
     let failed = |error: io::Error| Error::io("reading", from.path, error);
-    let sparse = range.end - range.start > SMALLEST_HOLE && is_sparse(from.file).map_err(failed)?;
+    let sparse =
+        range.end - range.start > SMALLEST_HOLE && file::may_have_holes(from.file).map_err(failed)?;
     let mut at = range.start;
     while at < range.end {
         let data = match sparse {
@@ -158,12 +159,6 @@ fn read_range(
         take(Piece::Hole(range.end - at))?;
     }
     Ok(())
-}
-
-fn is_sparse(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = file.metadata()?;
-    Ok(metadata.blocks().saturating_mul(512) < metadata.len())
 }
 
 fn shorter(path: &Path, expected: u64, found: u64) -> Error {

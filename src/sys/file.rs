@@ -12,26 +12,52 @@ use rustix::io::Errno;
 
 use super::retry;
 
+/// How often a stretch is looked for that changes while it is looked for.
+const LOOKS: usize = 8;
+
+/// How much is read as data where no look comes to an end: a hole that is read costs time alone.
+const STRETCH: u64 = 1 << 20;
+
 /// The next stretch of data at or after `offset`, below `end`; `None`: only a hole is left.
 /// A file system that knows no holes answers with all the rest.
+///
+/// It takes two calls, and the host may punch in between what the first one found: a hole that
+/// begins where the data should says to look again, never that nothing is left.
 pub fn next_data(file: &File, offset: u64, end: u64) -> io::Result<Option<Range<u64>>> {
     if offset >= end {
         return Ok(None);
     }
-    let start = match retry(|| rfs::seek(file, SeekFrom::Data(offset))) {
-        Ok(start) if start >= end => return Ok(None),
-        Ok(start) => start,
-        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => offset,
-        Err(error) => return Err(error),
-    };
-    let hole = match retry(|| rfs::seek(file, SeekFrom::Hole(start))) {
-        Ok(hole) => hole,
-        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => end,
-        Err(error) => return Err(error),
-    };
-    // A file that shrank in between has its end before `start`.
-    Ok((hole > start).then(|| start..hole.min(end)))
+    for _ in 0..LOOKS {
+        let start = match retry(|| rfs::seek(file, SeekFrom::Data(offset))) {
+            Ok(start) if start >= end => return Ok(None),
+            Ok(start) => start,
+            Err(error) if is(&error, Errno::NXIO) => return Ok(None),
+            Err(error) if is(&error, Errno::INVAL) => offset,
+            Err(error) => return Err(error),
+        };
+        match retry(|| rfs::seek(file, SeekFrom::Hole(start))) {
+            Ok(hole) if hole > start => return Ok(Some(start..hole.min(end))),
+            Ok(_) => {}
+            Err(error) if is(&error, Errno::INVAL) => return Ok(Some(start..end)),
+            // It shrank: the next look says so.
+            Err(error) if is(&error, Errno::NXIO) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(offset..end.min(offset.saturating_add(STRETCH))))
+}
+
+/// Whether a file may have holes: it has fewer blocks than bytes, or its file system tells blocks
+/// that were allocated ahead and never written to from data (elsewhere asking is not worth the risk
+/// of a wrong answer).
+pub fn may_have_holes(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    Ok(metadata.blocks().saturating_mul(512) < metadata.len() || is_of_the_kernels_own(file))
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 /// Reads until the buffer is full or the file ends; a read that a signal cut is repeated.
@@ -121,18 +147,23 @@ pub fn close(file: File) -> io::Result<()> {
 /// Whether a `syncfs` of that file system writes all of it and tells of writes that failed: since
 /// Linux 5.8, on file systems of the kernel's own. FUSE and overlays need not pass it on.
 pub fn syncfs_reports_errors(directory: impl AsFd) -> bool {
+    let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
+    recent && is_of_the_kernels_own(directory)
+}
+
+/// Whether a file lies on one of the kernel's own file systems for disks, whose answers are known.
+fn is_of_the_kernels_own(file: impl AsFd) -> bool {
     const EXT4: i64 = 0xef53;
     const XFS: i64 = 0x5846_5342;
     const BTRFS: i64 = 0x9123_683e;
     const F2FS: i64 = 0xf2f5_2010;
     const TMPFS: i64 = 0x0102_1994;
-    let system = rustix::system::uname();
-    let release = system.release().to_string_lossy();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
-    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
     #[allow(clippy::unnecessary_cast)] // its type differs between architectures
-    let kind = rfs::fstatfs(directory).map(|stat| stat.f_type as i64);
-    recent && kind.is_ok_and(|kind| [EXT4, XFS, BTRFS, F2FS, TMPFS].contains(&kind))
+    let kind = rfs::fstatfs(file).map(|stat| stat.f_type as i64);
+    kind.is_ok_and(|kind| [EXT4, XFS, BTRFS, F2FS, TMPFS].contains(&kind))
 }
 
 /// How many descriptors a table may hold.

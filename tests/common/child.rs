@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use hotbackup::{Coordinator, Options};
+use hotbackup::{Coordinator, FileClass, Options};
 
 use super::frozen;
 
@@ -132,6 +132,12 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
     let text = |at: usize| words[at].to_str().expect("plain text");
     match (text(0), &words[1..]) {
         ("back up", [data]) => one_backup(data),
+        ("back up pinned", [data]) => {
+            let mut options = frozen();
+            options.add_rule("*", FileClass::Pinned)?;
+            options.set_threads(1);
+            Coordinator::open(data, &options)?.start()?.wait(None).map(drop)
+        }
         ("back up again and again", [data]) => loop {
             one_backup(data)?;
             sign();
