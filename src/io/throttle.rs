@@ -10,29 +10,44 @@ const SLICE: Duration = Duration::from_millis(20);
 /// What a rate may save up while nothing is copied.
 const BURST: Duration = Duration::from_millis(20);
 
-/// Grants bytes at a rate. Each grant books its time after the earlier ones.
+/// Grants bytes at a rate. Each grant is owed, and the next one waits until time has paid for it.
 pub struct Throttle {
     ledger: Mutex<Ledger>,
     changed: Condvar,
 }
 
+/// What is owed is kept in bytes and not in time, so that it stays the same when the rate changes: a
+/// limit that is set again and again lets no more through than one that is set once.
 struct Ledger {
     bytes_per_second: u64,
-    booked_until: Instant,
+    /// Bytes that were granted and are not paid for; below zero: what was saved up.
+    owed: f64,
+    as_of: Instant,
+}
+
+impl Ledger {
+    /// Counts the time since it was last looked at.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let rate = self.bytes_per_second as f64;
+        let paid = rate * now.saturating_duration_since(self.as_of).as_secs_f64();
+        self.owed = (self.owed - paid).max(-rate * BURST.as_secs_f64());
+        self.as_of = now;
+    }
 }
 
 impl Throttle {
     /// 0: no limit.
     pub fn new(bytes_per_second: u64) -> Self {
-        let ledger = Ledger { bytes_per_second, booked_until: Instant::now() };
+        let ledger = Ledger { bytes_per_second, owed: 0.0, as_of: Instant::now() };
         Self { ledger: Mutex::new(ledger), changed: Condvar::new() }
     }
 
     /// Takes effect at once, for waits under way too.
     pub fn set(&self, bytes_per_second: u64) {
         let mut ledger = self.ledger.lock();
+        ledger.settle();
         ledger.bytes_per_second = bytes_per_second;
-        ledger.booked_until = Instant::now();
         self.changed.notify_all();
     }
 
@@ -54,18 +69,18 @@ impl Throttle {
     pub fn take(&self, bytes: usize, stop: impl Fn() -> bool) {
         let mut ledger = self.ledger.lock();
         while !stop() {
+            ledger.settle();
             if ledger.bytes_per_second == 0 {
+                // What is copied without a limit is owed to nobody.
+                ledger.owed = 0.0;
                 return;
             }
-            let now = Instant::now();
-            if ledger.booked_until <= now {
-                let cost = Duration::from_secs_f64(bytes as f64 / ledger.bytes_per_second as f64);
-                let oldest = now.checked_sub(BURST).unwrap_or(now);
-                ledger.booked_until = ledger.booked_until.max(oldest) + cost;
+            if ledger.owed <= 0.0 {
+                ledger.owed += bytes as f64;
                 return;
             }
-            let wait = (ledger.booked_until - now).min(SLICE);
-            self.changed.wait_for(&mut ledger, wait);
+            let wait = ledger.owed / ledger.bytes_per_second as f64;
+            self.changed.wait_for(&mut ledger, SLICE.min(Duration::from_secs_f64(wait.min(1.0))));
         }
     }
 }
@@ -85,6 +100,20 @@ mod tests {
         }
         // The first piece is free and the last one's time comes after it.
         assert!(start.elapsed() >= Duration::from_millis(150));
+    }
+
+    #[test]
+    fn a_limit_that_is_set_again_and_again_gives_no_new_burst() {
+        // Each piece is owed for 10 s at first, so 200 settings in a moment must let none through.
+        for rates in [[100_000, 100_000], [100_000, 99_999], [50_000, 100_000]] {
+            let throttle = Throttle::new(rates[0]);
+            throttle.take(1_000_000, || false);
+            for round in 0..200 {
+                throttle.set(rates[round % 2]);
+                let ledger = throttle.ledger.lock();
+                assert!(ledger.owed > 500_000.0, "{rates:?}: {} is owed after {round}", ledger.owed);
+            }
+        }
     }
 
     #[test]
