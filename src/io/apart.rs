@@ -58,6 +58,8 @@ fn panicked() -> Error {
 
 fn enter(isolation: Isolation) -> Result<()> {
     match table::leave_shared() {
+        Ok(()) => table::fill_standard_streams()
+            .map_err(|error| Error::io("setting up an I/O thread by opening", Path::new("/"), error)),
         // No property of this system: once there are descriptors again it works.
         Err(error) if is_shortage(&error) => {
             Err(Error::io("leaving the descriptor table", Path::new("/proc/self/fd"), error))
@@ -69,7 +71,7 @@ fn enter(isolation: Isolation) -> Result<()> {
                  host's fcntl locks, so nothing was done (a host without such locks says set_no_posix_locks)"
             ),
         )),
-        _ => Ok(()),
+        Err(_) => Ok(()),
     }
 }
 

@@ -8,15 +8,21 @@ use std::fs;
 use std::io;
 use std::os::fd::RawFd;
 
-const FIRST_OF_OURS: RawFd = 3;
+use super::file::descriptor_limit;
 
-/// Gives this thread a descriptor table of its own, empty but for /dev/null as 0 to 2.
+/// What is below it is the host's standard input, output and error, or what a daemon put there.
+pub const FIRST_OF_OURS: RawFd = 3;
+
+/// What a system lets a process have at most, by default.
+const MOST_TRIED: usize = 1 << 20;
+
+/// Gives this thread a descriptor table of its own, empty but for 0 to 2.
 pub fn leave_shared() -> io::Result<()> {
     if close_range_unshare().is_err() {
         unshare_files()?;
-        close_inherited()?;
+        close_inherited();
     }
-    null_over_standard_streams()
+    Ok(())
 }
 
 fn close_range_unshare() -> io::Result<()> {
@@ -39,33 +45,42 @@ fn unshare_files() -> io::Result<()> {
 }
 
 /// Linux before 5.9 has no close_range.
-fn close_inherited() -> io::Result<()> {
-    // Not /proc/self: that is the table of the main thread.
-    let listing: Vec<RawFd> = fs::read_dir("/proc/thread-self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|descriptor| *descriptor >= FIRST_OF_OURS)
-        .collect();
-    for descriptor in listing {
-        // SAFETY: the table is this thread's own copy and nothing here owns what is in it. The
-        // listing's own descriptor is closed already, for which EBADF is harmless.
+fn close_inherited() {
+    for descriptor in inherited() {
+        // SAFETY: the table is this thread's own copy and nothing here owns what is in it. What is
+        // not open, as the listing's own descriptor, is refused, which is harmless.
         unsafe { libc::close(descriptor) };
     }
-    Ok(())
 }
 
-/// So that nothing here can ever write to the host's terminal, or get number 0 to 2 for a file.
-fn null_over_standard_streams() -> io::Result<()> {
-    // SAFETY: the path is a C string; dup2 and close touch this thread's own table alone.
+fn inherited() -> Vec<RawFd> {
+    let is_ours = |descriptor: &RawFd| *descriptor >= FIRST_OF_OURS;
+    // Not /proc/self: that is the table of the main thread.
+    match fs::read_dir("/proc/thread-self/fd") {
+        Ok(listing) => listing
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(is_ours)
+            .collect(),
+        // A chroot without /proc.
+        Err(_) => (FIRST_OF_OURS..descriptor_limit().min(MOST_TRIED) as RawFd).collect(),
+    }
+}
+
+/// For a thread that has left: nothing here can ever write to the host's terminal, or get number 0 to
+/// 2 for a file. The top directory, opened for its name alone, takes neither reads nor writes, and unlike /dev/null is
+/// there in each container and chroot.
+pub fn fill_standard_streams() -> io::Result<()> {
+    // SAFETY: the path is a C string; dup3 and close touch this thread's own table alone.
     unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-        check(null)?;
+        let nothing = libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
+        check(nothing)?;
         for stream in 0..FIRST_OF_OURS {
-            if null != stream {
-                check(libc::dup3(null, stream, libc::O_CLOEXEC))?;
+            if nothing != stream {
+                check(libc::dup3(nothing, stream, libc::O_CLOEXEC))?;
             }
         }
-        if null >= FIRST_OF_OURS {
-            libc::close(null);
+        if nothing >= FIRST_OF_OURS {
+            libc::close(nothing);
         }
     }
     Ok(())
@@ -89,14 +104,15 @@ mod tests {
     fn both_ways_of_leaving_close_what_was_inherited_here_and_nowhere_else() {
         let ways: [fn() -> io::Result<()>; 2] = [leave_shared, || {
             unshare_files()?;
-            close_inherited()?;
-            null_over_standard_streams()
+            close_inherited();
+            Ok(())
         }];
         for way in ways {
             let file = fs::File::open("/proc/self/status").unwrap();
             let descriptor = file.as_raw_fd();
             std::thread::spawn(move || {
                 way().unwrap();
+                fill_standard_streams().unwrap();
                 assert!(!is_open(descriptor));
                 assert!((0..3).all(is_open));
             })
