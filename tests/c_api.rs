@@ -82,6 +82,7 @@ macro_rules! themes {
 
 themes! {
     arguments: bad_arguments_are_refused_and_nothing_else_happens,
+    cancelled_threads: a_thread_can_be_cancelled_in_a_call,
     errors: errors_say_what_happened_and_belong_to_their_caller,
     eventfd: a_job_can_be_polled,
     find_and_history: jobs_can_be_found_again,

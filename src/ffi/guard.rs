@@ -1,4 +1,5 @@
-//! The boundary itself: no panic crosses it, and each failure becomes a code and a `backup_error`.
+//! The boundary itself: no panic crosses it, no cancellation of the host's thread acts within it, and
+//! each failure becomes a code and a `backup_error`.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,6 +10,7 @@ use std::thread;
 use super::code::{BACKUP_OK, backup_code};
 use super::error::backup_error;
 use crate::error::{Code, Error, Result};
+use crate::sys::thread::uncancelled;
 
 /// Runs the body of a function that reports failure.
 ///
@@ -56,7 +58,7 @@ thread_local! {
 fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     keep_panics_silent();
     DEPTH.set(DEPTH.get() + 1);
-    let result = panic::catch_unwind(AssertUnwindSafe(body));
+    let result = uncancelled(|| panic::catch_unwind(AssertUnwindSafe(body)));
     DEPTH.set(DEPTH.get() - 1);
     result
 }
