@@ -103,7 +103,7 @@ impl Coordinator {
             Err(error) => {
                 drop(runtime);
                 drop(begun);
-                Err(Error::new(Code::Io, format!("making the thread of a backup: {error}")))
+                Err(Error::system("making the thread of a backup", error))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::Link;
 use crate::io;
 use crate::job::{Job, JobState, Kind};
@@ -72,7 +72,7 @@ fn start(
         }
         Err(error) => {
             work.abandon();
-            Err(Error::new(Code::Io, format!("making the thread of a job: {error}")))
+            Err(Error::system("making the thread of a job", error))
         }
     }
 }

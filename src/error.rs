@@ -113,6 +113,12 @@ impl Error {
         Self::at(code, doing, path, &error).with(|inner| inner.os_error = os_error)
     }
 
+    /// A failed system call that concerns no path: no thread, no memory.
+    pub fn system(doing: &str, error: io::Error) -> Self {
+        Self::new(Code::Io, format!("{doing}: {error}"))
+            .with(|inner| inner.os_error = error.raw_os_error().unwrap_or(0))
+    }
+
     /// The same failure under another code.
     pub fn code_is(self, code: Code) -> Self {
         self.with(|inner| inner.code = code)

@@ -11,6 +11,7 @@ use crate::error::{Cause, Code, Error, Result};
 use crate::job::{Job, Progress};
 use crate::layout::FileClass;
 use crate::options::{check_metadata, relative};
+use crate::sys::memory;
 
 /// Why a hook failed, in the host's words.
 #[derive(Clone, Default)]
@@ -114,7 +115,8 @@ impl Hook<'_> {
 
     /// Gives a file that only the snapshot has, from the checkpoint or the freeze hook.
     pub fn add_bytes(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.name(path, LiveFile::Bytes(bytes.into()))
+        let copy = memory::copy_of(bytes).map_err(|error| Error::io("adding the bytes of", path, error))?;
+        self.name(path, LiveFile::Bytes(copy.into()))
     }
 
     /// Metadata of this backup only, in place of that of the options. After the manifest is
@@ -152,7 +154,7 @@ impl Hook<'_> {
 #[derive(Clone)]
 pub(crate) enum LiveFile {
     Source { class: FileClass, length: Option<u64> },
-    Bytes(Arc<[u8]>),
+    Bytes(Arc<Vec<u8>>),
 }
 
 /// The files that the hooks named so far.

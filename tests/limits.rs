@@ -100,6 +100,34 @@ fn running_out_of_descriptors_anywhere_is_a_clean_error() {
     sound_snapshots(&place.root());
 }
 
+#[test]
+fn a_chroot_without_dev_and_proc_is_as_good_as_any_place() {
+    const TOP: &str = "HOTBACKUP_TEST_TOP";
+    if let Some(mut command) = another_process("a_chroot_without_dev_and_proc_is_as_good_as_any_place") {
+        let place = Place::with_files();
+        let output = command.env(TOP, place.beside("")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let top = std::env::var(TOP).unwrap();
+    if std::os::unix::fs::chroot(top).is_err() {
+        return common::skip("only root may change its root");
+    }
+    std::env::set_current_dir("/").unwrap();
+    let expected = tree("/data".as_ref());
+    // Without close_range too, for which /proc tells elsewhere what is open.
+    for forbidden in [&[][..], &[libc::SYS_close_range]] {
+        forbid(forbidden, libc::ENOSYS);
+        let coordinator = Coordinator::open("/data".as_ref(), &frozen()).unwrap();
+        let job = coordinator.start().unwrap();
+        job.wait(None).unwrap();
+        hotbackup::verify(job.location(), &Options::new()).unwrap().wait(None).unwrap();
+        common::restore(job.location(), "/restored".as_ref()).unwrap();
+        assert_eq!(tree("/restored".as_ref()), expected);
+        std::fs::remove_dir_all("/restored").unwrap();
+    }
+}
+
 /// From now on these system calls fail in this thread and in those that it makes.
 fn forbid(calls: &[libc::c_long], error: i32) {
     // The filter's language: load the number of the call, compare, jump so many steps, return.

@@ -6,24 +6,30 @@ mod library;
 mod common;
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Place, bytes, write};
+use common::{Place, bytes, frozen, residue, sound_snapshots, tree, write};
 use library::{library, package, run, staged};
 
-/// By how much the peak of a C host grows with a backup of this place, in KiB.
-fn growth(place: &Place) -> u64 {
-    let stage = staged();
-    let program = stage.path().join("host");
+/// A C host.
+fn host(name: &str, stage: &Path) -> Command {
+    let program = stage.join(name);
     run(Command::new("cc")
         .args(["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-I"])
         .arg(package().join("include"))
-        .arg(package().join("tests/memory/host.c"))
+        .arg(package().join("tests/memory").join(name).with_extension("c"))
         .arg(library())
-        .arg(format!("-Wl,-rpath,{}", stage.path().display()))
+        .arg(format!("-Wl,-rpath,{}", stage.display()))
         .arg("-o")
         .arg(&program));
-    run(Command::new(program).arg(place.data())).trim().parse().expect("a number of KiB")
+    Command::new(program)
+}
+
+/// By how much its peak grows with a backup of this place, in KiB.
+fn growth(place: &Place) -> u64 {
+    let stage = staged();
+    run(host("host", stage.path()).arg(place.data())).trim().parse().expect("a number of KiB")
 }
 
 #[test]
@@ -47,4 +53,23 @@ fn ten_thousand_files_take_no_more_than_their_list() {
     }
     let grown = growth(&place);
     assert!(grown < 32 << 10, "{grown} KiB");
+}
+
+#[test]
+fn too_little_memory_anywhere_is_an_error_and_not_the_end_of_the_host() {
+    let place = Place::in_memory();
+    // Names enough that their list alone takes megabytes.
+    (0..1000).for_each(|number| write(&place.data().join(format!("many/{number}.sst")), b""));
+    write(&place.data().join("large.sst"), &bytes(4 << 20, 1));
+    let first = place.back_up(&frozen()).unwrap();
+    let stage = staged();
+    let mut hosts = host("short", stage.path());
+    // With an arena for each thread of glibc's the steps would have to be of 64 MiB.
+    hosts.env("MALLOC_ARENA_MAX", "1");
+    hosts.arg(place.data()).arg(first.location()).arg(place.beside("restored"));
+    let short = run(&mut hosts);
+    assert!(short.trim().parse::<u32>().expect("a number") > 10, "{short}");
+    assert_eq!(residue(&place.data()), Vec::<PathBuf>::new());
+    sound_snapshots(&place.root());
+    assert_eq!(tree(&place.beside("restored")), tree(&place.data()));
 }

@@ -83,7 +83,7 @@ pub struct Listing {
     /// Symbolic links, to be preserved.
     pub links: Vec<Place>,
     /// Files that only the snapshot has.
-    pub bytes: Vec<(PathBuf, Arc<[u8]>)>,
+    pub bytes: Vec<(PathBuf, Arc<Vec<u8>>)>,
     /// What is no data.
     pub skipped: u64,
     /// What no walk may capture, unless a freeze hook yet names the files instead.
@@ -107,6 +107,7 @@ pub fn list(plan: &Plan, sources: &[Source], live: &LiveFiles, monitor: &Monitor
     } else {
         let mut stats = Stats::of(sources);
         for (path, class, length) in named {
+            monitor.check()?;
             listing.files.push(named_file(sources, &mut stats, path, class, length)?);
         }
         listing.directories = parents(&listing.files);
@@ -166,6 +167,7 @@ fn walk_source(
         });
     }
     for name in found {
+        monitor.check()?;
         let path = source.prefix.join(&name.path);
         let place = Place { source: index, relative: name.path, path };
         match name.kind {
@@ -263,7 +265,7 @@ fn parents(files: &[Listed]) -> Vec<Place> {
 
 /// What the host gives takes the place of what was found under that name.
 fn add_bytes(live: &LiveFiles, sources: &[Source], listing: &mut Listing) -> Result<()> {
-    let given: BTreeMap<&PathBuf, &Arc<[u8]>> = live
+    let given: BTreeMap<&PathBuf, &Arc<Vec<u8>>> = live
         .iter()
         .filter_map(|(path, file)| match file {
             LiveFile::Bytes(bytes) => Some((path, bytes)),

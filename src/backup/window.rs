@@ -58,7 +58,7 @@ pub struct Captured {
     /// Symbolic links.
     pub links: Vec<LinkEntry>,
     /// Files that only the snapshot has.
-    pub bytes: Vec<(PathBuf, Arc<[u8]>)>,
+    pub bytes: Vec<(PathBuf, Arc<Vec<u8>>)>,
 }
 
 impl Backup<'_> {

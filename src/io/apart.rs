@@ -10,7 +10,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use crate::error::{Code, Error, Result};
-use crate::sys::{table, thread};
+use crate::sys::{memory, table, thread};
 
 /// What happens where the descriptor table cannot be left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<JoinHandle<Result<T>>> {
     thread::spawn("hotbackup-io", move || guarded(|| enter(isolation).and_then(|()| work())))
-        .map_err(|error| Error::new(Code::Io, format!("making an I/O thread: {error}")))
+        .map_err(|error| Error::system("making an I/O thread", error))
 }
 
 /// Runs `work`, which opens the library's own files alone, on an I/O thread and waits for it.
@@ -36,7 +36,7 @@ pub fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         thread::spawn_scoped(scope, "hotbackup-io", || {
             guarded(|| enter(Isolation::IfPossible).and_then(|()| work()))
         })
-        .map_err(|error| Error::new(Code::Io, format!("making an I/O thread: {error}")))?
+        .map_err(|error| Error::system("making an I/O thread", error))?
         .join()
         .unwrap_or_else(|_| Err(panicked()))
     })
@@ -57,6 +57,7 @@ fn panicked() -> Error {
 }
 
 fn enter(isolation: Isolation) -> Result<()> {
+    memory::has_room(0).map_err(|error| Error::system("beginning on an I/O thread", error))?;
     match table::leave_shared() {
         Ok(()) => table::fill_standard_streams()
             .map_err(|error| Error::io("setting up an I/O thread by opening", Path::new("/"), error)),

@@ -8,6 +8,7 @@ use crate::sync::{Condvar, Mutex};
 
 use super::throttle::Throttle;
 use crate::error::{Code, Error, Result};
+use crate::sys::memory;
 
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub struct Monitor {
     work: Work,
     phase: AtomicU32,
     percent: AtomicU32,
+    checks: AtomicU32,
     stopped: AtomicBool,
     stop: Mutex<Stop>,
     stop_changed: Condvar,
@@ -107,6 +109,7 @@ impl Monitor {
             throttle: Throttle::new(rate_limit),
             phase: AtomicU32::new(Phase::None as u32),
             percent: AtomicU32::new(0),
+            checks: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
             stop: Mutex::default(),
             stop_changed: Condvar::new(),
@@ -137,12 +140,16 @@ impl Monitor {
         self.stopped.load(Relaxed)
     }
 
-    /// The reason to end, as an error. Called between pieces of work.
+    /// The reason to end, as an error; too little memory to go on is one too. Called between pieces of
+    /// work.
     pub fn check(&self) -> Result<()> {
-        if !self.is_stopped() {
-            return Ok(());
+        if self.is_stopped() {
+            return self.stop.lock().why.clone().map_or(Ok(()), Err);
         }
-        self.stop.lock().why.clone().map_or(Ok(()), Err)
+        if (self.checks.fetch_add(1, Relaxed) as usize).is_multiple_of(memory::NAMES) {
+            memory::has_room(0).map_err(|error| Error::system("going on with the job", error))?;
+        }
+        Ok(())
     }
 
     /// From here on nothing stops the job any more.

@@ -7,10 +7,11 @@ use crate::sync::Mutex;
 use super::apart;
 use super::copy::BUFFER;
 use crate::error::{Error, Result};
-use crate::sys::thread;
+use crate::sys::{memory, thread};
 
 /// Does `work` for each item, on `threads` threads of which the calling I/O thread is one, each
-/// with a buffer of its own. The first error ends it and is returned.
+/// with a buffer of its own. The first error ends it and is returned. A thread that cannot be made or
+/// gets no buffer only means that the others do its share.
 pub fn for_each<T: Sync>(
     threads: usize,
     items: &[T],
@@ -19,29 +20,39 @@ pub fn for_each<T: Sync>(
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let first_error: Mutex<Option<Error>> = Mutex::new(None);
-    let share = || {
-        let mut buffer = Vec::new();
+    let share = |mut buffer: Vec<u8>| {
         while !failed.load(Relaxed) {
             let Some(item) = items.get(next.fetch_add(1, Relaxed)) else { return };
-            buffer.resize(BUFFER, 0);
             if let Err(error) = apart::guarded(|| work(item, &mut buffer)) {
                 failed.store(true, Relaxed);
                 first_error.lock().get_or_insert(error);
             }
         }
     };
+    if items.is_empty() {
+        return Ok(());
+    }
+    let own = buffer().map_err(|error| Error::system("making the buffer of an I/O thread", error))?;
+    let help = || buffer().map_or((), share);
     std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads.min(items.len()))
-            // A thread that cannot be made only means that the others do its share.
-            .filter_map(|_| thread::spawn_scoped(scope, "hotbackup-io", share).ok())
+            .filter_map(|_| thread::spawn_scoped(scope, "hotbackup-io", help).ok())
             .collect();
-        share();
+        share(own);
         for helper in helpers {
             // Joined, not just waited for: nothing of it may be left when the library is unloaded.
             let _ = helper.join();
         }
     });
     first_error.into_inner().map_or(Ok(()), Err)
+}
+
+fn buffer() -> std::io::Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    memory::reserve(&mut buffer, BUFFER)?;
+    memory::has_room(0)?;
+    buffer.resize(BUFFER, 0);
+    Ok(buffer)
 }
 
 #[cfg(test)]

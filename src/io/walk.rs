@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::near::Near;
 use crate::error::{Error, Result};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
+use crate::sys::memory;
 
 /// One name in a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,7 @@ pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>)
             if entry.kind == Kind::Directory {
                 pending.push(path.clone());
             }
+            memory::reserve_one(&mut found).map_err(|error| Error::io("listing", top.path(), error))?;
             found.push(Found { path, inode: entry.inode, kind: entry.kind });
         }
     }

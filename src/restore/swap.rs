@@ -14,6 +14,7 @@ use crate::io::remove::remove_tree;
 use crate::snapshot::owner::JOURNAL;
 use crate::snapshot::tree::Tree;
 use crate::sys::dir::{Dir, is_absent};
+use crate::sys::memory;
 
 /// The extension of a staging's name for what a swap without an undo replaces.
 pub const GIVEN_UP: &str = "aside";
@@ -59,6 +60,9 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
     let swap =
         Swap { from: staging.to_path_buf(), aside, keep, units, rules, kept: kept.map(Path::to_path_buf) };
+    // Its journal, written when names are about to move.
+    memory::has_room(swap.units.size())
+        .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
     restore.link.monitor.commit()?;
     carry_out(target, &swap)
 }

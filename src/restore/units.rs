@@ -22,6 +22,14 @@ pub struct Units {
     pub into: Vec<PathBuf>,
 }
 
+impl Units {
+    /// What they take as text, about.
+    pub fn size(&self) -> usize {
+        let names = self.out.iter().chain(&self.into);
+        names.map(|path| 2 * (path.as_os_str().len() + 16)).sum()
+    }
+}
+
 /// The names of a tree that is to come in.
 pub struct Coming<'a> {
     directories: BTreeSet<&'a Path>,

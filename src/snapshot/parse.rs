@@ -18,6 +18,7 @@ use crate::io::checksum;
 use crate::layout::FileClass;
 use crate::options::relative;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
+use crate::sys::memory;
 
 /// The largest manifest that is read into memory: some four million files.
 const LARGEST: u64 = 1 << 30;
@@ -42,18 +43,32 @@ pub fn read(directory: &Dir) -> Result<Manifest> {
         let why = format!("{} bytes are more than {LARGEST}", stat.size);
         return Err(Error::at(Code::Unsupported, DOING, &path, why));
     }
+    // What is made of it takes about as much again.
     let mut bytes = Vec::new();
-    if bytes.try_reserve_exact(stat.size as usize + 1).is_err() {
-        return Err(Error::at(Code::Unsupported, DOING, &path, "there is no memory for it"));
-    }
+    memory::reserve(&mut bytes, stat.size as usize + 1)
+        .and_then(|()| memory::has_room(stat.size as usize))
+        .map_err(|error| Error::io(DOING, &path, error))?;
     file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| Error::io(DOING, &path, error))?;
-    parse(&bytes).map_err(|(code, why)| Error::at(code, DOING, &path, why))
+    parse(&bytes).map_err(|(code, why)| match code {
+        Code::Io => Error::io(DOING, &path, std::io::Error::from_raw_os_error(libc::ENOMEM)),
+        _ => Error::at(code, DOING, &path, why),
+    })
 }
 
 type Refused = (Code, String);
 
 fn corrupt(why: impl Into<String>) -> Refused {
     (Code::Corrupt, why.into())
+}
+
+/// How too little memory for a list passes through the parser's errors.
+const SHORTAGE: &str = "there is no memory for its lists";
+
+fn unreadable(error: &serde_json::Error, what: &str) -> Refused {
+    match error.to_string() {
+        why if why.starts_with(SHORTAGE) => (Code::Io, SHORTAGE.into()),
+        why => corrupt(format!("{what}{why}")),
+    }
 }
 
 /// Parses a manifest of any kind that this library reads.
@@ -98,7 +113,7 @@ fn parse_bare(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         entries: Entries<BareEntry>,
     }
     let bare: Bare = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("it has no checksum at its end and is not a bare one: {error}")))?;
+        .map_err(|error| unreadable(&error, "it has no checksum at its end and is not a bare one: "))?;
     let files = bare.entries.0.into_iter().map(|BareEntry(entry)| entry).collect();
     Ok(Manifest { files: sorted(files, |file| &file.path), ..Manifest::default() })
 }
@@ -140,7 +155,7 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         links: Entries<LinkEntry>,
         entries: Entries<FileEntry>,
     }
-    let ours: Ours = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+    let ours: Ours = serde_json::from_slice(bytes).map_err(|error| unreadable(&error, ""))?;
     let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
     Ok(Manifest {
         id: ours.id,
@@ -248,6 +263,7 @@ impl<'de, T: Entry> Deserialize<'de> for Entries<T> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut lines: A) -> std::result::Result<Vec<T>, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(line) = lines.next_element()? {
+                    memory::reserve_one(&mut entries).map_err(|_| de::Error::custom(SHORTAGE))?;
                     entries.push(T::of(line).map_err(|(_, why)| de::Error::custom(why))?);
                 }
                 Ok(entries)

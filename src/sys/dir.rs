@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
-use super::{beneath, retry};
+use super::{beneath, memory, retry};
 
 /// One entry of a listing.
 #[derive(Clone, Debug)]
@@ -285,6 +285,7 @@ impl Dir {
                 },
                 known => kind_of(known),
             };
+            memory::reserve_one(&mut entries)?;
             entries.push(Entry { name, inode: entry.ino(), kind });
         }
         Ok(entries)

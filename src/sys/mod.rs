@@ -11,6 +11,7 @@ pub mod dir;
 pub mod event;
 pub mod file;
 pub mod lock;
+pub mod memory;
 pub mod random;
 pub mod stat;
 pub mod table;

@@ -5,12 +5,19 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
+use super::memory;
+
+/// Its stack, and what the standard library sets up for it: where that cannot be had once the thread is
+/// there, the process ends.
+const A_THREAD: usize = 4 << 20;
+
 /// Makes a named thread with every signal blocked, which cannot be cancelled: a host's handlers never
 /// run on it, and SIGXFSZ or SIGPIPE become errors of the call.
 pub fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
+    memory::has_room(A_THREAD)?;
     with_signals_blocked(|| Builder::new().name(name.into()).spawn(|| uncancelled(work)))
 }
 
@@ -20,6 +27,7 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    memory::has_room(A_THREAD)?;
     with_signals_blocked(|| Builder::new().name(name.into()).spawn_scoped(scope, || uncancelled(work)))
 }
 

@@ -76,6 +76,32 @@ static void it_goes_with_the_last_handle_and_a_copy_stays(void) {
     close(copy);
 }
 
+/* A daemon has closed 0 to 2, and something prints there all the same. */
+static void what_is_printed_in_a_daemon_does_not_make_it_readable(void) {
+    int kept[3];
+    for (int stream = 0; stream < 3; stream++) {
+        kept[stream] = fcntl(stream, F_DUPFD, 10);
+        close(stream);
+    }
+    struct gate gate = GATE;
+    backup_coordinator *coordinator = open_at(&gate);
+    backup_job *job = NULL;
+    backup_code started = backup_start(coordinator, &job, NULL);
+    int descriptor = backup_eventfd(job);
+    gate_await(&gate);
+    ssize_t printed = 0;
+    for (int stream = 0; stream < 3; stream++) printed += write(stream, "a line of a daemon\n", 19) > 0;
+    bool is_readable = readable(descriptor, 20);
+    gate_open(&gate);
+    backup_code ended = backup_wait(job, -1, NULL);
+    bool readable_in_the_end = readable(descriptor, -1);
+    for (int stream = 0; stream < 3; stream++) dup2(kept[stream], stream), close(kept[stream]);
+    CHECK(started == BACKUP_OK && ended == BACKUP_OK);
+    CHECK(descriptor > 2 && printed == 0 && !is_readable && readable_in_the_end);
+    backup_free(job);
+    backup_coordinator_close(coordinator);
+}
+
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     TRY(it_is_readable_once_the_job_has_ended_and_stays_so);
@@ -83,5 +109,6 @@ int main(int argc, char **argv) {
     TRY(that_of_an_ended_job_is_readable_at_once);
     TRY(a_failed_job_is_readable_too);
     TRY(it_goes_with_the_last_handle_and_a_copy_stays);
+    TRY(what_is_printed_in_a_daemon_does_not_make_it_readable);
     return 0;
 }
