@@ -2,56 +2,19 @@
 //! images in temporary files, which needs root.
 
 mod common;
+#[path = "common/mounted.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod mounted;
 
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use common::{Place, bytes, frozen, names, residue, restore, skip, tree, verify, write};
+use common::{Place, bytes, frozen, names, residue, restore, tree, verify, write};
 use hotbackup::{Code, Coordinator, FileClass, Options, Phase};
-
-/// Something mounted, unmounted with the value.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// Mounts with these arguments; `None`, and the test is skipped: that is not possible here.
-    fn new(arguments: &[&str], what: &Path, at: &Path) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mounted = succeeds(Command::new("mount").args(arguments).arg(what).arg(at));
-        if !mounted {
-            skip(&format!("mount {arguments:?} needs root and a kernel that can"));
-        }
-        mounted.then(|| Self(at.to_path_buf()))
-    }
-
-    /// A new file system of this kind.
-    fn image(kind: &str, size: u64, at: &Path) -> Option<Self> {
-        let image = at.with_extension(kind);
-        File::create(&image).unwrap().set_len(size).unwrap();
-        if !succeeds(Command::new(format!("mkfs.{kind}")).arg("-q").arg(&image)) {
-            skip(&format!("there is no mkfs.{kind}"));
-            return None;
-        }
-        Self::new(&["-o", "loop"], &image, at)
-    }
-
-    fn tmpfs(at: &Path) -> Option<Self> {
-        Self::new(&["-t", "tmpfs"], Path::new("tmpfs"), at)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = succeeds(Command::new("umount").arg(&self.0));
-    }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
-}
+use mounted::{Mounted, succeeds};
 
 fn device(path: &Path) -> u64 {
     fs::metadata(path).unwrap().dev()
@@ -111,10 +74,10 @@ fn deleting(data: &Path) -> Options {
 fn a_root_may_lie_on_another_file_system() {
     let place = Place::with_files();
     let Some(mounted) = Mounted::tmpfs(&place.beside("backups")) else { return };
-    assert_ne!(device(&mounted.0), device(&place.data()));
+    assert_ne!(device(&mounted.path()), device(&place.data()));
     let expected = tree(&place.data());
     let mut options = deleting(&place.data());
-    options.set_root(&mounted.0.join("root")).unwrap();
+    options.set_root(&mounted.path().join("root")).unwrap();
     let job = place.back_up(&options).unwrap();
     assert!(!place.data().join("tables/1.sst").exists());
     assert_eq!(tree(job.location()), expected);
@@ -134,7 +97,7 @@ fn files_of_a_mount_inside_the_source_are_pinned_though_no_link_leads_there() {
     {
         write(&tables.join(path), &bytes);
     }
-    assert_ne!(device(&mounted.0), device(&place.data()));
+    assert_ne!(device(&mounted.path()), device(&place.data()));
     let expected = tree(&place.data());
     let job = place.back_up(&deleting(&place.data())).unwrap();
     assert!(!tables.join("1.sst").exists());
@@ -147,7 +110,7 @@ fn files_of_a_mount_inside_the_source_are_pinned_though_no_link_leads_there() {
     assert_eq!(tree(&place.data()), before);
     // And no descriptor holds it.
     fs::remove_dir_all(tables.join("deep")).unwrap();
-    assert!(succeeds(Command::new("umount").arg(&mounted.0)));
+    assert!(succeeds(Command::new("umount").arg(&mounted.path())));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use super::Backup;
 use super::list::{Listed, Listing, Stats, list};
@@ -14,10 +15,6 @@ use crate::layout::FileClass;
 use crate::snapshot::{Attributes, LinkEntry};
 use crate::sys::dir::{Kind, Stat, is_absent};
 
-/// How old a stamp must be to prove that nothing was written since: some file systems stamp in
-/// whole seconds, or two.
-pub const QUIET_NS: i64 = 2_000_000_000;
-
 /// One look at the sources.
 pub struct Look {
     pub listing: Listing,
@@ -25,6 +22,9 @@ pub struct Look {
     pub stats: HashMap<PathBuf, Stat>,
     /// The symbolic links with their targets, which are part of the consistent point.
     pub links: Vec<LinkEntry>,
+    /// When it began and when it ended.
+    pub began: Instant,
+    pub ended: Instant,
     agreement: Vec<Agreed>,
     /// A name vanished while it was looked at.
     torn: Option<PathBuf>,
@@ -52,11 +52,11 @@ impl Backup<'_> {
     pub(super) fn look(&mut self) -> Result<Look> {
         self.monitor.doing(|| format!("listing {}", crate::error::show(&self.plan.data_dir)));
         let listing = list(self.plan, &self.sources, &self.host.live_files(), self.monitor)?;
-        let mut look =
-            Look { listing, stats: HashMap::new(), links: Vec::new(), agreement: Vec::new(), torn: None };
+        let mut look = Look::of(listing);
         self.pin(&mut look)?;
         self.stat(&mut look)?;
         self.read_links(&mut look)?;
+        look.ended = Instant::now();
         self.monitor.counters.files_skipped.store(look.listing.skipped, Relaxed);
         Ok(look)
     }
@@ -65,6 +65,7 @@ impl Backup<'_> {
         self.monitor.doing(|| format!("pinning the files of {}", crate::error::show(&self.plan.data_dir)));
         let files = &look.listing.files;
         for (index, source) in self.sources.iter_mut().enumerate() {
+            source.pins.begin_look();
             let mut near = crate::io::near::Near::new(&source.dir);
             for file in files.iter().filter(|file| file.source == index && file.class != FileClass::Mutable) {
                 self.monitor.check()?;
@@ -142,17 +143,6 @@ impl Backup<'_> {
     }
 }
 
-/// The mutable file that was written to last, if a coarse stamp could hide a write after it.
-pub fn youngest(look: &Look, now: i64) -> Option<(&Path, i64)> {
-    let young = now - QUIET_NS..=now + QUIET_NS;
-    let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
-    let stamps = mutable.filter_map(|file| Some((file, look.stats.get(&file.path)?)));
-    stamps
-        .flat_map(|(file, stat)| [stat.mtime_ns, stat.ctime_ns].map(|stamp| (file.path.as_path(), stamp)))
-        .filter(|(_, stamp)| young.contains(stamp))
-        .max_by_key(|(_, stamp)| *stamp)
-}
-
 /// Which stamps count: of a log its size, of a mutable file all, of a pinned one none.
 fn stamps(file: &Listed, stat: &Stat, with_ctime: bool, sizes_count: bool) -> [Option<i64>; 4] {
     let size = Some(file.limit.unwrap_or(stat.size) as i64);
@@ -179,6 +169,13 @@ pub fn disagreement(earlier: &Look, later: &Look) -> Option<PathBuf> {
 }
 
 impl Look {
+    /// One that has begun.
+    fn of(listing: Listing) -> Self {
+        let (stats, links, agreement) = (HashMap::new(), Vec::new(), Vec::new());
+        let began = Instant::now();
+        Self { listing, stats, links, began, ended: began, agreement, torn: None }
+    }
+
     /// Whether there is a file that may change at any time.
     pub fn has_mutable(&self) -> bool {
         self.listing.files.iter().any(|file| file.class == FileClass::Mutable)

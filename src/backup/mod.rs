@@ -8,6 +8,7 @@ mod look;
 mod pin;
 mod plan;
 mod reserve;
+mod rest;
 mod window;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use crate::snapshot::tree::Tree;
 use crate::sys::clock::Clock;
 use crate::sys::dir::Dir;
 use list::Source;
+use rest::Rest;
 
 const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots are as they were";
 
@@ -81,6 +83,8 @@ struct Backup<'a> {
     staging: Tree,
     /// Whether the file system of source and root clones files, as far as known.
     clones: AtomicBool,
+    /// Without a freeze: for how long mutable files have rested.
+    rest: Rest,
 }
 
 impl<'a> Backup<'a> {
@@ -98,6 +102,7 @@ impl<'a> Backup<'a> {
             sources,
             staging,
             clones: AtomicBool::new(false),
+            rest: Rest::default(),
         })
     }
 

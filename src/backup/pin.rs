@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::look::QUIET_NS;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
 use crate::snapshot::root::{make_locked, remove_unlocked};
-use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 
 const PREFIX: &str = "pins-";
+
+/// A file that was written to so shortly before it was pinned may not have been complete.
+const YOUNG_NS: i64 = 2_000_000_000;
 
 /// The pins in one source.
 pub struct Pins {
@@ -29,6 +30,8 @@ pub struct Pins {
     open: usize,
     most_open: usize,
     made: u64,
+    /// The time by the source's own file system, or an earlier one; `None`: nothing is known of it.
+    now_ns: Option<i64>,
 }
 
 /// The directory of the links.
@@ -70,6 +73,7 @@ impl Pins {
             open: 0,
             most_open: descriptor_limit() / 2 / sources,
             made: 0,
+            now_ns: None,
         })
     }
 
@@ -83,6 +87,13 @@ impl Pins {
         let name = PathBuf::from(format!("{PREFIX}{id}"));
         let dir = make_locked(&lifecycle, &name)?;
         Ok(Place { lifecycle, name, dir })
+    }
+
+    /// A look begins. What file systems stamp with is their own, not this machine's: that of a server
+    /// may be ahead or behind. The directory of the links was stamped when the last one was made.
+    pub fn begin_look(&mut self) {
+        let stat = self.place.as_ref().and_then(|place| place.dir.stat(Path::new("")).ok());
+        self.now_ns = stat.map(|stat| stat.mtime_ns);
     }
 
     /// Pins the file that has this name in `directory`, unless the pin is held already. `false`:
@@ -104,7 +115,8 @@ impl Pins {
                 self.open += usize::from(matches!(by, By::Descriptor(_)));
                 self.made += 1;
                 let is_file = stat.kind == Kind::File;
-                self.held.insert(path.to_path_buf(), Pin { inode, stat, young: is_young(&stat), by });
+                let young = self.is_young(&stat);
+                self.held.insert(path.to_path_buf(), Pin { inode, stat, young, by });
                 if !is_file {
                     self.drop_pin(path)?;
                 }
@@ -119,14 +131,21 @@ impl Pins {
     /// Looks again at a file that may have been pinned before it was complete: what counts is
     /// what it is by the last look, inside the window.
     pub fn look_again(&mut self, path: &Path) -> io::Result<()> {
-        let Some(pin) = self.held.get_mut(path).filter(|pin| pin.young) else { return Ok(()) };
-        pin.stat = match (&pin.by, &self.place) {
+        let Some(pin) = self.held.get(path).filter(|pin| pin.young) else { return Ok(()) };
+        let stat = match (&pin.by, &self.place) {
             (By::Link(name), Some(place)) => place.dir.stat(name)?,
             (By::Descriptor(file), _) => Stat::of(file)?,
             (By::Link(_), None) => return Ok(()),
         };
-        pin.young = is_young(&pin.stat);
+        let young = self.is_young(&stat);
+        if let Some(pin) = self.held.get_mut(path) {
+            (pin.stat, pin.young) = (stat, young);
+        }
         Ok(())
+    }
+
+    fn is_young(&self, stat: &Stat) -> bool {
+        self.now_ns.is_none_or(|now| stat.mtime_ns > now - YOUNG_NS)
     }
 
     fn link(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
@@ -219,10 +238,6 @@ fn unlink(pins: &Dir, name: &Path) -> Result<()> {
         Err(error) if !is_absent(&error) => Err(Error::io("removing the pin", &pins.full(name), error)),
         _ => Ok(()),
     }
-}
-
-fn is_young(stat: &Stat) -> bool {
-    stat.mtime_ns > wall_ns() - QUIET_NS
 }
 
 /// Refusals to link, after which an open descriptor serves.

@@ -14,17 +14,16 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use super::Backup;
 use super::early::{Early, HEAD};
 use super::list::{Listed, Listing, Place, Stats, locate};
-use super::look::{Look, QUIET_NS, disagreement, youngest};
+use super::look::{Look, disagreement};
+use super::rest;
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
 use crate::layout::FileClass;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, has_room, keeps_reserve};
-use crate::sys::clock::wall_ns;
 use crate::sys::dir::Stat;
 
 /// Passes of pinning ahead of one freeze.
@@ -38,9 +37,6 @@ const ROUNDS: usize = 20;
 
 /// Windows, before it is given up.
 const TRIES: usize = 8;
-
-/// Waits for a source to rest.
-const QUIET_TRIES: usize = 3;
 
 /// A look, and what was copied by it.
 type Seen = (Look, HashMap<PathBuf, Early>);
@@ -65,7 +61,7 @@ impl Backup<'_> {
     /// Captures a consistent point of the sources.
     pub(super) fn capture(&mut self) -> Result<Captured> {
         let mut differed = None;
-        let tries = if self.host.has_freeze() { TRIES } else { QUIET_TRIES };
+        let tries = if self.host.has_freeze() { TRIES } else { rest::TRIES };
         for _ in 0..tries {
             // What an earlier window staged would count as if it were still to be copied.
             self.forget_early()?;
@@ -98,6 +94,10 @@ impl Backup<'_> {
             let look = self.look()?;
             self.drop_other_pins(&look.listing)?;
             self.expect(&look);
+            if !self.host.has_freeze() {
+                // Its rest counts from here.
+                let _ = self.rest.observe(&look);
+            }
             if pass == 0 {
                 self.write_back_what_will_be_cloned(&look);
             }
@@ -138,6 +138,9 @@ impl Backup<'_> {
         for _ in 0..rounds {
             self.monitor.check()?;
             let early = self.copy_early(&mut look)?;
+            if !self.host.has_freeze() {
+                self.wait_for_writes(&look)?;
+            }
             let next = self.look()?.accepted()?;
             match disagreement(&look, &next) {
                 None => return Ok(Ok((next, early))),
@@ -146,24 +149,6 @@ impl Backup<'_> {
             look = next;
         }
         Ok(Err(differed))
-    }
-
-    /// Without a freeze: a look by which every mutable file has rested for longer than a stamp
-    /// may be coarse.
-    fn look_at_rest(&mut self) -> Result<Look> {
-        for _ in 0..QUIET_TRIES {
-            let look = self.look()?.accepted()?;
-            let now = wall_ns();
-            let Some((path, stamp)) = youngest(&look, now) else { return Ok(look) };
-            self.monitor.doing(|| format!("waiting for {} to rest", crate::error::show(path)));
-            let wait = u64::try_from(stamp + QUIET_NS - now).unwrap_or(0) + 10_000_000;
-            self.monitor.pause(Duration::from_nanos(wait))?;
-        }
-        let look = self.look()?.accepted()?;
-        match youngest(&look, wall_ns()) {
-            None => Ok(look),
-            Some((path, _)) => Err(self.never_rests(path)),
-        }
     }
 
     /// What is copied inside the window must fit before it opens: the host's disk must not fill up
@@ -185,12 +170,7 @@ impl Backup<'_> {
         has_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, "making room for a snapshot in")
     }
 
-    fn never_rests(&self, path: &Path) -> Error {
-        let why = "it is written to again and again, and there is no freeze hook to stop that";
-        Error::at(Code::SourceChanged, "capturing", &self.full(path), why)
-    }
-
-    fn full(&self, path: &Path) -> PathBuf {
+    pub(super) fn full(&self, path: &Path) -> PathBuf {
         let (source, relative) = locate(&self.sources, path);
         self.sources[source].dir.full(relative)
     }
