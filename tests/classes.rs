@@ -230,7 +230,12 @@ fn pinned_files_of_any_size_around_the_head_are_whole() {
 fn a_pinned_file_that_is_cut_is_named_and_kills_nobody() {
     let (place, subject) = with_subject(&bytes(1 << 20, 1));
     let cutting = subject.clone();
-    let cut = move || File::options().write(true).open(&cutting).unwrap().set_len(HEAD as u64 + 5).unwrap();
+    // A little more each time, so that no capture is whole.
+    let length = std::sync::atomic::AtomicU64::new(HEAD as u64 + 100);
+    let cut = move || {
+        let length = length.fetch_sub(1, Relaxed);
+        File::options().write(true).open(&cutting).unwrap().set_len(length).unwrap();
+    };
     let error = place.refused(&acting(FileClass::Pinned, || {}, cut));
     assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(subject.as_path())), "{error}");
 }

@@ -250,26 +250,6 @@ fn a_table_that_is_still_being_built_is_left_out_and_counted_with_the_flag() {
 }
 
 #[test]
-fn a_table_that_shrinks_while_it_is_copied_is_left_out_with_the_flag() {
-    let place = Place::with_snapshot();
-    let table = place.data().join("tables/2.sst");
-    let mut options = frozen();
-    options.add_rule("*.sst", FileClass::Immutable { unfinished_ok: true }).unwrap();
-    options.set_rate_limit(1_000_000);
-    let changing = table.clone();
-    options.hooks().progress(move |progress, _| {
-        // Amid the copy of the largest file: the small ones are done by then.
-        if progress.phase == Phase::Copy && progress.bytes_done > 250_000 {
-            fs::File::options().write(true).open(&changing).unwrap().set_len(100).unwrap();
-        }
-        Ok(std::ops::ControlFlow::Continue(()))
-    });
-    let job = place.back_up(&options).unwrap();
-    assert!(!job.location().join("tables/2.sst").exists());
-    assert_eq!(job.status().unwrap().files_left_out, 1);
-}
-
-#[test]
 fn a_table_that_is_finished_before_the_window_closes_is_in_though_it_was_pinned_before() {
     let place = Place::with_snapshot();
     let table = place.data().join("tables/2.sst");

@@ -119,9 +119,11 @@ impl Backup<'_> {
         buffer: &mut [u8],
     ) -> Result<Saved> {
         let pinned = self.open_pinned(file, source)?;
+        self.has_not_shrunk(file, &pinned, source, length)?;
         let staged = self.staging.create(&file.path, stat.mode)?;
         let mut checksum = Checksum::default();
         self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer)?;
+        self.has_not_shrunk(file, &pinned, source, length)?;
         let unchanged = block(&pinned, source, 0..length.min(BLOCK))? == *first
             && block(&pinned, source, length.saturating_sub(BLOCK)..length)? == *last;
         if !unchanged {
@@ -132,12 +134,11 @@ impl Backup<'_> {
     }
 
     fn copy_immutable(&self, file: &Listed, source: &Path, buffer: &mut [u8]) -> Result<Option<Saved>> {
-        let failed = |error| Error::io("looking at", source, error);
         let pinned = self.open_pinned(file, source)?;
         let unfinished_ok = matches!(file.class, FileClass::Immutable { unfinished_ok: true });
-        let opened = Stat::of(&pinned).map_err(failed)?;
+        let opened = self.has_not_shrunk(file, &pinned, source, 0)?;
         // One finished after it was pinned is live: for such files a stat from before the window
-        // closed says nothing.
+        // closed says nothing, but for what it cannot have lost since.
         let reference = match self.sources[file.source].pins.get(&file.relative) {
             Some(pin) if !unfinished_ok => pin.stat,
             _ => opened,
@@ -145,18 +146,32 @@ impl Backup<'_> {
         let length = file.limit.unwrap_or(reference.size);
         let staged = self.staging.create(&file.path, opened.mode)?;
         let mut checksum = Checksum::default();
-        let copied = self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer);
-        let now = Stat::of(&pinned).map_err(failed)?;
-        if unfinished_ok && now.size != reference.size && file.limit.is_none() {
+        self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer)?;
+        let now = self.has_not_shrunk(file, &pinned, source, reference.size)?;
+        let has_grown = now.size > reference.size && file.limit.is_none();
+        if unfinished_ok && has_grown && !file.named {
+            // Only what grows is still being built.
             self.staging.forget(&file.path)?;
             return Ok(None);
         }
-        copied?;
-        if !unfinished_ok && (now.size, now.mtime_ns) != (reference.size, reference.mtime_ns) {
+        if has_grown || !unfinished_ok && (now.size, now.mtime_ns) != (reference.size, reference.mtime_ns) {
             let why = "it changed after it was pinned, which an immutable file never does";
             return Err(Error::at(Code::SourceChanged, "copying", source, why));
         }
         self.save(file, staged, length, checksum.value(), &now).map(Some)
+    }
+
+    /// The stat of a pinned file. One that is shorter than it ever was, or than `length`, has been
+    /// truncated: no building, and no promise allows it.
+    fn has_not_shrunk(&self, file: &Listed, pinned: &File, source: &Path, length: u64) -> Result<Stat> {
+        let now = Stat::of(pinned).map_err(|error| Error::io("looking at", source, error))?;
+        let most = self.sources[file.source].pins.get(&file.relative).map_or(0, |pin| pin.most).max(length);
+        if now.size >= most {
+            return Ok(now);
+        }
+        self.shrank.store(true, Relaxed);
+        let why = format!("it has {} bytes, and had {most} when it was captured", now.size);
+        Err(Error::at(Code::SourceChanged, "copying", source, why))
     }
 
     #[allow(clippy::too_many_arguments)] // two files, their paths, and what goes between them
@@ -172,7 +187,12 @@ impl Backup<'_> {
     ) -> Result<()> {
         let to = self.staging.dir.full(path);
         let (from, to) = (Named { file: from, path: source }, Named { file: staged, path: &to });
-        copy_range(from, to, range, Pace::Limited, checksum, buffer, self.monitor)
+        copy_range(from, to, range, Pace::Limited, checksum, buffer, self.monitor).inspect_err(|error| {
+            // It ended early.
+            if error.code() == Code::SourceChanged {
+                self.shrank.store(true, Relaxed);
+            }
+        })
     }
 
     fn save(&self, file: &Listed, staged: File, size: u64, crc32: u32, stat: &Stat) -> Result<Saved> {

@@ -17,9 +17,8 @@ use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
-use crate::io::walk::walk;
 use crate::layout::FileClass;
-use crate::sys::dir::{Kind, Stat};
+use crate::sys::dir::Stat;
 use crate::sys::file;
 
 /// The first bytes of a `pinned` file, which hold every meta page.
@@ -179,16 +178,6 @@ impl Backup<'_> {
         copy_range(from, to, 0..length, pace, &mut checksum, buffer, self.monitor)?;
         self.staging.close(staged, path)?;
         Ok(checksum)
-    }
-
-    /// Takes away what a window that did not close has staged.
-    pub(super) fn forget_early(&self) -> Result<()> {
-        for found in walk(&self.staging.dir, |_, _| Ok(false))? {
-            if found.kind == Kind::File {
-                self.staging.forget(&found.path)?;
-            }
-        }
-        Ok(())
     }
 
     /// A clone first flushes the source's dirty pages: better ahead of the window than in it.

@@ -60,6 +60,8 @@ pub struct Listed {
     pub class: FileClass,
     /// Only so many bytes from its start.
     pub limit: Option<u64>,
+    /// The host named it, so it is live.
+    pub named: bool,
 }
 
 /// A directory or a symbolic link by the listing.
@@ -180,6 +182,7 @@ fn walk_source(
                 path: place.path,
                 inode: name.inode,
                 limit: None,
+                named: false,
             }),
         }
     }
@@ -227,6 +230,7 @@ fn named_file(
         inode: stat.inode,
         class,
         limit,
+        named: true,
     })
 }
 

@@ -76,7 +76,7 @@ impl Backup<'_> {
                 };
                 if !held {
                     look.torn.get_or_insert_with(|| file.path.clone());
-                } else if file.class == FileClass::IMMUTABLE {
+                } else if matches!(file.class, FileClass::Immutable { .. }) {
                     source
                         .pins
                         .look_again(&file.relative)

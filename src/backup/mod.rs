@@ -14,12 +14,13 @@ mod window;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use uuid::Uuid;
 
 pub use plan::Plan;
 
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::host::{Host, Link};
 use crate::io::remove::remove_tree;
 use crate::io::{Monitor, Phase};
@@ -28,8 +29,12 @@ use crate::snapshot::root::Root;
 use crate::snapshot::tree::Tree;
 use crate::sys::clock::Clock;
 use crate::sys::dir::Dir;
+use finish::Contents;
 use list::Source;
 use rest::Rest;
+
+/// How often a point is captured anew because a file of it has shrunk.
+const CAPTURES: usize = 4;
 
 const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots are as they were";
 
@@ -85,6 +90,8 @@ struct Backup<'a> {
     clones: AtomicBool,
     /// Without a freeze: for how long mutable files have rested.
     rest: Rest,
+    /// A file was found to be shorter than it was.
+    shrank: AtomicBool,
 }
 
 impl<'a> Backup<'a> {
@@ -103,21 +110,48 @@ impl<'a> Backup<'a> {
             staging,
             clones: AtomicBool::new(false),
             rest: Rest::default(),
+            shrank: AtomicBool::new(false),
         })
     }
 
     fn make(&mut self) -> Result<()> {
         self.host.checkpoint()?;
-        self.host.enter(Phase::Pin)?;
-        let captured = self.capture()?;
-        self.host.enter(Phase::Copy)?;
-        let mut contents = self.copy(captured)?;
+        let mut contents = self.capture_and_copy()?;
         self.host.release()?;
         self.unpin()?;
         self.host.enter(Phase::Verify)?;
         self.verify(&mut contents)?;
         self.host.enter(Phase::Publish)?;
         self.publish()
+    }
+
+    /// A file that has shrunk under its pin belongs to a point that is gone: an engine may truncate what
+    /// it deletes. The next capture most likely finds it deleted.
+    fn capture_and_copy(&mut self) -> Result<Contents> {
+        for _ in 1..CAPTURES {
+            match self.capture_and_copy_once() {
+                Err(error) if error.code() == Code::SourceChanged && self.shrank.swap(false, Relaxed) => {
+                    self.start_over()?;
+                }
+                other => return other,
+            }
+        }
+        self.capture_and_copy_once()
+    }
+
+    fn capture_and_copy_once(&mut self) -> Result<Contents> {
+        self.host.enter(Phase::Pin)?;
+        let captured = self.capture()?;
+        self.host.enter(Phase::Copy)?;
+        self.copy(captured)
+    }
+
+    fn start_over(&mut self) -> Result<()> {
+        self.staging.start_over()?;
+        self.sources.iter_mut().try_for_each(|source| source.pins.start_over())?;
+        self.monitor.counters.files_done.store(0, Relaxed);
+        self.monitor.counters.files_left_out.store(0, Relaxed);
+        Ok(())
     }
 
     fn unpin(&mut self) -> Result<()> {

@@ -26,6 +26,8 @@ const YOUNG_NS: i64 = 2_000_000_000;
 pub struct Pins {
     place: Option<Place>,
     held: HashMap<PathBuf, Pin>,
+    /// The inode and the largest size of each file that an earlier capture of this backup pinned.
+    earlier: HashMap<PathBuf, (u64, u64)>,
     last_name: u64,
     open: usize,
     most_open: usize,
@@ -47,6 +49,8 @@ pub struct Pin {
     pub inode: u64,
     /// What it was when it was pinned, or looked at again.
     pub stat: Stat,
+    /// The largest size that it was seen to have. An engine may truncate what it deletes.
+    pub most: u64,
     /// It was written to so shortly before that it may not have been complete.
     young: bool,
     by: By,
@@ -69,6 +73,7 @@ impl Pins {
         Ok(Self {
             place,
             held: HashMap::new(),
+            earlier: HashMap::new(),
             last_name: 0,
             open: 0,
             most_open: descriptor_limit() / 2 / sources,
@@ -116,7 +121,11 @@ impl Pins {
                 self.made += 1;
                 let is_file = stat.kind == Kind::File;
                 let young = self.is_young(&stat);
-                self.held.insert(path.to_path_buf(), Pin { inode, stat, young, by });
+                let most = match self.earlier.get(path) {
+                    Some((same, size)) if *same == stat.inode => stat.size.max(*size),
+                    _ => stat.size,
+                };
+                self.held.insert(path.to_path_buf(), Pin { inode, stat, most, young, by });
                 if !is_file {
                     self.drop_pin(path)?;
                 }
@@ -139,7 +148,7 @@ impl Pins {
         };
         let young = self.is_young(&stat);
         if let Some(pin) = self.held.get_mut(path) {
-            (pin.stat, pin.young) = (stat, young);
+            (pin.stat, pin.most, pin.young) = (stat, pin.most.max(stat.size), young);
         }
         Ok(())
     }
@@ -201,6 +210,13 @@ impl Pins {
     pub fn retain(&mut self, keep: impl Fn(&Path) -> bool) -> Result<()> {
         let gone: Vec<PathBuf> = self.held.keys().filter(|path| !keep(path)).cloned().collect();
         gone.iter().try_for_each(|path| self.drop_pin(path))
+    }
+
+    /// Lets go of all, but for what is known of their sizes: the capture starts over.
+    pub fn start_over(&mut self) -> Result<()> {
+        let sizes = self.held.iter().map(|(path, pin)| (path.clone(), (pin.stat.inode, pin.most)));
+        self.earlier = sizes.collect();
+        self.retain(|_| false)
     }
 
     fn drop_pin(&mut self, path: &Path) -> Result<()> {

@@ -64,7 +64,7 @@ impl Backup<'_> {
         let tries = if self.host.has_freeze() { TRIES } else { rest::TRIES };
         for _ in 0..tries {
             // What an earlier window staged would count as if it were still to be copied.
-            self.forget_early()?;
+            self.staging.start_over()?;
             self.pin_ahead()?;
             self.host.enter(Phase::Freeze)?;
             self.host.freeze()?;

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::io::Monitor;
 use crate::io::near::Near;
 use crate::io::pool;
-use crate::sys::dir::{Dir, is_absent};
+use crate::io::walk::walk;
+use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::file;
 
 /// So many files stay open until the sync at the end, by which time their writeback is mostly
@@ -101,6 +102,17 @@ impl Tree {
             Err(error) if !is_absent(&error) => Err(Error::io("removing", &self.dir.full(path), error)),
             _ => Ok(()),
         }
+    }
+
+    /// Takes all files away again.
+    pub fn start_over(&self) -> Result<()> {
+        *self.unsynced.lock() = Unsynced::Files(Vec::new());
+        for found in walk(&self.dir, |_, _| Ok(false))? {
+            if found.kind == Kind::File {
+                self.forget(&found.path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes an empty directory away again.
