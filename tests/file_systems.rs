@@ -74,10 +74,10 @@ fn deleting(data: &Path) -> Options {
 fn a_root_may_lie_on_another_file_system() {
     let place = Place::with_files();
     let Some(mounted) = Mounted::tmpfs(&place.beside("backups")) else { return };
-    assert_ne!(device(&mounted.path()), device(&place.data()));
+    assert_ne!(device(mounted.path()), device(&place.data()));
     let expected = tree(&place.data());
     let mut options = deleting(&place.data());
-    options.set_root(&mounted.path().join("root")).unwrap();
+    options.set_root(mounted.path().join("root")).unwrap();
     let job = place.back_up(&options).unwrap();
     assert!(!place.data().join("tables/1.sst").exists());
     assert_eq!(tree(job.location()), expected);
@@ -97,7 +97,7 @@ fn files_of_a_mount_inside_the_source_are_pinned_though_no_link_leads_there() {
     {
         write(&tables.join(path), &bytes);
     }
-    assert_ne!(device(&mounted.path()), device(&place.data()));
+    assert_ne!(device(mounted.path()), device(&place.data()));
     let expected = tree(&place.data());
     let job = place.back_up(&deleting(&place.data())).unwrap();
     assert!(!tables.join("1.sst").exists());
@@ -110,7 +110,7 @@ fn files_of_a_mount_inside_the_source_are_pinned_though_no_link_leads_there() {
     assert_eq!(tree(&place.data()), before);
     // And no descriptor holds it.
     fs::remove_dir_all(tables.join("deep")).unwrap();
-    assert!(succeeds(Command::new("umount").arg(&mounted.path())));
+    assert!(succeeds(Command::new("umount").arg(mounted.path())));
 }
 
 #[test]
