@@ -3,7 +3,7 @@ package hotbackup
 // The files c_*.go hold all that calls C or is called by it; the others are plain Go.
 
 // #cgo !hotbackup_pkgconfig CFLAGS: -I${SRCDIR}/../../include
-// #cgo !hotbackup_pkgconfig LDFLAGS: -L${SRCDIR}/../../target/release -l:libhotbackup.a -lgcc_s -lpthread -lm -ldl
+// #cgo !hotbackup_pkgconfig LDFLAGS: -L${SRCDIR}/../../target/release -l:libhotbackup.a -lpthread -lm -ldl
 // #cgo hotbackup_pkgconfig pkg-config: hotbackup
 // #include <stdlib.h>
 // #include "shim.h"

@@ -28,9 +28,9 @@ func TestTheContextOfAStartCancelsTheJob(t *testing.T) {
 // awaitCancelled waits until the end of the context has reached the job.
 func awaitCancelled(w *world, job *Job) {
 	for range 10_000 {
-		job.mu.RLock()
-		why := job.why
-		job.mu.RUnlock()
+		job.watch.mu.RLock()
+		why := job.watch.why
+		job.watch.mu.RUnlock()
 		if why != nil {
 			// It is cancelled right after why was set.
 			_ = job.Cancel()
@@ -107,12 +107,7 @@ func TestTheContextOfARunCancelsIt(t *testing.T) {
 			return err
 		}
 		cancel()
-		running := c.core.running()
-		for _, one := range running {
-			if one.ID() == job.ID() && one != job {
-				awaitCancelled(w, one)
-			}
-		}
+		awaitCancelled(w, job)
 		return nil
 	}
 	job, err := c.Run(mine)

@@ -22,10 +22,10 @@ type core struct {
 
 	mu     sync.Mutex
 	ptr    coordinatorPtr
-	calls  int           // that are using ptr
-	closed bool          // no call begins any more
-	gone   chan struct{} // closed once ptr was
-	live   map[*Job]struct{}
+	calls  int               // that are using ptr
+	closed bool              // no call begins any more
+	gone   chan struct{}     // closed once ptr was
+	live   map[string]*watch // of the backups that run, by their ids
 }
 
 // Open opens the coordinator of a data directory, which is there already. [ErrNotFound]: it is not;
@@ -44,7 +44,7 @@ func Open(dir string, opts ...Option) (*Coordinator, error) {
 		}
 		c := &Coordinator{&core{
 			dir: dir, root: root, hooks: hooks, ptr: ptr,
-			gone: make(chan struct{}), live: map[*Job]struct{}{},
+			gone: make(chan struct{}), live: map[string]*watch{},
 		}}
 		runtime.AddCleanup(c, func(forgotten *core) { go forgotten.close() }, c.core)
 		return c, nil
@@ -69,7 +69,8 @@ func (c *Coordinator) Start(ctx context.Context) (*Job, error) {
 	err := c.use(func(ptr coordinatorPtr) error {
 		started, err := startBackup(ptr)
 		if err == nil {
-			job = c.adopt(ctx, started)
+			job = c.adopt(started)
+			job.watch.cancelWith(ctx)
 		}
 		return err
 	})
@@ -94,8 +95,8 @@ func (c *Coordinator) Run(ctx context.Context) (*Job, error) {
 			return err
 		}
 		r.begun()
-		<-r.job.done
-		return r.job.result
+		<-r.job.Done()
+		return r.job.watch.result
 	})
 	return r.job, err
 }
@@ -111,18 +112,20 @@ type run struct {
 // begun makes the job known to Go, at the first call of one of its hooks.
 func (r *run) begun() {
 	if r.job == nil && *r.out != nil {
-		r.job = r.c.adopt(r.ctx, *r.out)
+		r.job = r.c.adopt(*r.out)
+		r.job.watch.cancelWith(r.ctx)
 	}
 }
 
 // Find finds a backup of this coordinator by its id; "": the running one, else the newest. The last 32
-// that have ended are known. [ErrNotFound]: there is none, or the id is no UUID.
+// that have ended are known. [ErrNotFound]: there is none, or the id is no UUID. Each call returns a handle
+// of its own, to be closed or not, and nothing grows with their number: they share what watches the job.
 func (c *Coordinator) Find(id string) (*Job, error) {
 	var job *Job
 	err := c.use(func(ptr coordinatorPtr) error {
 		found, err := findBackup(ptr, id)
 		if err == nil {
-			job = c.adopt(context.Background(), found)
+			job = c.adopt(found)
 		}
 		return err
 	})
@@ -155,30 +158,39 @@ func (c *Coordinator) use(f func(coordinatorPtr) error) error {
 		last := s.closed && s.calls == 0
 		s.mu.Unlock()
 		if last {
-			s.free()
+			go s.free() // it may wait for the end of the backup, which this call has no part in
 		}
 	}()
 	return f(s.ptr)
 }
 
-func (c *Coordinator) adopt(ctx context.Context, ptr jobPtr) *Job {
-	job := newJob(ptr, c, c.core.hooks)
-	s := c.core
+// adopt takes over a handle of the library's, and makes one of Go's that shares the job's watch.
+func (c *Coordinator) adopt(ptr jobPtr) *Job {
+	s, id := c.core, jobID(ptr)
 	s.mu.Lock()
-	s.live[job] = struct{}{}
+	shared, known := s.live[id]
+	if !known {
+		shared = newWatch(ptr, s.hooks)
+		shared.core, shared.owner = s, c
+		s.live[id] = shared
+	}
 	tooLate := s.closed
 	s.mu.Unlock()
-	job.begin(ctx)
-	if tooLate {
-		_ = job.cancel()
+	if known {
+		jobFree(ptr)
+	} else {
+		shared.begin()
 	}
-	return job
+	if tooLate {
+		_ = shared.cancel()
+	}
+	return newJob(shared)
 }
 
-func (s *core) forget(job *Job) {
+func (s *core) forget(ended *watch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.live, job)
+	delete(s.live, ended.id)
 }
 
 func (s *core) close() {
@@ -187,8 +199,8 @@ func (s *core) close() {
 	s.closed = true
 	s.mu.Unlock()
 	if first {
-		for _, job := range s.running() {
-			_ = job.cancel()
+		for _, one := range s.running() {
+			_ = one.cancel()
 		}
 		if idle {
 			s.free()
@@ -198,15 +210,15 @@ func (s *core) close() {
 		return
 	}
 	<-s.gone
-	for _, job := range s.running() {
-		<-job.done
+	for _, one := range s.running() {
+		<-one.done
 	}
 }
 
-func (s *core) running() []*Job {
+func (s *core) running() []*watch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.live))
+	return slices.Collect(maps.Values(s.live))
 }
 
 // free is called once, by the close or the last call after it. The library waits for the end of what

@@ -36,9 +36,10 @@ func detached(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr
 		if err != nil {
 			return nil, err
 		}
-		job := newJob(ptr, nil, hooks)
-		job.begin(ctx)
-		return job, nil
+		only := newWatch(ptr, hooks)
+		only.begin()
+		only.cancelWith(ctx)
+		return newJob(only), nil
 	})
 }
 
