@@ -38,9 +38,8 @@ func (s *hooks) give(options *C.backup_options) error {
 			return err
 		}
 	}
-	if s.freeze != nil || s.thaw != nil {
-		code := C.hb_go_set_freeze(options, flag(s.freeze != nil), flag(s.thaw != nil), newHandle(s), &failure)
-		if err := result(code, failure); err != nil {
+	if s.freeze != nil {
+		if err := result(C.hb_go_set_freeze(options, newHandle(s), &failure), failure); err != nil {
 			return err
 		}
 	}
@@ -55,13 +54,6 @@ func (s *hooks) give(options *C.backup_options) error {
 		}
 	}
 	return result(C.hb_go_set_progress(options, newHandle(s), &failure), failure)
-}
-
-func flag(yes bool) C.int {
-	if yes {
-		return 1
-	}
-	return 0
 }
 
 //export hotbackupGoHook
@@ -96,28 +88,32 @@ func hotbackupGoProgress(handle C.uintptr_t, given *C.backup_progress, hook *C.b
 	size := min(uintptr(given.size), C.sizeof_backup_progress)
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&known)), size), unsafe.Slice((*byte)(unsafe.Pointer(given)), size))
 	now := toProgress(&known)
-	err := s.call(hook, func(h *Hook) error {
+	cancels := false
+	failed := s.call(hook, func(h *Hook) error {
 		if s.progress == nil {
 			return nil
 		}
-		return s.progress(now, h)
+		err := s.progress(now, h)
+		if err != nil && (errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled)) {
+			cancels, err = true, nil
+		}
+		return err
 	})
-	var panicked *PanicError
-	if !errors.As(err, &panicked) && (errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled)) {
+	if cancels {
 		return 1 // without an error set it is a cancel
 	}
-	return outcome(hook, err)
+	return outcome(hook, failed)
 }
 
-// outcome reports a hook's error to the library, which gives it back as the job's cause.
-func outcome(hook *C.backup_hook, err error) C.int32_t {
+// outcome reports a hook's failure to the library, which gives the error back as the job's cause.
+func outcome(hook *C.backup_hook, failed *hookFailure) C.int32_t {
 	gcPoint()
-	if err == nil {
+	if failed == nil {
 		return 0
 	}
-	message := C.CString(strings.ReplaceAll(err.Error(), "\x00", `\0`))
+	message := C.CString(strings.ReplaceAll(failed.message, "\x00", `\0`))
 	defer C.free(unsafe.Pointer(message))
-	C.hb_go_hook_set_error(hook, message, newHandle(err))
+	C.hb_go_hook_set_error(hook, message, newHandle(failed.err))
 	return 1
 }
 

@@ -17,6 +17,8 @@ import (
 	"unsafe"
 )
 
+func init() { C.hb_go_init() }
+
 type (
 	coordinatorPtr = *C.backup_coordinator
 	jobPtr         = *C.backup_job
@@ -110,7 +112,7 @@ func startBackup(coordinator coordinatorPtr) (jobPtr, error) {
 func runBackup(coordinator coordinatorPtr, out *jobPtr) error {
 	gcPoint()
 	var failure *C.backup_error
-	code := C.backup_run(coordinator, out, &failure)
+	code := C.hb_go_run(coordinator, out, &failure)
 	return result(code, failure)
 }
 

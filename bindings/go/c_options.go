@@ -13,8 +13,8 @@ import (
 
 // Option is a choice for [Open], [Restore] or [Verify], which ignore those that do not concern
 // them. A later one replaces an earlier one of its kind, but rules and sources add up. An Option
-// may be used any number of times, by any goroutine; what is wrong with it is the error of the call
-// that it is given to.
+// may be used any number of times, by any goroutine; what is wrong with it, as being nil, is the error of
+// the call that it is given to.
 type Option func(*setup)
 
 // setup is what options have chosen: what C is told, and the hooks.
@@ -60,10 +60,11 @@ func refused(err error) Option {
 func withOptions[T any](opts []Option, use func(*C.backup_options, *hooks) (T, error)) (T, error) {
 	var chosen setup
 	var none T
-	for _, option := range opts {
-		if option != nil {
-			option(&chosen)
+	for i, option := range opts {
+		if option == nil {
+			return none, invalid("option %d of %d is nil, and would choose nothing", i+1, len(opts))
 		}
+		option(&chosen)
 	}
 	options := C.backup_options_new()
 	defer C.backup_options_free(options)

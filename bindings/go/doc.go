@@ -61,3 +61,5 @@
 // installed library is used, as pkg-config says. The tag hotbackup_gcdebug collects garbage at every call
 // of the library and every hook, to find what is not kept alive; it is slow.
 package hotbackup
+
+import _ "hotbackup/internal/needs" // explains itself where this package cannot be built

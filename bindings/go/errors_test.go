@@ -101,17 +101,15 @@ func TestAStringWithNULIsRefused(t *testing.T) {
 
 func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 	w := newWorld(t)
-	some := func(*Hook) error { return nil }
 	for name, option := range map[string]Option{
 		"threads": WithThreads(-1), "freeze timeout": WithFreezeTimeout(-time.Second), "class": WithRule("*", 77),
 		"level": WithVerifyLevel(9), "symlinks": WithSymlinks(9), "root": WithRoot(""), "metadata": WithMetadata(make([]byte, 1<<20+1)),
-		"freeze alone": WithFreeze(some, nil), "thaw alone": WithFreeze(nil, some),
 	} {
 		if _, err := Open(w.data, option); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c := w.open(nil, WithThreads(1), WithFreezeTimeout(time.Nanosecond), WithVerifyLevel(VerifyMedia),
+	c := w.open(WithThreads(1), WithFreezeTimeout(time.Nanosecond), WithVerifyLevel(VerifyMedia),
 		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithNoPosixLocks(), WithAdoptRoot(),
 		WithMetadata(nil), WithRateLimit(1<<40), WithLayout("generic"), WithFreezeTimeout(0))
 	w.backup(c)

@@ -10,35 +10,42 @@ import (
 //
 // For all hooks: they run one at a time, on the library's own thread of the job or, with
 // [Coordinator.Run], on the goroutine that called it; in both cases locked to its OS thread while it
-// runs. They may call anything of this package, but a job cannot be waited for from its own hook
-// ([ErrConflict]; nor may it wait for a goroutine that does), and a Close there does not wait. A hook that returns an error has undone its own work,
-// and fails the job with [ErrHookFailed], from which [errors.Is] and [errors.As] find that error. So does
-// a panic, as a [*PanicError]. A hook that ends its goroutine, by [runtime.Goexit] or t.FailNow, ends the
-// process: C cannot be unwound. nil is no hook.
+// runs. A hook has done its work when it returns: nobody waits for a goroutine that it has started. It may
+// call anything of this package, but a job cannot be waited for from its own hook ([ErrConflict]; nor may
+// it wait for a goroutine that does), and a Close there does not wait.
+//
+// A hook that returns an error has undone its own work, and fails the job with [ErrHookFailed], from which
+// [errors.Is] and [errors.As] find that error. So does a panic, as a [*PanicError]. A hook that ends its
+// goroutine, by [runtime.Goexit] or t.FailNow, ends the process: C cannot be unwound.
+//
+// A hook that is nil is [ErrInvalidArgument], since it would do nothing where something was meant: where
+// there is no hook, leave the option away.
 func WithCheckpoint(checkpoint func(*Hook) error) Option {
-	return func(s *setup) { s.hooks.checkpoint = checkpoint }
+	return hookOption("checkpoint", checkpoint == nil, func(f *hookFuncs) { f.checkpoint = checkpoint })
 }
 
-// WithFreeze are the hooks that stop and resume the host's writes: both, or nil twice. thaw is called
-// exactly once for each freeze that returned nil, on the same thread and on every path (success,
-// failure, cancel, timeout), and no other hook is called between them. See [WithCheckpoint] for what is
-// true of all hooks.
+// WithFreeze are the hooks that stop and resume the host's writes. thaw is called exactly once for each
+// freeze that returned nil, on the same thread and on every path (success, failure, cancel, timeout), and
+// no other hook is called between them. See [WithCheckpoint] for what is true of all hooks.
 func WithFreeze(freeze, thaw func(*Hook) error) Option {
-	return func(s *setup) { s.hooks.freeze, s.hooks.thaw = freeze, thaw }
+	if freeze != nil && thaw == nil {
+		return hookOption("thaw", true, nil)
+	}
+	return hookOption("freeze", freeze == nil, func(f *hookFuncs) { f.freeze, f.thaw = freeze, thaw })
 }
 
 // WithRelease is the hook that unpins what freeze or checkpoint pinned. Called exactly once after the
 // last read of the source, on every path, once checkpoint returned nil or there is none. See
 // [WithCheckpoint] for what is true of all hooks.
 func WithRelease(release func(*Hook) error) Option {
-	return func(s *setup) { s.hooks.release = release }
+	return hookOption("release", release == nil, func(f *hookFuncs) { f.release = release })
 }
 
 // WithValidate is the hook that looks at a staged snapshot, or a staged restore, before it is
 // published: staging is its directory, which is there during the call, and which it must not change.
 // An error fails the job, and nothing is published. See [WithCheckpoint] for what is true of all hooks.
 func WithValidate(validate func(staging string, h *Hook) error) Option {
-	return func(s *setup) { s.hooks.validate = validate }
+	return hookOption("validate", validate == nil, func(f *hookFuncs) { f.validate = validate })
 }
 
 // WithProgress is the hook that watches and steers: called at each change of phase and about every
@@ -46,7 +53,14 @@ func WithValidate(validate func(staging string, h *Hook) error) Option {
 // [ErrCancelled] or [context.Canceled] cancels the job; any other fails it. See [WithCheckpoint] for
 // what is true of all hooks.
 func WithProgress(progress func(p Progress, h *Hook) error) Option {
-	return func(s *setup) { s.hooks.progress = progress }
+	return hookOption("progress", progress == nil, func(f *hookFuncs) { f.progress = progress })
+}
+
+func hookOption(name string, isNil bool, choose func(*hookFuncs)) Option {
+	if isNil {
+		return refused(invalid("the %s hook is nil, and would do nothing; leave the option away for no hook", name))
+	}
+	return func(s *setup) { choose(&s.hooks) }
 }
 
 type hookFuncs struct {
@@ -68,8 +82,15 @@ func newHooks(funcs hookFuncs) *hooks {
 	return &hooks{hookFuncs: funcs, inside: map[uintptr]int{}, runs: map[uintptr]*run{}}
 }
 
-// call calls a hook, and turns a panic into an error: it must not unwind through C.
-func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
+// hookFailure is why a hook failed: its error, and what that says.
+type hookFailure struct {
+	err     error
+	message string
+}
+
+// call calls a hook. One that ends its goroutine ends the process: the C code that called it would never
+// go on, with the host frozen.
+func (s *hooks) call(hook hookPtr, f func(*Hook) error) *hookFailure {
 	gcPoint()
 	here := thread()
 	s.mu.Lock()
@@ -79,9 +100,7 @@ func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
 	h := &Hook{ptr: hook}
 	returned := false
 	defer func() {
-		if value := recover(); value != nil {
-			err = &PanicError{Value: value, Stack: debug.Stack()}
-		} else if !returned {
+		if !returned {
 			endProcess()
 		}
 		h.end()
@@ -94,13 +113,30 @@ func (s *hooks) call(hook hookPtr, f func(*Hook) error) (err error) {
 	if run != nil {
 		run.begun()
 	}
-	err = f(h)
+	failed := guarded(h, f)
 	returned = true
-	return err
+	return failed
 }
 
-// endProcess is for a hook that ends its goroutine: the C code that called it would never go on, with
-// the host frozen. A panic on another goroutine cannot be recovered, and unwinds nothing here.
+// guarded turns a panic into an error: it must not unwind through C. The methods of the hook's error are
+// the host's, too.
+func guarded(h *Hook, f func(*Hook) error) (failed *hookFailure) {
+	returned := false
+	defer func() {
+		// Of a panic with nil under GODEBUG=panicnil=1 nothing is left but that nothing was returned.
+		if value := recover(); value != nil || !returned {
+			err := &PanicError{Value: value, Stack: debug.Stack()}
+			failed = &hookFailure{err, err.Error()}
+		}
+	}()
+	if err := f(h); err != nil {
+		failed = &hookFailure{err, err.Error()}
+	}
+	returned = true
+	return failed
+}
+
+// endProcess panics on another goroutine, which cannot be recovered, and unwinds nothing here.
 func endProcess() {
 	go panic("hotbackup: a hook ended its goroutine (runtime.Goexit or t.FailNow)")
 	select {}
