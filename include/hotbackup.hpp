@@ -39,6 +39,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <ratio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -166,6 +167,17 @@ inline const char *text(const std::string &text) {
 }
 
 inline const char *text(const std::filesystem::path &path) { return text(path.native()); }
+
+// In milliseconds, rounded up. std::chrono would wrap one that is longer than these can say, such as
+// hours::max(), to a negative one.
+template <class Rep, class Period>
+std::int64_t milliseconds_of(const std::chrono::duration<Rep, Period> &given) {
+    using namespace std::chrono;
+    const duration<long double, std::milli> exact(given);
+    if (exact >= milliseconds::max()) return INT64_MAX;
+    if (exact <= milliseconds::min()) return INT64_MIN;
+    return ceil<milliseconds>(exact).count();
+}
 
 } // namespace detail
 /// @endcond
@@ -303,11 +315,12 @@ public:
     /// handles and its coordinator keep it. In a hook of the same job it throws Code::Conflict.
     void wait() const { detail::call(backup_wait, handle(), std::int64_t{-1}); }
 
-    /// Waits for so long at most; nothing or less is a look. false: the job still runs. true: it has
-    /// completed. Throws as wait() does.
-    [[nodiscard]] bool wait_for(std::chrono::milliseconds timeout) const {
+    /// Waits for so long at most, rounded up to milliseconds; nothing or less is a look. false: the job
+    /// still runs. true: it has completed. Throws as wait() does.
+    template <class Rep, class Period>
+    [[nodiscard]] bool wait_for(const std::chrono::duration<Rep, Period> &timeout) const {
         backup_error *error = nullptr;
-        const auto ms = std::max<std::int64_t>(timeout.count(), 0);
+        const std::int64_t ms = std::max<std::int64_t>(detail::milliseconds_of(timeout), 0);
         const backup_code code = backup_wait(handle(), ms, &error);
         if (code == BACKUP_TIMEOUT) return false;
         detail::check(code, detail::OwnedError(error));
@@ -457,6 +470,42 @@ decltype(auto) with_hook(void *function, Hook &hook, const Arguments &...argumen
         return std::invoke(called, arguments...);
 }
 
+// What a hook that fits returns.
+template <class Function, class... Arguments>
+using Returned = decltype(with_hook<Function>(nullptr, std::declval<Hook &>(),
+                                              std::declval<const Arguments &>()...));
+
+// A std::packaged_task, which keeps what its function throws or returns for its future.
+template <class Function, class = void>
+struct IsTask : std::false_type {};
+template <class Function>
+struct IsTask<Function, std::void_t<decltype(std::declval<Function &>().get_future())>>
+    : std::true_type {};
+
+// Something that can be empty and says so, such as a std::function. (That a lambda converts to a
+// pointer and that to a bool is not meant.)
+template <class Function, class = void>
+struct SaysWhetherEmpty
+    : std::bool_constant<std::is_pointer_v<Function> || std::is_member_pointer_v<Function>> {};
+template <class Function>
+struct SaysWhetherEmpty<Function,
+                        std::void_t<decltype(std::declval<const Function &>().operator bool())>>
+    : std::true_type {};
+
+// The hook, stored. An empty one would do nothing where the host meant something.
+template <class Function>
+std::decay_t<Function> taken(const char *name, Function &&hook) {
+    using Stored = std::decay_t<Function>;
+    static_assert(!IsTask<Stored>::value,
+                  "a packaged_task keeps its exceptions for its future: give the function itself");
+    Stored stored(std::forward<Function>(hook));
+    if constexpr (SaysWhetherEmpty<Stored>::value)
+        if (!static_cast<bool>(std::as_const(stored)))
+            throw Error(Code::InvalidArgument,
+                        std::string("the ") + name + " hook is empty; nullptr means none");
+    return stored;
+}
+
 template <class Owned>
 void destroy(void *owned) noexcept {
     delete static_cast<Owned *>(owned);
@@ -489,6 +538,10 @@ struct Act {
 
     static std::int32_t call(void *function, backup_hook *hook) noexcept {
         return guarded(hook, [&](Hook &view) {
+            // Nobody would look at an error code, or run what a future or a coroutine puts off.
+            static_assert(std::is_void_v<Returned<Function>>,
+                          "this hook returns nothing, and fails by throwing: "
+                          "see to what yours returns in a lambda");
             with_hook<Function>(function, view);
             return 0;
         });
@@ -502,7 +555,18 @@ struct Validate {
 
     static std::int32_t call(void *function, const char *staging, backup_hook *hook) noexcept {
         return guarded(hook, [&](Hook &view) {
-            with_hook<Function>(function, view, std::filesystem::path(staging));
+            using Result = Returned<Function, std::filesystem::path>;
+            if constexpr (std::is_void_v<Result>) {
+                with_hook<Function>(function, view, std::filesystem::path(staging));
+            } else {
+                // An int could mean either thing: C hooks return 0 for good.
+                static_assert(std::is_same_v<std::decay_t<Result>, bool>,
+                              "validate returns a bool, false to refuse, or nothing");
+                if (!with_hook<Function>(function, view, std::filesystem::path(staging))) {
+                    backup_hook_set_error(hook, "it returned false", nullptr, nullptr);
+                    return 1;
+                }
+            }
             return 0;
         });
     }
@@ -516,7 +580,7 @@ struct Watch {
     static std::int32_t call(void *function, const backup_progress *progress,
                              backup_hook *hook) noexcept {
         return guarded(hook, [&](Hook &view) {
-            using Result = decltype(with_hook<Function>(function, view, Progress{}));
+            using Result = Returned<Function, Progress>;
             if constexpr (std::is_void_v<Result>) {
                 with_hook<Function>(function, view, progress_of(*progress));
                 return 0;
@@ -568,7 +632,11 @@ enum class Symlinks : std::int32_t {
 /// copied. Each setter returns the options, or throws Error and changes nothing if its value is wrong.
 ///
 /// A hook is anything that can be called, with or without the Hook &, and need not be copyable;
-/// nullptr removes the one that was there. It fails by throwing, and has then undone its own work.
+/// nullptr removes the one that was there. An empty std::function or a null pointer would do nothing where
+/// the host meant something: that is Code::InvalidArgument. A hook fails by throwing, and has then undone
+/// its own work. It has done its work when it returns: one that returns an error code, a future or a
+/// coroutine, which nobody would look at or run, does not compile. (What a std::function drops, or a
+/// thread that a hook leaves behind still does, cannot be seen here.)
 /// Hooks run one at a time for each job, on a thread of the job's or, with Coordinator::run(), on the
 /// caller's, in this order: checkpoint, freeze, thaw, release, validate, with progress in between.
 /// The first failure is the job's, a cancel being one; a failing thaw or release fails a job that had
@@ -632,11 +700,12 @@ public:
     }
 
     /// The longest time between freeze returning and thaw being called; then the host is thawed and
-    /// the job fails with Code::FreezeTimeout. 0: none. The default is 30 s.
-    Options &freeze_timeout(std::chrono::milliseconds timeout) & {
-        if (timeout.count() < 0)
-            throw Error(Code::InvalidArgument, "the freeze timeout must not be negative");
-        return set(backup_options_set_freeze_timeout, static_cast<std::uint64_t>(timeout.count()));
+    /// the job fails with Code::FreezeTimeout. Rounded up to milliseconds. 0: none. The default is 30 s.
+    template <class Rep, class Period>
+    Options &freeze_timeout(const std::chrono::duration<Rep, Period> &timeout) & {
+        const std::int64_t ms = detail::milliseconds_of(timeout);
+        if (ms < 0) throw Error(Code::InvalidArgument, "the freeze timeout must not be negative");
+        return set(backup_options_set_freeze_timeout, static_cast<std::uint64_t>(ms));
     }
 
     /// How many bytes must stay free on each file system concerned, else Code::NoSpace. By default 0.
@@ -659,7 +728,8 @@ public:
     /// `void (Hook &)`: flush to a consistent state. Called once, first.
     template <class Function>
     Options &checkpoint(Function &&hook) & {
-        return set_hook<detail::Act>(backup_options_set_checkpoint_hook, std::forward<Function>(hook));
+        return set_hook<detail::Act>("checkpoint", backup_options_set_checkpoint_hook,
+                                     std::forward<Function>(hook));
     }
 
     /// `void (Hook &)`, twice: stop and resume writes. Thaw is called exactly once for each freeze that
@@ -667,15 +737,20 @@ public:
     /// removes them.
     template <class Freeze, class Thaw>
     Options &freeze(Freeze &&freeze, Thaw &&thaw) & {
-        using Pair = detail::FreezeThaw<std::decay_t<Freeze>, std::decay_t<Thaw>>;
+        using Stored = detail::FreezeThaw<std::decay_t<Freeze>, std::decay_t<Thaw>>;
+        constexpr bool none = std::is_null_pointer_v<std::decay_t<Freeze>>;
+        static_assert(none == std::is_null_pointer_v<std::decay_t<Thaw>>,
+                      "freeze and thaw come both or not at all");
         const auto setter = backup_options_set_freeze_hook;
         backup_options *options = handle();
-        if constexpr (std::is_same_v<Pair, detail::FreezeThaw<std::nullptr_t, std::nullptr_t>>)
+        if constexpr (none) {
             detail::call(setter, options, nullptr, nullptr, nullptr, nullptr);
-        else
-            detail::call(setter, options, Pair::call_freeze, Pair::call_thaw,
-                         new Pair{std::forward<Freeze>(freeze), std::forward<Thaw>(thaw)},
-                         detail::destroy<Pair>);
+        } else {
+            detail::call(setter, options, Stored::call_freeze, Stored::call_thaw,
+                         new Stored{detail::taken("freeze", std::forward<Freeze>(freeze)),
+                                    detail::taken("thaw", std::forward<Thaw>(thaw))},
+                         detail::destroy<Stored>);
+        }
         return *this;
     }
 
@@ -683,14 +758,16 @@ public:
     /// of the source, on every path, once checkpoint returned or there is none.
     template <class Function>
     Options &release(Function &&hook) & {
-        return set_hook<detail::Act>(backup_options_set_release_hook, std::forward<Function>(hook));
+        return set_hook<detail::Act>("release", backup_options_set_release_hook,
+                                     std::forward<Function>(hook));
     }
 
-    /// `void (const std::filesystem::path &staging, Hook &)`: look at a staged snapshot or restore,
-    /// without changing it, before it is published.
+    /// `bool (const std::filesystem::path &staging, Hook &)`: look at a staged snapshot or restore,
+    /// without changing it, before it is published. false fails the job with Code::HookFailed; one that
+    /// returns nothing throws to do so.
     template <class Function>
     Options &validate(Function &&hook) & {
-        return set_hook<detail::Validate>(backup_options_set_validate_hook,
+        return set_hook<detail::Validate>("validate", backup_options_set_validate_hook,
                                           std::forward<Function>(hook));
     }
 
@@ -698,7 +775,8 @@ public:
     /// nothing only watches. Called at each change of phase and about every 100 ms.
     template <class Function>
     Options &progress(Function &&hook) & {
-        return set_hook<detail::Watch>(backup_options_set_progress_hook, std::forward<Function>(hook));
+        return set_hook<detail::Watch>("progress", backup_options_set_progress_hook,
+                                       std::forward<Function>(hook));
     }
 
     /// @cond
@@ -713,7 +791,7 @@ public:
     Options rate_limit(std::uint64_t n) && { return std::move(rate_limit(n)); }
     Options verify_level(VerifyLevel level) && { return std::move(verify_level(level)); }
     Options symlinks(Symlinks s) && { return std::move(symlinks(s)); }
-    Options freeze_timeout(std::chrono::milliseconds t) && { return std::move(freeze_timeout(t)); }
+    template <class D> Options freeze_timeout(const D &t) && { return std::move(freeze_timeout(t)); }
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
@@ -746,14 +824,15 @@ private:
 
     // The library destroys the hook also when the setter fails.
     template <template <class> class Caller, class Setter, class Function>
-    Options &set_hook(Setter setter, Function &&hook) {
+    Options &set_hook(const char *name, Setter setter, Function &&hook) {
         using Stored = std::decay_t<Function>;
         backup_options *options = handle();
         if constexpr (std::is_null_pointer_v<Stored>)
             detail::call(setter, options, nullptr, nullptr, nullptr);
         else
             detail::call(setter, options, Caller<Stored>::call,
-                         new Stored(std::forward<Function>(hook)), detail::destroy<Stored>);
+                         new Stored(detail::taken(name, std::forward<Function>(hook))),
+                         detail::destroy<Stored>);
         return *this;
     }
 

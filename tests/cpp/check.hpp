@@ -52,6 +52,8 @@ Code code_of(Call call) {
     }
 }
 
+#define REFUSED(call) CHECK(code_of([&] { (void)(call); }) == Code::InvalidArgument)
+
 inline void write(const fs::path &path, const std::string &bytes) {
     std::ofstream file(path, std::ios::binary);
     file << bytes;

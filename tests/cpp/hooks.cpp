@@ -113,15 +113,49 @@ void a_hook_that_keeps_state_is_called_on_the_same_object(const fs::path &scratc
     CHECK(seen == 2);
 }
 
-void an_empty_function_fails_the_job_with_its_own_exception(const fs::path &scratch) {
-    Coordinator coordinator(database(scratch), quick().checkpoint(std::function<void(Hook &)>()));
-    bool caught = false;
-    try {
-        coordinator.run();
-    } catch (const std::bad_function_call &) {
-        caught = true;
-    }
-    CHECK(caught);
+// A callable that is not empty, and a bool of its own.
+struct Switch {
+    void operator()(Hook &) const {}
+    explicit operator bool() const { return on; }
+    bool on;
+};
+
+void an_empty_hook_is_refused_at_once(const fs::path &scratch) {
+    void (*const no_function)() = nullptr;
+    const auto thaw = [] {}; // converts to a pointer, and so to a bool
+    static_assert(detail::SaysWhetherEmpty<void (Hook::*)()>::value && !detail::SaysWhetherEmpty<decltype(thaw)>::value);
+    Options options = quick();
+    int destroyed = 0;
+    options.checkpoint(MoveOnly(destroyed));
+    REFUSED(options.checkpoint(std::function<void(Hook &)>()));
+    REFUSED(options.checkpoint(no_function));
+    REFUSED(options.checkpoint(Switch{false}));
+    REFUSED(options.freeze(std::function<void()>(), thaw));
+    REFUSED(options.freeze(thaw, std::function<void()>()));
+    REFUSED(options.freeze(no_function, no_function));
+    REFUSED(options.release(no_function));
+    REFUSED(options.validate(std::function<bool(const fs::path &)>()));
+    REFUSED(options.progress(std::function<void(const Progress &)>()));
+    CHECK(destroyed == 0); // what was there stays
+    options.checkpoint(Switch{true}).release(std::function<void()>(thaw));
+    CHECK(destroyed == 1);
+    Coordinator(database(scratch), options).run();
+}
+
+void a_validate_hook_that_returns_false_refuses(const fs::path &scratch) {
+    bool good = true;
+    Coordinator coordinator(database(scratch), quick().validate([&](const fs::path &) { return good; }));
+    const fs::path snapshot = coordinator.run().location();
+    good = false;
+    CHECK(code_of([&] { coordinator.run(); }) == Code::HookFailed);
+    CHECK(code_of([&] { coordinator.start().wait(); }) == Code::HookFailed);
+    const std::string what = coordinator.find().error()->what();
+    CHECK(what.find("validate hook failed: it returned false") != what.npos);
+    CHECK(list(coordinator.root()).size() == 1);
+    const auto refuses = Options().validate([&](const fs::path &, Hook &) -> const bool & { return good; });
+    CHECK(code_of([&] { restore(snapshot, scratch / "target", refuses).wait(); }) == Code::HookFailed);
+    CHECK(code_of([&] { verify(snapshot, refuses).wait(); }) == Code::HookFailed);
+    CHECK(!fs::exists(scratch / "target"));
 }
 
 void freeze_and_thaw_share_a_thread_and_a_lock(const fs::path &scratch) {
@@ -173,7 +207,8 @@ int main(int argc, char **argv) {
                  {"moved-options", a_setter_of_moved_options_destroys_it},
                  {"shapes", functions_members_and_functors_will_do},
                  {"state", a_hook_that_keeps_state_is_called_on_the_same_object},
-                 {"empty-function", an_empty_function_fails_the_job_with_its_own_exception},
+                 {"empty", an_empty_hook_is_refused_at_once},
+                 {"false", a_validate_hook_that_returns_false_refuses},
                  {"lock", freeze_and_thaw_share_a_thread_and_a_lock},
                  {"job", the_job_of_a_hook_can_be_looked_at_and_steered},
                  {"bytes", bytes_given_by_hooks_may_be_empty_and_hold_nul}});

@@ -11,8 +11,6 @@ constexpr bool only_moves = std::is_nothrow_move_constructible_v<Owner> && std::
                             && std::is_nothrow_destructible_v<Owner>;
 static_assert(only_moves<Coordinator> && only_moves<Job> && only_moves<Options>);
 
-#define REFUSED(call) CHECK(code_of([&] { (void)(call); }) == Code::InvalidArgument)
-
 void a_moved_job_refuses_every_call(const fs::path &scratch) {
     Coordinator coordinator(database(scratch), quick());
     Job job = coordinator.run();

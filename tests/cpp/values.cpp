@@ -123,10 +123,25 @@ void waits_may_be_of_any_length(const fs::path &scratch) {
     Coordinator coordinator(database(scratch), quick().checkpoint([&] { gate.pass(); }));
     const Job job = coordinator.start();
     CHECK(!job.wait_for(milliseconds(0)) && !job.wait_for(milliseconds::min()));
+    // In milliseconds these wrap to a negative number, or to a positive one.
+    CHECK(!job.wait_for(std::chrono::hours::min()) && !job.wait_for(std::chrono::microseconds(1)));
     std::thread opener([&] { gate.open(); });
-    CHECK(job.wait_for(milliseconds::max()));
+    CHECK(job.wait_for(std::chrono::hours::max()));
     opener.join();
+    CHECK(job.wait_for(milliseconds::max()) && job.wait_for(std::chrono::duration<double>(1e300)));
     CHECK(job.wait_for(std::chrono::seconds(1)) && job.wait_for(milliseconds(0)));
+}
+
+void lengths_of_time_are_rounded_up_and_never_wrap(const fs::path &) {
+    using namespace std::chrono;
+    const auto ms = [](auto given) { return detail::milliseconds_of(given); };
+    CHECK(ms(nanoseconds(1)) == 1 && ms(nanoseconds(-1)) == 0);
+    CHECK(ms(seconds(20)) == 20'000 && ms(duration<double>(0.25)) == 250);
+    CHECK(ms(milliseconds::max()) == INT64_MAX && ms(hours::max()) == INT64_MAX);
+    CHECK(ms(milliseconds::min()) == INT64_MIN && ms(hours::min()) == INT64_MIN);
+    CHECK(ms(milliseconds(INT64_MAX - 1'000'000)) >= INT64_MAX - 1'000'000);
+    Options().freeze_timeout(hours::max()).freeze_timeout(microseconds(1));
+    REFUSED(Options().freeze_timeout(seconds::min()));
 }
 
 void a_job_can_be_polled(const fs::path &scratch) {
@@ -153,6 +168,7 @@ int main(int argc, char **argv) {
                  {"unknown", unknown_values_survive},
                  {"times", times_are_whatever_a_manifest_says},
                  {"waits", waits_may_be_of_any_length},
+                 {"lengths", lengths_of_time_are_rounded_up_and_never_wrap},
                  {"poll", a_job_can_be_polled},
                  {"version", the_loaded_library_is_that_of_the_header}});
 }
