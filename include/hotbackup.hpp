@@ -640,7 +640,8 @@ enum class Symlinks : std::int32_t {
 /// Hooks run one at a time for each job, on a thread of the job's or, with Coordinator::run(), on the
 /// caller's, in this order: checkpoint, freeze, thaw, release, validate, with progress in between.
 /// The first failure is the job's, a cancel being one; a failing thaw or release fails a job that had
-/// not failed. A hook must not end its thread.
+/// not failed. A hook must not end its thread. On that of a job all signals are blocked, and a process that
+/// a hook starts there inherits that.
 /// Restores and verifications use validate and progress alone. From a hook anything may be called, but
 /// waiting for its own job is Code::Conflict, and closing and destroying do not wait there.
 class Options {

@@ -1,19 +1,23 @@
 //! What packaging/install.sh installs can be linked each way: pkg-config and CMake, shared and
 //! static, in C and C++, in a multiarch directory, and after the prefix was moved.
 
+#[path = "common/go.rs"]
+mod command;
 #[path = "c/library.rs"]
 mod library;
+#[path = "go/module.rs"]
+mod module;
 #[path = "packaging/prefix.rs"]
 mod prefix;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use library::{SONAME, package, run};
+use module::Module;
 use prefix::{Linked, MULTIARCH, Prefix, VERSION, has, script};
 use tempfile::TempDir;
 
@@ -238,28 +242,35 @@ fn the_systems_own_prefix_is_named_as_it_is_and_follows_a_sysroot() {
 }
 
 #[test]
-fn the_go_package_builds_against_an_installed_library() {
+fn the_go_package_builds_against_an_installed_library_and_so_does_a_vendored_copy() {
     if !has("pkg-config", "pkg-config") {
-        return;
-    }
-    if Command::new("go").arg("version").output().is_err() {
-        assert!(env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "go is required and not there");
-        eprintln!("skipped: go is not there (https://go.dev/doc/install)");
         return;
     }
     let root = scratch();
     let prefix = Prefix::install(&root.path().join("prefix"), MULTIARCH);
-    let program = root.path().join("forty");
-    let mut go = Command::new("go");
-    go.current_dir(package().join("bindings/go")).args(["build", "-tags", "hotbackup_pkgconfig", "-o"]);
-    go.arg(&program).arg("./examples/forty").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
     // A cache of its own: Go's keeps what pkg-config said of an installation that is gone.
-    go.env("CGO_ENABLED", "1").env("GOCACHE", root.path().join("cache"));
-    run(go.env("PKG_CONFIG_PATH", prefix.libdir.join("pkgconfig")));
+    let cache = root.path().join("cache");
+    for is_vendored in [false, true] {
+        let Some(module) = Module::new() else { return };
+        if is_vendored {
+            run(module.go().args(["mod", "vendor"]));
+            assert!(!module.file("vendor/hotbackup/hotbackup.h").exists());
+        }
+        let builds = |arguments: &[&str]| {
+            let mut go = module.go();
+            go.env_remove("CGO_LDFLAGS").env("GOCACHE", &cache);
+            go.env("PKG_CONFIG_PATH", prefix.libdir.join("pkgconfig"));
+            go.args(["build", "-tags", "hotbackup_pkgconfig", "-o"]).arg(module.program());
+            run(go.args(arguments).arg("."));
+        };
+        builds(&[]);
+        let mut program = Command::new(module.program());
+        program.args([module.data(), module.target()]).env("LD_LIBRARY_PATH", &prefix.libdir);
+        module.restores(&mut program);
 
-    let (data, restored) = (root.path().join("data"), root.path().join("restored"));
-    fs::create_dir(&data).expect("a directory");
-    fs::write(data.join("1.sst"), "a table").expect("a file");
-    run(Command::new(program).args([&data, &restored]).env("LD_LIBRARY_PATH", &prefix.libdir));
-    assert_eq!(fs::read_to_string(restored.join("1.sst")).expect("the table"), "a table");
+        fs::remove_dir_all(module.target()).expect("it was restored");
+        builds(&["-ldflags", "-linkmode external -extldflags -static"]);
+        module::assert_static(&module.program());
+        module.works();
+    }
 }

@@ -46,8 +46,10 @@
 // # Goroutines and threads
 //
 // Everything may be used by any goroutine at any time, but a [Hook] by its hook alone. Waiting blocks no
-// thread: while a job runs, one goroutine is parked in the runtime's poller for it. The library has few
-// threads, named hotbackup-…, and none once its coordinators are closed and its jobs have ended.
+// thread: while a job runs, one goroutine is parked in the runtime's poller for it, with one descriptor,
+// however many handles it has and however many wait. The library has few threads, named hotbackup-…, and
+// none once its coordinators are closed and its jobs have ended. They block all signals, except while a
+// hook runs on one: a process that it starts can be signalled like any other.
 //
 // # Strings
 //
@@ -56,9 +58,10 @@
 //
 // # Building
 //
-// In the source tree, `cargo build --release` makes target/release/libhotbackup.a, which is linked
-// statically; CGO_LDFLAGS=-L<directory> takes it from elsewhere. With the build tag hotbackup_pkgconfig the
-// installed library is used, as pkg-config says. The tag hotbackup_gcdebug collects garbage at every call
+// Linux, cgo and a C compiler are needed. In the source tree, `cargo build --release` makes
+// target/release/libhotbackup.a, which is linked statically; CGO_LDFLAGS=-L<directory> takes it from
+// elsewhere. With the build tag hotbackup_pkgconfig the installed library is used, as pkg-config says; so
+// does a copy of the package outside of that tree (a vendor directory). The tag hotbackup_gcdebug collects garbage at every call
 // of the library and every hook, to find what is not kept alive; it is slow.
 package hotbackup
 

@@ -7,6 +7,7 @@ unset CARGO_TARGET_DIR # the package looks for the library in target/
 cargo build --release
 (
   cd bindings/go && go test ./...
+  go build -ldflags '-linkmode external -extldflags -static' ./...
 )
 (
   cd bindings/go/hosts
