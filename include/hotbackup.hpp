@@ -877,8 +877,12 @@ public:
 
     /// Starts a backup and returns at once; its hooks run on a thread of the library's. Code::Conflict:
     /// a backup runs already, or the root belongs to another data directory; Code::Io, Code::NoSpace:
-    /// the root cannot be written. All else comes out of Job::wait().
-    Job start() { return detail::Jobs::make(backup_start, handle()); }
+    /// the root cannot be written. All else comes out of Job::wait(). Not on a temporary, whose end would
+    /// cancel it at once.
+    Job start() & { return detail::Jobs::make(backup_start, handle()); }
+    /// @cond
+    Job start() && = delete;
+    /// @endcond
 
     /// Makes a backup with its hooks on this thread and returns the completed job. Throws as start()
     /// and Job::wait() do; find() then gives the job.

@@ -141,6 +141,35 @@ func TestACloseFromAHookCancelsAndDoesNotWait(t *testing.T) {
 	}
 }
 
+// The close waits for the backup's end, and the call does not wait with it.
+func TestACallThatIsUnderWayAtACloseReturnsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	c := w.open()
+	job, goOn := heldInValidate(w, func() *Coordinator { return c })
+	closing, returned := make(chan error, 1), make(chan error, 1)
+	call := func(coordinatorPtr) error {
+		go func() { closing <- c.Close() }()
+		for isClosed := false; !isClosed; time.Sleep(time.Millisecond) {
+			c.core.mu.Lock()
+			isClosed = c.core.closed
+			c.core.mu.Unlock()
+		}
+		return nil
+	}
+	go func() { returned <- c.use(call) }()
+	select {
+	case err := <-returned:
+		w.must(err)
+	case <-time.After(time.Minute):
+		t.Error("it waits for the end of the backup")
+	}
+	goOn()
+	w.must(<-closing)
+	if err := job.Wait(ctx); !errors.Is(err, ErrCancelled) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestACloseByAnotherEndsARun(t *testing.T) {
 	w := newWorld(t)
 	c := w.open()

@@ -155,10 +155,13 @@ func (c *Coordinator) use(f func(coordinatorPtr) error) error {
 	defer func() {
 		s.mu.Lock()
 		s.calls--
-		last := s.closed && s.calls == 0
+		last, waits := s.closed && s.calls == 0, len(s.live) > 0
 		s.mu.Unlock()
-		if last {
-			go s.free() // it may wait for the end of the backup, which this call has no part in
+		switch {
+		case last && waits:
+			go s.free() // this call does not wait for the end of what runs
+		case last:
+			s.free()
 		}
 	}()
 	return f(s.ptr)
