@@ -77,7 +77,7 @@ fn a_root_may_lie_on_another_file_system() {
     assert_ne!(device(mounted.path()), device(&place.data()));
     let expected = tree(&place.data());
     let mut options = deleting(&place.data());
-    options.set_root(mounted.path().join("root")).unwrap();
+    options.set_root(&mounted.path().join("root")).unwrap();
     let job = place.back_up(&options).unwrap();
     assert!(!place.data().join("tables/1.sst").exists());
     assert_eq!(tree(job.location()), expected);
