@@ -51,7 +51,7 @@ impl Engine {
                 }
                 file.write_all_at(&[0xff; PAGE], at).unwrap();
                 let before = at.saturating_sub(3 * PAGE as u64);
-                if before / PAGE as u64 % STEP as u64 != 0 {
+                if !(before / PAGE as u64).is_multiple_of(STEP as u64) {
                     assert!(fallocate(&file, true, before, PAGE as u64));
                 }
             }
