@@ -17,7 +17,7 @@ use crate::io;
 use crate::io::apart::{self, Isolation};
 use crate::job::{Job, JobState, Kind, same_process};
 use crate::options::{Options, absolute};
-use crate::snapshot::owner::{self, OwnerLock};
+use crate::snapshot::owner;
 use crate::sys::{random, thread};
 use crate::work::Work;
 
@@ -53,7 +53,8 @@ impl Coordinator {
         let options = options.clone();
         let (keeper, plan) = Keeper::start(move || {
             let lock = owner::open_host(&data_dir)?;
-            Ok((lock, Plan::new(&data_dir, options)?))
+            let (plan, held) = Plan::new(&data_dir, options)?;
+            Ok(((lock, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
             plan: Arc::new(plan),
@@ -256,24 +257,24 @@ impl Drop for Begun {
     }
 }
 
-/// A thread that holds the owner's lock in a descriptor table of its own, so that a forked child
-/// of the host does not hold it too.
+/// A thread that holds the owner's lock and the sources in a descriptor table of its own, so that a
+/// forked child of the host does not hold them too.
 struct Keeper {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<Result<()>>,
 }
 
 impl Keeper {
-    fn start<T: Send + 'static>(
-        open: impl FnOnce() -> Result<(Option<OwnerLock>, T)> + Send + 'static,
+    fn start<H, T: Send + 'static>(
+        open: impl FnOnce() -> Result<(H, T)> + Send + 'static,
     ) -> Result<(Self, T)> {
         let (opened, is_open) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = apart::spawn(Isolation::IfPossible, move || {
-            let (lock, value) = open()?;
+            let (held, value) = open()?;
             let _ = opened.send(value);
             let _ = stopped.recv();
-            drop(lock);
+            drop(held);
             Ok(())
         })?;
         match is_open.recv() {

@@ -77,6 +77,7 @@ impl Backup<'_> {
         let counters = &self.monitor.counters;
         Ok(Manifest {
             id: Some(prepared.id),
+            data_dir_id: prepared.data_dir.id,
             started_at_ms: prepared.clock.started_at_ms(),
             finished_at_ms: prepared.clock.now_ms(),
             layout: self.plan.layout.name().to_string(),

@@ -1,21 +1,22 @@
 //! What there is to back up: the walk of the sources, or the live files that the host named.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::links::{Link, follow};
 use super::pin::Pins;
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
 use crate::io::Monitor;
 use crate::io::near::Near;
-use crate::io::walk::walk;
+use crate::io::walk::walk_into;
 use crate::layout::FileClass;
-use crate::options::Symlinks;
-use crate::snapshot::owner::open_data_dir;
+use crate::snapshot::claim::is_the_librarys;
 use crate::snapshot::{LIFECYCLE, LONGEST_PATH, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
@@ -27,6 +28,8 @@ pub struct Source {
     pub prefix: PathBuf,
     /// What holds its files until they are copied.
     pub pins: Pins,
+    /// Its device and inode.
+    pub is: (u64, u64),
     /// The backup root, where it lies within the source.
     root: Option<PathBuf>,
 }
@@ -35,11 +38,11 @@ impl Source {
     /// Opens all sources of a plan.
     pub fn open_all(plan: &Plan, root: &Dir, id: Uuid) -> Result<Vec<Self>> {
         let real_root = root.path().canonicalize().unwrap_or_else(|_| root.path().to_path_buf());
-        let open = |(path, prefix): &(PathBuf, PathBuf)| {
-            let dir = open_data_dir(path)?;
+        let open = |source: &Planned| {
+            let dir = source.open()?;
             let pins = Pins::new(&dir, id, plan.sources.len())?;
-            let root = real_root.strip_prefix(path).ok().map(Path::to_path_buf);
-            Ok(Self { dir, prefix: prefix.clone(), pins, root })
+            let root = real_root.strip_prefix(&source.path).ok().map(Path::to_path_buf);
+            Ok(Self { dir, prefix: source.prefix.clone(), pins, is: source.is, root })
         };
         plan.sources.iter().map(open).collect()
     }
@@ -126,9 +129,10 @@ fn walk_source(
     monitor: &Monitor,
 ) -> Result<()> {
     let source = &sources[index];
-    let mut skipped = 0;
+    let skipped = Cell::new(0);
+    let skip = || skipped.set(skipped.get() + 1);
     let mut refused = None;
-    let found = walk(&source.dir, |relative, entry| {
+    let leave_out = |relative: &Path, entry: &Entry| {
         monitor.check()?;
         let path = source.prefix.join(relative);
         if is_ours(source, relative) || plan.rules.excludes(&path) {
@@ -139,26 +143,36 @@ fn walk_source(
             return Err(Error::at(Code::Unsupported, "listing", &source.dir.full(relative), why));
         }
         if is_no_data(relative, entry) {
-            skipped += 1;
+            skip();
             return Ok(true);
         }
-        if entry.kind == Kind::Symlink && plan.options.symlinks == Symlinks::Fail {
-            let why = "it is a symbolic link, and what it leads to would be missing: add that as a source, or preserve links";
-            let full = source.dir.full(relative);
-            refused.get_or_insert_with(|| Error::at(Code::Unsupported, "listing", &full, why));
+        if entry.kind == Kind::Symlink {
+            match follow(sources, source, relative, &path, plan.options.symlinks) {
+                Link::Kept => return Ok(false),
+                Link::SourceInItsPlace => {}
+                Link::NoData => skip(),
+                Link::Refused(error) => {
+                    refused.get_or_insert(error);
+                }
+            }
             return Ok(true);
         }
-        if sources
-            .iter()
-            .any(|other| !other.prefix.as_os_str().is_empty() && index == 0 && other.prefix == path)
-        {
+        if index == 0 && sources[1..].iter().any(|other| other.prefix == path) {
             let why = "a further source has it as its prefix";
             let full = source.dir.full(relative);
             refused.get_or_insert_with(|| Error::at(Code::InvalidArgument, "listing", &full, why));
             return Ok(true);
         }
         Ok(false)
+    };
+    let found = walk_into(&source.dir, leave_out, |relative, directory, entries| {
+        let keep_out = is_the_librarys(relative, directory, entries);
+        if keep_out {
+            skip();
+        }
+        Ok(keep_out)
     })?;
+    let skipped = skipped.get();
     listing.skipped += skipped;
     listing.refused = listing.refused.take().or(refused);
     if !source.prefix.as_os_str().is_empty() {

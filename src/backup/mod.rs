@@ -3,6 +3,7 @@
 mod copy;
 mod early;
 mod finish;
+mod links;
 mod list;
 mod look;
 mod pin;
@@ -24,7 +25,9 @@ use crate::error::{Code, Result};
 use crate::host::{Host, Link};
 use crate::io::remove::remove_tree;
 use crate::io::{Monitor, Phase};
-use crate::snapshot::owner::{open_data_dir, take_for_backup};
+use crate::snapshot::claim::{KnownRoots, refuse_anothers};
+use crate::snapshot::id::DataDir;
+use crate::snapshot::owner::take_for_backup;
 use crate::snapshot::root::Root;
 use crate::snapshot::tree::Tree;
 use crate::sys::clock::Clock;
@@ -42,6 +45,7 @@ const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots a
 pub struct Prepared {
     plan: Arc<Plan>,
     id: Uuid,
+    data_dir: DataDir,
     clock: Clock,
     root: Root,
     name: String,
@@ -51,12 +55,20 @@ pub struct Prepared {
 /// Takes the locks and chooses the name. Returns where the snapshot will be.
 pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     let clock = Clock::start();
-    let running = take_for_backup(&open_data_dir(&plan.data_dir)?)?;
+    let directory = plan.sources[0].open()?;
+    let running = take_for_backup(&directory)?;
+    let data_dir = DataDir::identify(&directory)?;
+    let known = KnownRoots::of(&directory)?;
+    if !plan.options.adopt_root {
+        known.expect(&plan.root)?;
+    }
+    refuse_anothers(&plan.root, &data_dir, plan.options.adopt_root)?;
     let root = Root::open(&plan.root)?;
-    root.claim(&plan.data_dir, plan.options.adopt_root)?;
+    let root_id = root.claim(&data_dir, plan.options.adopt_root)?;
+    known.remember(&directory, root_id, &plan.root)?;
     let name = root.next_name(clock.started_at_s())?;
     let location = plan.root.join(&name);
-    Ok((location, Prepared { plan, id, clock, root, name, _running: running }))
+    Ok((location, Prepared { plan, id, data_dir, clock, root, name, _running: running }))
 }
 
 /// Makes the backup. Whatever happens, the host is let go of first and no residue stays.

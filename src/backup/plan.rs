@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
 use crate::options::Options;
+use crate::snapshot::claim::is_root;
 use crate::snapshot::owner::open_data_dir;
 use crate::snapshot::{LIFECYCLE, MANIFEST};
+use crate::sys::dir::Dir;
 
 /// The settled plan of all backups of one coordinator.
 pub struct Plan {
@@ -14,8 +16,8 @@ pub struct Plan {
     pub data_dir: PathBuf,
     /// The backup root.
     pub root: PathBuf,
-    /// The data directory and the further sources, each with its prefix.
-    pub sources: Vec<(PathBuf, PathBuf)>,
+    /// The data directory and the further sources.
+    pub sources: Vec<Planned>,
     /// The layout.
     pub layout: Layout,
     /// The caller's rules and the layout's.
@@ -24,28 +26,70 @@ pub struct Plan {
     pub options: Options,
 }
 
+/// A directory that will be backed up.
+pub struct Planned {
+    /// Its path, links resolved.
+    pub path: PathBuf,
+    /// Where it is in the snapshot; empty for the data directory.
+    pub prefix: PathBuf,
+    /// Its device and inode when its coordinator was opened.
+    pub is: (u64, u64),
+}
+
+impl Planned {
+    fn of(directory: &Dir, prefix: &Path) -> Result<Self> {
+        let path = directory.path().to_path_buf();
+        Ok(Self { is: identity(directory)?, path, prefix: prefix.to_path_buf() })
+    }
+
+    /// Opens it, if it still is the directory that the coordinator was opened for.
+    pub fn open(&self) -> Result<Dir> {
+        let directory = open_data_dir(&self.path)?;
+        if identity(&directory)? == self.is {
+            return Ok(directory);
+        }
+        let why = "another directory has taken its place since its coordinator was opened, which must be opened anew";
+        Err(Error::at(Code::Conflict, "starting a backup of", &self.path, why))
+    }
+}
+
+/// Its device and inode.
+pub fn identity(directory: &Dir) -> Result<(u64, u64)> {
+    let stat = directory.stat(Path::new(""));
+    stat.map(|stat| (stat.device, stat.inode))
+        .map_err(|error| Error::io("looking at", directory.path(), error))
+}
+
 impl Plan {
-    /// Checks what can be checked without a backup.
-    pub fn new(data_dir: &Path, options: Options) -> Result<Self> {
-        let data_dir = resolve(data_dir)?;
-        let mut sources = vec![(data_dir.clone(), PathBuf::new())];
+    /// Checks what can be checked without a backup. The directories are to be held open for as long as
+    /// the plan: then no other one gets their inodes.
+    pub fn new(data_dir: &Path, options: Options) -> Result<(Self, Vec<Dir>)> {
+        let mut held = vec![open_data_dir(&resolve(data_dir)?)?];
+        let mut sources = vec![Planned::of(&held[0], Path::new(""))?];
         for source in &options.sources {
             open_data_dir(&source.path)?;
             let path = resolve(&source.path)?;
-            if let Some((other, _)) = sources.iter().find(|(other, _)| overlap(other, &path)) {
-                let why = format!("it overlaps the source {}", crate::error::show(other));
+            if let Some(other) = sources.iter().find(|other| overlap(&other.path, &path)) {
+                let why = format!("it overlaps the source {}", crate::error::show(&other.path));
                 return Err(Error::at(Code::InvalidArgument, "adding the source", &path, why));
             }
-            sources.push((path, source.prefix.clone()));
+            let directory = open_data_dir(&path)?;
+            sources.push(Planned::of(&directory, &source.prefix)?);
+            held.push(directory);
         }
+        let data_dir = sources[0].path.clone();
         let root = match &options.root {
             Some(root) => root.clone(),
             None => data_dir.join(LIFECYCLE).join("backup"),
         };
         check_root(&root, &data_dir, &sources)?;
+        if let Some(root) = held.iter().find(|source| is_root(source)) {
+            let why = "it is a backup root";
+            return Err(Error::at(Code::InvalidArgument, "using as data", root.path(), why));
+        }
         let layout = options.layout.unwrap_or(Layout::DEFAULT);
         let rules = layout.rules_after(&options.rules);
-        Ok(Self { data_dir, root, sources, layout, rules, options })
+        Ok((Self { data_dir, root, sources, layout, rules, options }, held))
     }
 }
 
@@ -58,10 +102,10 @@ fn overlap(a: &Path, b: &Path) -> bool {
 }
 
 /// A root must not be the data directory itself, nor lie in a snapshot.
-fn check_root(root: &Path, data_dir: &Path, sources: &[(PathBuf, PathBuf)]) -> Result<()> {
+fn check_root(root: &Path, data_dir: &Path, sources: &[Planned]) -> Result<()> {
     let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "using the backup root", root, why));
     let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-    if sources.iter().any(|(source, _)| *source == real) {
+    if sources.iter().any(|source| source.path == real) {
         return refuse("it is the data directory or another source itself");
     }
     // A restored data directory may hold a manifest at its top and is no snapshot.

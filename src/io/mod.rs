@@ -9,5 +9,6 @@ pub mod pool;
 pub mod remove;
 mod throttle;
 pub mod walk;
+pub mod whole;
 
 pub use monitor::{Monitor, Phase, Work};

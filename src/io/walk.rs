@@ -1,5 +1,6 @@
 //! The walk of a tree by its listings alone, without a stat.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::near::Near;
@@ -21,12 +22,40 @@ pub struct Found {
 /// Lists the tree beneath `top`, sorted by path, without what `leave_out` refuses; what lies
 /// below a directory that is left out is not looked at. A directory that vanishes meanwhile has
 /// no entries: whoever needs a steady tree compares two walks.
-pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> Result<Vec<Found>> {
+pub fn walk(top: &Dir, leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> Result<Vec<Found>> {
+    walk_into(top, leave_out, |_, _, _| Ok(false))
+}
+
+/// The same, also without the directories that `keep_out` refuses once it has seen their entries.
+pub fn walk_into(
+    top: &Dir,
+    mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>,
+    mut keep_out: impl FnMut(&Path, &Dir, &[Entry]) -> Result<bool>,
+) -> Result<Vec<Found>> {
     let mut found = Vec::new();
+    let mut kept_out = HashSet::new();
     let mut pending = vec![PathBuf::new()];
     let mut near = Near::new(top);
     while let Some(directory) = pending.pop() {
-        for entry in entries_of(top, &mut near, &directory)? {
+        let is_top = directory.as_os_str().is_empty();
+        let failed = |error| Error::io("listing", &top.full(&directory), error);
+        let opened = match is_top {
+            true => None,
+            false => match near.of(&directory).and_then(|(parent, name)| parent.open_dir(name)) {
+                Err(error) if is_absent(&error) => continue,
+                other => Some(other.map_err(failed)?),
+            },
+        };
+        let opened = opened.as_ref().unwrap_or(top);
+        let entries = match opened.entries() {
+            Err(error) if is_absent(&error) && !is_top => continue,
+            other => other.map_err(failed)?,
+        };
+        if !is_top && keep_out(&directory, opened, &entries)? {
+            kept_out.insert(directory);
+            continue;
+        }
+        for entry in entries {
             let path = directory.join(&entry.name);
             if leave_out(&path, &entry)? {
                 continue;
@@ -38,18 +67,10 @@ pub fn walk(top: &Dir, mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>)
             found.push(Found { path, inode: entry.inode, kind: entry.kind });
         }
     }
+    if !kept_out.is_empty() {
+        found.retain(|found| !kept_out.contains(&found.path));
+    }
     // By bytes, which is quicker than by components and keeps what is in a directory behind it.
     found.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(found)
-}
-
-fn entries_of(top: &Dir, near: &mut Near<'_>, directory: &Path) -> Result<Vec<Entry>> {
-    let listed = match directory.as_os_str().is_empty() {
-        true => top.entries(),
-        false => near.of(directory).and_then(|(parent, name)| parent.open_dir(name)?.entries()),
-    };
-    match listed {
-        Err(error) if is_absent(&error) && !directory.as_os_str().is_empty() => Ok(Vec::new()),
-        other => other.map_err(|error| Error::io("listing", &top.full(directory), error)),
-    }
 }

@@ -1,18 +1,16 @@
 //! The journal of a swap: which names move, written and synced before the first one does. By it
 //! alone a swap can be carried on, or taken back, from any state that a crash leaves.
 
-use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::units::Units;
 use crate::error::{Code, Error, Result};
-use crate::io::checksum;
+use crate::io::{checksum, whole};
 use crate::layout::{FileClass, Rule, Rules};
-use crate::snapshot::hex;
+use crate::snapshot::path_text::PathText;
 use crate::sys::dir::{Dir, is_absent};
 
 const VERSION: u32 = 1;
@@ -41,39 +39,18 @@ pub struct Swap {
 #[derive(Serialize, Deserialize)]
 struct Record {
     version: u32,
-    from: Name,
-    aside: Name,
+    from: PathText,
+    aside: PathText,
     keep: bool,
-    out: Vec<Name>,
-    into: Vec<Name>,
+    out: Vec<PathText>,
+    into: Vec<PathText>,
     rules: Vec<(String, String)>,
-    kept: Option<Name>,
+    kept: Option<PathText>,
 }
 
-/// A path: text, or hexadecimal where text cannot hold it.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Name {
-    Text(String),
-    Hex { hex: String },
-}
-
-impl Name {
-    fn of(path: &Path) -> Self {
-        match path.to_str() {
-            Some(text) => Name::Text(text.to_string()),
-            None => Name::Hex { hex: hex::encode(path.as_os_str().as_bytes()) },
-        }
-    }
-
-    /// The path, if it is one that stays inside the target.
-    fn path(self) -> Option<PathBuf> {
-        let path = match self {
-            Name::Text(text) => PathBuf::from(text),
-            Name::Hex { hex } => PathBuf::from(OsString::from_vec(hex::decode(&hex)?)),
-        };
-        crate::options::relative(&path).ok()
-    }
+/// The path, if it is one that stays inside the target.
+fn inside(text: &PathText) -> Option<PathBuf> {
+    crate::options::relative(&text.path()?).ok()
 }
 
 impl Swap {
@@ -84,38 +61,28 @@ impl Swap {
 
     /// Writes the record at `path`, all or nothing, and makes it durable.
     pub fn write(&self, target: &Dir, path: &Path) -> Result<()> {
-        let names = |paths: &[PathBuf]| paths.iter().map(|path| Name::of(path)).collect();
+        let names = |paths: &[PathBuf]| paths.iter().map(|path| PathText::of(path)).collect();
         let record = Record {
             version: VERSION,
-            from: Name::of(&self.from),
-            aside: Name::of(&self.aside),
+            from: PathText::of(&self.from),
+            aside: PathText::of(&self.aside),
             keep: self.keep,
             out: names(&self.units.out),
             into: names(&self.units.into),
             rules: self.rules.iter().map(|(glob, class)| (glob.clone(), class.name().to_string())).collect(),
-            kept: self.kept.as_deref().map(Name::of),
+            kept: self.kept.as_deref().map(PathText::of),
         };
         let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
         let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
         text.extend(format!("\n{:08x}\n", checksum::of(&text)).bytes());
         let new = path.with_extension("new");
-        let write = || {
-            match target.unlink(&new) {
-                Err(error) if !is_absent(&error) => return Err(error),
-                _ => {}
-            }
-            let mut file = target.create_file(&new, 0o600)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            crate::sys::file::holds(&file, &text)?;
-            crate::sys::file::close(file)?;
-            target.rename(&new, target, path)?;
-            sync_name(target, path)
-        };
-        write().map_err(|error| {
-            let _ = target.unlink(&new);
-            failed(error)
-        })
+        whole::write_new(target, &new, 0o600, &text)
+            .and_then(|()| target.rename(&new, target, path))
+            .and_then(|()| sync_name(target, path))
+            .map_err(|error| {
+                let _ = target.unlink(&new);
+                failed(error)
+            })
     }
 
     /// Reads a record; `None`: there is none.
@@ -144,16 +111,16 @@ impl Swap {
         if record.version != VERSION {
             return None;
         }
-        let paths = |names: Vec<Name>| names.into_iter().map(Name::path).collect::<Option<Vec<_>>>();
+        let paths = |names: Vec<PathText>| names.iter().map(inside).collect::<Option<Vec<_>>>();
         let class = |(glob, name): (String, String)| Some((glob, FileClass::from_name(&name)?));
         Some(Self {
-            from: record.from.path()?,
-            aside: record.aside.path()?,
+            from: inside(&record.from)?,
+            aside: inside(&record.aside)?,
             keep: record.keep,
             units: Units { out: paths(record.out)?, into: paths(record.into)? },
             rules: record.rules.into_iter().map(class).collect::<Option<_>>()?,
             kept: match record.kept {
-                Some(name) => Some(name.path()?),
+                Some(name) => Some(inside(&name)?),
                 None => None,
             },
         })

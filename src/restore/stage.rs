@@ -14,6 +14,7 @@ use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::io::remove::remove_tree;
+use crate::snapshot::claim::is_root;
 use crate::snapshot::compare::{Comparison, Staged, compare};
 use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_open_above, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{make_locked, remove_unlocked};
@@ -123,7 +124,10 @@ fn refuse_misplaced(target: &Path) -> Result<()> {
     if real.components().any(|part| part.as_os_str() == LIFECYCLE) {
         return refuse("it lies in the library's own directory");
     }
-    let is_root = |above: &Path| above.join("lock").is_file() && above.join("source").is_file();
+    let is_root = |path: &Path| Dir::open(path).is_ok_and(|directory| is_root(&directory));
+    if is_root(&real) {
+        return refuse("it is a backup root");
+    }
     if real.ancestors().skip(1).any(is_root) {
         return refuse("it lies in a backup root");
     }

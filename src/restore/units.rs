@@ -3,15 +3,19 @@
 //! A unit is an entry at the top, or each child of a directory that holds something that stays:
 //! an excluded file (a running server's lock), or the backup root.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::stage::is_ours;
 use crate::error::{Code, Error, Result};
-use crate::io::walk::{Found, walk};
+use crate::io::walk::{Found, walk_into};
 use crate::layout::Rules;
 use crate::snapshot::Manifest;
-use crate::sys::dir::{Dir, Kind};
+use crate::snapshot::claim::is_the_librarys;
+use crate::snapshot::owner::OWNER_NAME;
+use crate::sys::dir::{Dir, Entry, Kind};
+use crate::sys::lock::{Hold, try_lock};
 
 /// What a swap moves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,20 +81,37 @@ pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, coming: &Coming<'_
 
 /// Looks at what a target holds.
 fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> {
-    let mut partial = BTreeSet::new();
-    let mut staying = BTreeSet::new();
-    let found = walk(target, |path, entry| {
-        refuse_mount(target, path, entry.kind)?;
-        let stays = is_ours(path)
+    let staying = RefCell::new(BTreeSet::new());
+    let stays = |path: &Path| staying.borrow_mut().insert(path.to_path_buf());
+    let mut mounts = Vec::new();
+    let leave_out = |path: &Path, entry: &Entry| {
+        let is_kept = is_ours(path)
             || (path == Path::new("lost+found") && entry.kind == Kind::Directory)
             || kept == Some(path)
             || rules.excludes(path);
-        if stays {
-            staying.insert(path.to_path_buf());
-            partial.extend(path.ancestors().skip(1).map(Path::to_path_buf));
+        if is_kept {
+            stays(path);
+        } else if is_mount(target, path, entry.kind)? {
+            mounts.push(path.to_path_buf());
         }
-        Ok(stays)
+        Ok(is_kept)
+    };
+    let found = walk_into(target, leave_out, |path, directory, entries| {
+        let is_kept = is_the_librarys(path, directory, entries);
+        if is_kept {
+            refuse_open(directory)?;
+            stays(path);
+        }
+        Ok(is_kept)
     })?;
+    let staying = staying.into_inner();
+    // What stays need not be renamed.
+    if let Some(mount) = mounts.iter().find(|mount| !staying.contains(*mount)) {
+        let why = "it is a mount, which a restore cannot move aside";
+        return Err(Error::at(Code::Unsupported, "restoring over", &target.full(mount), why));
+    }
+    let above = staying.iter().flat_map(|path| path.ancestors().skip(1));
+    let mut partial: BTreeSet<PathBuf> = above.map(Path::to_path_buf).collect();
     partial.insert(PathBuf::new());
     let moves =
         |path: &Path| !partial.contains(path) && path.parent().is_some_and(|above| partial.contains(above));
@@ -104,11 +125,14 @@ fn incoming(target: &Dir, present: &Present, coming: &Coming<'_>) -> Result<Vec<
     let mut into = BTreeSet::new();
     for path in coming.others.iter().chain(directories).copied() {
         if present.staying.contains(path) {
-            return Err(clash(path, "it is excluded there and is to come in all the same"));
+            return Err(clash(
+                path,
+                "it stays there (excluded, or a backup root) and is to come in all the same",
+            ));
         }
         if present.partial.contains(path) {
             if !path.as_os_str().is_empty() && !directories.contains(path) {
-                return Err(clash(path, "it holds excluded files there and is to come in as none"));
+                return Err(clash(path, "it holds what stays there and is to come in as none"));
             }
             continue;
         }
@@ -121,15 +145,22 @@ fn incoming(target: &Dir, present: &Present, coming: &Coming<'_>) -> Result<Vec<
 }
 
 /// A mount cannot be renamed, and what is renamed must not hold one.
-fn refuse_mount(target: &Dir, path: &Path, kind: Kind) -> Result<()> {
-    if !matches!(kind, Kind::Directory | Kind::File) || is_ours(path) {
-        return Ok(());
+fn is_mount(target: &Dir, path: &Path, kind: Kind) -> Result<bool> {
+    if !matches!(kind, Kind::Directory | Kind::File) {
+        return Ok(false);
     }
-    let mounted =
-        target.is_mount(path).map_err(|error| Error::io("looking at", &target.full(path), error))?;
-    if !mounted {
-        return Ok(());
+    target.is_mount(path).map_err(|error| Error::io("looking at", &target.full(path), error))
+}
+
+/// Another database lies below the target: its files must not move while its host has it open.
+fn refuse_open(lifecycle: &Dir) -> Result<()> {
+    let Ok(owner) = lifecycle.open_file(Path::new(OWNER_NAME)) else { return Ok(()) };
+    match try_lock(&owner, Hold::Exclusive) {
+        Ok(false) => {
+            let data_dir = lifecycle.path().parent().unwrap_or(lifecycle.path());
+            let why = "another database lies there, which its host has open";
+            Err(Error::at(Code::Conflict, "restoring over", data_dir, why))
+        }
+        _ => Ok(()),
     }
-    let why = "it is a mount, which a restore cannot move aside";
-    Err(Error::at(Code::Unsupported, "restoring over", &target.full(path), why))
 }

@@ -30,6 +30,8 @@ pub const CHECKSUM_END: &str = "\"\n}\n";
 pub struct Manifest {
     /// The job that made it; `None` in a bare manifest of Alopex.
     pub id: Option<Uuid>,
+    /// The data directory that it is of; `None`: that could hold no id.
+    pub data_dir_id: Option<Uuid>,
     /// When the job began, in milliseconds since 1970; 0: unknown.
     pub started_at_ms: u64,
     /// When it was about to be published, likewise.
@@ -117,6 +119,7 @@ impl Manifest {
     fn write_fields(&self, out: &mut impl Write) -> io::Result<()> {
         write!(out, "{{\n  \"version\": {VERSION}")?;
         field(out, "id", &self.id.map(|id| id.to_string()))?;
+        field(out, "data_dir_id", &self.data_dir_id.map(|id| id.to_string()))?;
         field(out, "started_at_ms", &self.started_at_ms)?;
         field(out, "finished_at_ms", &self.finished_at_ms)?;
         field(out, "layout", &self.layout)?;

@@ -1,12 +1,15 @@
 //! Snapshots on disk: their names, their manifest, the root they live in, who may touch it.
 
 mod attributes;
+pub mod claim;
 pub mod compare;
 pub mod hex;
+pub mod id;
 mod listing;
 mod manifest;
 pub mod owner;
 mod parse;
+pub mod path_text;
 mod prune;
 pub mod root;
 mod space;

@@ -12,6 +12,9 @@ use crate::sys::lock::{Hold, try_lock};
 /// The file whose lock an open coordinator shares and a restore holds alone.
 const OWNER: &str = ".lifecycle/owner";
 
+/// Its name there, which tells the directory from one of a database's.
+pub const OWNER_NAME: &str = "owner";
+
 /// The journal of a swap. While it is there, the directory is half old and half new.
 pub const JOURNAL: &str = ".lifecycle/restore/journal";
 

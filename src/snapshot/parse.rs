@@ -143,6 +143,8 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     #[derive(Deserialize)]
     struct Ours {
         id: Option<Uuid>,
+        #[serde(default)]
+        data_dir_id: Option<Uuid>,
         started_at_ms: u64,
         finished_at_ms: u64,
         layout: String,
@@ -159,6 +161,7 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
     Ok(Manifest {
         id: ours.id,
+        data_dir_id: ours.data_dir_id,
         started_at_ms: ours.started_at_ms,
         finished_at_ms: ours.finished_at_ms,
         layout: ours.layout,

@@ -1,27 +1,25 @@
-//! The backup root: whose it is, who works in it, what its newest snapshot is.
+//! The backup root: who works in it, what its newest snapshot is.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::claim::{NEW_SOURCE, SOURCE};
 use super::{LATEST, number_of};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
+use crate::io::whole;
 use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::lock::{Hold, try_lock};
-
-/// The file that names the data directory.
-const SOURCE: &str = "source";
 
 /// The root's lock, never unlinked: whoever holds it may write here.
 const LOCK: &str = "lock";
 
 /// What is written before it takes its name; one writer at a time, so one name is enough.
-const NEW_SOURCE: &str = ".source.new";
 const NEW_LATEST: &str = ".latest.new";
 const OLD_LATEST: &str = ".latest.old";
 
@@ -59,35 +57,6 @@ impl Root {
         }
         let lock = lock(&dir)?;
         Ok(Self { dir, _lock: lock })
-    }
-
-    /// Makes sure that the root belongs to `data_dir`, taking over one that belongs to none or,
-    /// with `adopt`, to another.
-    pub fn claim(&self, data_dir: &Path, adopt: bool) -> Result<()> {
-        let path = self.dir.full(Path::new(SOURCE));
-        let mut owner = Vec::new();
-        let read = self.dir.open_file(Path::new(SOURCE));
-        match read.and_then(|file| file.take(LONGEST_PATH).read_to_end(&mut owner)) {
-            Err(error) if !is_absent(&error) => return Err(Error::io("reading", &path, error)),
-            _ => {}
-        }
-        if owner == data_dir.as_os_str().as_bytes() {
-            return Ok(());
-        }
-        if !owner.is_empty() && !adopt {
-            let owner = PathBuf::from(OsString::from_vec(owner));
-            let why = format!(
-                "it belongs to {}, not to {}; set_adopt_root takes it over",
-                crate::error::show(&owner),
-                crate::error::show(data_dir)
-            );
-            return Err(Error::at(Code::Conflict, "using the backup root", self.dir.path(), why));
-        }
-        self.write_new(NEW_SOURCE, data_dir.as_os_str().as_bytes())?;
-        self.dir
-            .rename(Path::new(NEW_SOURCE), &self.dir, Path::new(SOURCE))
-            .and_then(|()| self.dir.sync())
-            .map_err(|error| Error::io("writing", &path, error))
     }
 
     /// The name of the next snapshot: the time, or one more than the highest there is.
@@ -209,30 +178,16 @@ impl Root {
         }
     }
 
-    /// Writes a file that gets its name by a rename; what a crash left of it is replaced.
+    /// Writes a file that gets its name by a rename.
     fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.dir.full(Path::new(name));
-        self.remove_file(name)?;
-        let written = self.dir.create_file(Path::new(name), 0o644).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            crate::sys::file::holds(&file, bytes)?;
-            crate::sys::file::close(file)
-        });
-        written.map_err(|error| {
-            // Half a file is no use to anybody; the next backup would remove it too.
-            let _ = self.remove_file(name);
-            Error::io("writing", &path, error)
-        })
+        let path = Path::new(name);
+        whole::write_new(&self.dir, path, 0o644, bytes)
+            .map_err(|error| Error::io("writing", &self.dir.full(path), error))
     }
 
     fn remove_file(&self, name: &str) -> Result<()> {
-        match self.dir.unlink(Path::new(name)) {
-            Err(error) if !is_absent(&error) => {
-                Err(Error::io("removing", &self.dir.full(Path::new(name)), error))
-            }
-            _ => Ok(()),
-        }
+        let path = Path::new(name);
+        whole::remove(&self.dir, path).map_err(|error| Error::io("removing", &self.dir.full(path), error))
     }
 }
 

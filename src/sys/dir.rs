@@ -227,6 +227,11 @@ impl Dir {
         retry(|| rfs::utimensat(parent.as_fd(), name, &times(mtime_ns), AtFlags::SYMLINK_NOFOLLOW))
     }
 
+    /// Whether it lies on one of the kernel's own file systems for disks.
+    pub fn is_on_a_disk_of_the_kernels(&self) -> bool {
+        super::file::is_of_the_kernels_own(&self.fd)
+    }
+
     /// Whether something is mounted on a name, of this file system or of another.
     pub fn is_mount(&self, path: &Path) -> io::Result<bool> {
         let (parent, name) = self.parent(path)?;

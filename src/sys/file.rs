@@ -167,7 +167,7 @@ pub fn syncfs_reports_errors(directory: impl AsFd) -> bool {
 }
 
 /// Whether a file lies on one of the kernel's own file systems for disks, whose answers are known.
-fn is_of_the_kernels_own(file: impl AsFd) -> bool {
+pub fn is_of_the_kernels_own(file: impl AsFd) -> bool {
     const EXT4: i64 = 0xef53;
     const XFS: i64 = 0x5846_5342;
     const BTRFS: i64 = 0x9123_683e;

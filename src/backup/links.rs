@@ -1,0 +1,76 @@
+//! Symbolic links in a source: what becomes of each is decided by what it leads to.
+
+use std::path::Path;
+
+use super::list::Source;
+use super::plan::identity;
+use crate::error::{Code, Error, show};
+use crate::options::Symlinks;
+use crate::snapshot::claim::is_the_librarys;
+use crate::sys::dir::Dir;
+
+/// What becomes of a symbolic link.
+pub enum Link {
+    /// It is in the snapshot as it is.
+    Kept,
+    /// It leads to a source whose prefix is the link's own place: that is what the snapshot has there.
+    SourceInItsPlace,
+    /// It leads to a backup root, or to what else is the library's own.
+    NoData,
+    /// No walk may capture it.
+    Refused(Error),
+}
+
+/// Looks where a link leads. `path` is its place in the snapshot.
+pub fn follow(sources: &[Source], source: &Source, relative: &Path, path: &Path, symlinks: Symlinks) -> Link {
+    let full = source.dir.full(relative);
+    let refuse = |code, why: String| Link::Refused(Error::at(code, "listing", &full, why));
+    let opened = Dir::open(&full).ok();
+    if let Some(directory) = &opened {
+        let led_to = identity(directory).ok();
+        if let Some(other) = sources[1..].iter().find(|other| Some(other.is) == led_to) {
+            if other.prefix == path {
+                return Link::SourceInItsPlace;
+            }
+            // Kept, it would lead a restored copy to the live files.
+            let why = format!(
+                "it is a symbolic link to the source {}, which must have the link's own place as its prefix: {}, not {}",
+                show(other.dir.path()),
+                show(path),
+                show(&other.prefix)
+            );
+            return refuse(Code::InvalidArgument, why);
+        }
+        if directory.entries().is_ok_and(|entries| is_the_librarys(relative, directory, &entries)) {
+            return Link::NoData;
+        }
+    }
+    if symlinks == Symlinks::Preserve {
+        return Link::Kept;
+    }
+    let target = source.dir.read_link(relative).unwrap_or_default();
+    let target = Path::new(&target);
+    let real = full.canonicalize().ok();
+    let is_captured =
+        real.is_some_and(|real| sources.iter().any(|source| real.starts_with(source.dir.path())));
+    let preserved = match is_captured && target.is_relative() {
+        true => "set_symlinks can preserve it",
+        false => "set_symlinks can preserve it, and then a restored copy leads to the same place as this one",
+    };
+    let target = show(target);
+    let why = match &opened {
+        _ if is_captured => {
+            format!("it is a symbolic link to {target}, which is captured itself; {preserved}")
+        }
+        Some(_) => format!(
+            "it is a symbolic link to the directory {target}, whose files would be missing: add that as a source with \
+             the prefix {}; or {preserved}",
+            show(path)
+        ),
+        None if full.exists() => {
+            format!("it is a symbolic link to the file {target}, which would be missing; {preserved}")
+        }
+        None => format!("it is a symbolic link to {target}, where nothing is; {preserved}"),
+    };
+    refuse(Code::Unsupported, why)
+}

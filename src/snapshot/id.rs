@@ -1,0 +1,93 @@
+//! The id of a data directory, made once in `.lifecycle/id`. A restore over the directory keeps it and a
+//! new directory gets a new one, so directories are told apart though their paths are equal: each
+//! container has its `/data`.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::LIFECYCLE;
+use crate::error::{Code, Error, Result};
+use crate::io::whole;
+use crate::sys::dir::{Dir, is_absent};
+use crate::sys::random;
+
+const ID: &str = ".lifecycle/id";
+
+const NEW_ID: &str = ".lifecycle/id.new";
+
+/// What a data directory is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDir {
+    /// Its path, links resolved.
+    pub path: PathBuf,
+    /// Its id; `None`: it cannot hold one.
+    pub id: Option<Uuid>,
+    /// Its inode.
+    pub inode: u64,
+    /// Whether its file system keeps inode numbers for good.
+    pub inode_stays: bool,
+}
+
+impl DataDir {
+    /// What is known of an open one, which gets an id if it has none yet. The caller has it alone.
+    pub fn identify(directory: &Dir) -> Result<Self> {
+        let path = directory.path().to_path_buf();
+        let failed = |error| Error::io("looking at", &path, error);
+        let inode = directory.stat(Path::new("")).map_err(failed)?.inode;
+        let inode_stays = directory.is_on_a_disk_of_the_kernels();
+        let id = match read(directory)? {
+            Some(id) => Some(id),
+            None => make(directory)?,
+        };
+        Ok(Self { path, id, inode, inode_stays })
+    }
+}
+
+fn read(directory: &Dir) -> Result<Option<Uuid>> {
+    let path = directory.full(Path::new(ID));
+    let mut text = Vec::new();
+    match directory.open_file(Path::new(ID)).and_then(|file| file.take(100).read_to_end(&mut text)) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Error::io("reading the id of a data directory", &path, error)),
+        Ok(_) => {}
+    }
+    Uuid::try_parse_ascii(text.trim_ascii()).map(Some).map_err(|_| {
+        let why =
+            "it is damaged; once it is removed, the next backup makes a new one and must adopt its root";
+        Error::at(Code::Corrupt, "reading the id of a data directory", &path, why)
+    })
+}
+
+fn make(directory: &Dir) -> Result<Option<Uuid>> {
+    let id = random::uuid()?;
+    let written = write(directory, &id);
+    match written {
+        Ok(()) => Ok(Some(id)),
+        // Another process was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(directory),
+        Err(error) if holds_nothing_new(&error) => Ok(None),
+        Err(error) => Err(Error::io("writing the id", &directory.full(Path::new(ID)), error)),
+    }
+}
+
+fn write(directory: &Dir, id: &Uuid) -> io::Result<()> {
+    let (new, path) = (Path::new(NEW_ID), Path::new(ID));
+    let owner = directory.stat(Path::new(""))?;
+    directory.ensure_own_dir(Path::new(LIFECYCLE), 0o755)?;
+    whole::write_new(directory, new, 0o644, format!("{id}\n").as_bytes())?;
+    let named = directory
+        .give_to(new, owner.uid, owner.gid)
+        .and_then(|()| directory.rename_new(new, directory, path))
+        .and_then(|()| directory.open_dir(Path::new(LIFECYCLE))?.sync());
+    named.inspect_err(|_| {
+        let _ = whole::remove(directory, new);
+    })
+}
+
+/// Whether a directory cannot take anything new: it is read-only for us, or full.
+pub fn holds_nothing_new(error: &io::Error) -> bool {
+    const REFUSALS: [i32; 5] = [libc::EROFS, libc::EACCES, libc::EPERM, libc::ENOSPC, libc::EDQUOT];
+    error.raw_os_error().is_some_and(|error| REFUSALS.contains(&error))
+}
