@@ -267,7 +267,23 @@ impl Server<'_> {
         let Some((_, hook)) = &self.hooks.freeze_thaw else { return Ok(()) };
         self.host.said.lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))
-            .map_err(|error| error.aftermath("no snapshot was made, and the host may still be frozen"))
+            .map_err(|error| error.aftermath("no snapshot was made, and the host may still be frozen"))?;
+        self.has_been_in_time(since)
+    }
+
+    /// The timeout calls `thaw`, and cannot make it quick: one that has to wait (for a lock, for an
+    /// interpreter) keeps writes still for longer, and at least the job says so.
+    fn has_been_in_time(&self, since: Instant) -> Result<()> {
+        let stood_still = since.elapsed();
+        match self.freeze_timeout {
+            Some(timeout) if stood_still > timeout => Err(Error::new(
+                Code::FreezeTimeout,
+                format!(
+                    "writes stood still for {stood_still:.1?}, until thaw returned, and the timeout is {timeout:?}"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn freeze_took_too_long(&mut self) {

@@ -81,6 +81,23 @@ fn a_window_with_too_much_to_copy_is_closed_and_names_what_it_was_doing() {
 }
 
 #[test]
+fn a_thaw_that_returns_too_late_fails_the_job_that_overran() {
+    let place = Place::with_snapshot();
+    let calls = Calls::default();
+    let mut options = Options::new();
+    options.set_freeze_timeout(Duration::from_millis(200));
+    // As one in Python does that waits for the interpreter.
+    calls.hooks(&mut options, || {}, || std::thread::sleep(Duration::from_millis(400)));
+    let error = place.refused(&options);
+    assert_eq!(error.code(), Code::FreezeTimeout, "{error}");
+    assert!(error.message().contains("writes stood still for"), "{error}");
+    calls.are_one_window();
+
+    options.set_freeze_timeout(Duration::from_secs(30));
+    place.back_up(&options).expect("in time");
+}
+
+#[test]
 fn thaw_comes_in_time_though_the_copy_is_stuck_in_the_kernel() {
     let Some(disk) = Disk::new() else { return skip("it needs root, losetup and fsfreeze") };
     let place = Place::with_files();

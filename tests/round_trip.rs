@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use common::{Place, frozen, restore, tree, verify, write};
 use hotbackup::{Coordinator, FileClass, Kind, Options, State, Symlinks};
@@ -102,4 +103,24 @@ fn latest_is_an_absolute_path_to_the_newest() {
     let listed = hotbackup::list(&place.root()).unwrap();
     assert_eq!(listed.len(), 3);
     assert_eq!(listed[0].location(), newest);
+}
+
+#[test]
+fn a_snapshot_is_as_old_as_its_backup_and_what_is_restored_as_its_data() {
+    let place = Place::with_files();
+    let long_ago = SystemTime::now() - Duration::from_secs(40 * 24 * 3600);
+    let root = place.beside("root");
+    let mut options = frozen();
+    options.set_root(&root).unwrap();
+    place.back_up(&options).unwrap();
+    fs::File::open(place.data()).unwrap().set_modified(long_ago).unwrap();
+    let job = place.back_up(&options).unwrap();
+    // As `find -mtime` sees it, which prunes by age.
+    let age = |path: &std::path::Path| {
+        fs::metadata(path).unwrap().modified().unwrap().elapsed().unwrap_or_default()
+    };
+    assert!(age(job.location()) < Duration::from_secs(3600), "{:?}", age(job.location()));
+    let target = place.beside("restored");
+    restore(job.location(), &target).unwrap();
+    assert!(age(&target) > Duration::from_secs(39 * 24 * 3600), "{:?}", age(&target));
 }

@@ -60,7 +60,10 @@ impl Backup<'_> {
     pub(super) fn publish(&mut self) -> Result<()> {
         let prepared = self.prepared;
         let top = self.top_stat()?;
-        Attributes::of(&top)
+        // The manifest has the data directory's own time. This is the time of the snapshot, by which
+        // tools find old ones.
+        let attributes = Attributes { mtime_ns: crate::sys::clock::wall_ns(), ..Attributes::of(&top) };
+        attributes
             .apply_to_dir(&self.staging.dir)
             .map_err(|error| Error::io("setting the attributes of", self.staging.dir.path(), error))?;
         self.staging.sync_top()?;

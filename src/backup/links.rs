@@ -50,27 +50,24 @@ pub fn follow(sources: &[Source], source: &Source, relative: &Path, path: &Path,
     }
     let target = source.dir.read_link(relative).unwrap_or_default();
     let target = Path::new(&target);
-    let real = full.canonicalize().ok();
-    let is_captured =
-        real.is_some_and(|real| sources.iter().any(|source| real.starts_with(source.dir.path())));
+    let real = full.canonicalize().unwrap_or_else(|_| target.to_path_buf());
+    let is_captured = sources.iter().any(|source| real.starts_with(source.dir.path()));
     let preserved = match is_captured && target.is_relative() {
         true => "set_symlinks can preserve it",
         false => "set_symlinks can preserve it, and then a restored copy leads to the same place as this one",
     };
-    let target = show(target);
+    let real = show(&real);
     let why = match &opened {
-        _ if is_captured => {
-            format!("it is a symbolic link to {target}, which is captured itself; {preserved}")
-        }
+        _ if is_captured => format!("it is a symbolic link to {real}, which is captured itself; {preserved}"),
         Some(_) => format!(
-            "it is a symbolic link to the directory {target}, whose files would be missing: add that as a source with \
+            "it is a symbolic link to the directory {real}, whose files would be missing: add that as a source with \
              the prefix {}; or {preserved}",
             show(path)
         ),
         None if full.exists() => {
-            format!("it is a symbolic link to the file {target}, which would be missing; {preserved}")
+            format!("it is a symbolic link to the file {real}, which would be missing; {preserved}")
         }
-        None => format!("it is a symbolic link to {target}, where nothing is; {preserved}"),
+        None => format!("it is a symbolic link to {real}, where nothing is; {preserved}"),
     };
     refuse(Code::Unsupported, why)
 }

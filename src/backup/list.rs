@@ -157,8 +157,11 @@ fn walk_source(
             }
             return Ok(true);
         }
-        if index == 0 && sources[1..].iter().any(|other| other.prefix == path) {
-            let why = "a further source has it as its prefix";
+        if let Some(other) = sources[1..].iter().find(|other| index == 0 && other.prefix == path) {
+            let other = crate::error::show(other.dir.path());
+            let why = format!(
+                "it is here, where a restore may have put it, and the source {other} has it as its prefix"
+            );
             let full = source.dir.full(relative);
             refused.get_or_insert_with(|| Error::at(Code::InvalidArgument, "listing", &full, why));
             return Ok(true);

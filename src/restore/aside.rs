@@ -67,6 +67,11 @@ pub fn remove_record(target: &Dir, aside: &Path) -> Result<()> {
     }
 }
 
+/// Removes the directory of what was put aside, if it holds nothing.
+pub fn tidy(target: &Dir) {
+    let _ = target.remove_dir(Path::new(ASIDE));
+}
+
 fn named(number: u64) -> PathBuf {
     Path::new(ASIDE).join(format!("ts-{number}"))
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use uuid::Uuid;
 
 use super::units::{self, Coming};
-use super::{Recovered, Restore, not_a_directory, swap};
+use super::{Recovered, Restore, aside, not_a_directory, swap};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
@@ -175,6 +175,7 @@ fn clean_beside(target: &Path) {
 /// one that never came to its swap has left its staging, one that had ended what it gave up.
 pub fn clean(target: &Dir) -> Result<Recovered> {
     let path = Path::new(RESTORE);
+    aside::tidy(target);
     let above = match target.open_dir(path) {
         Err(error) if is_absent(&error) => return Ok(Recovered::Nothing),
         other => other.map_err(|error| Error::io("opening", &target.full(path), error))?,

@@ -144,6 +144,7 @@ pub fn backward(target: &Dir, swap: &Swap) -> Result<()> {
         remove_tree(target, away)?;
     }
     aside::remove_record(target, away)?;
+    aside::tidy(target);
     remove_journal(target)
 }
 

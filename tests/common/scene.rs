@@ -78,10 +78,12 @@ impl Scene {
         assert_eq!(hotbackup::recover(target).expect(what), Recovered::Nothing, "{what}");
         let lifecycle = names(&target.join(".lifecycle"));
         let residue = lifecycle.iter().find(|name| {
-            !["owner", "restore", "restore-backup"].iter().any(|own| *name == Path::new(own))
+            !["owner", "id", "roots", "restore"].iter().any(|own| *name == Path::new(own))
                 && !name.starts_with("restore-backup")
         });
         assert_eq!(residue, None, "{what}");
+        let aside = names(&target.join(".lifecycle/restore-backup"));
+        assert_eq!(lifecycle.contains(&"restore-backup".into()), !aside.is_empty(), "{what}");
         Coordinator::open(target, &Options::new()).expect(what).close();
         has_come
     }
