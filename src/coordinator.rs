@@ -54,6 +54,7 @@ impl Coordinator {
         let (keeper, plan) = Keeper::start(move || {
             let lock = owner::open_host(&data_dir)?;
             let (plan, held) = Plan::new(&data_dir, options)?;
+            owner::remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
             Ok(((lock, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {

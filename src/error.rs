@@ -135,6 +135,11 @@ impl Error {
         })
     }
 
+    /// The same failure with more about its reason.
+    pub fn since(self, why: &str) -> Self {
+        self.with(|inner| inner.message = format!("{} ({})", inner.message, one_line(why)))
+    }
+
     /// The same failure with the host's own exception.
     pub fn caused_by(self, cause: Option<Cause>) -> Self {
         self.with(|inner| inner.cause = cause)

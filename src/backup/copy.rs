@@ -19,19 +19,13 @@ use crate::io::checksum::{self, Checksum};
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, FileEntry, SourceId, has_room};
+use crate::snapshot::{Attributes, FileEntry, SourceId};
 use crate::sys::dir::Stat;
 
 impl Backup<'_> {
     /// After the window: copies what could wait, and completes all that is staged.
     pub(super) fn copy(&mut self, captured: Captured) -> Result<Contents> {
-        let root = &self.prepared.root.dir;
-        has_room(
-            root,
-            self.room_needed(&captured),
-            self.plan.options.min_free,
-            "making room for a snapshot in",
-        )?;
+        self.has_room_for_the_copy(&captured)?;
         let saved = Mutex::new(Vec::with_capacity(captured.files.len()));
         let reserve = Reserve::default();
         pool::for_each(self.threads, &captured.files, |file, buffer| {
@@ -60,18 +54,6 @@ impl Backup<'_> {
         Ok(Contents { saved, directories, links: captured.links })
     }
 
-    /// What is still to be written: of files with holes only what they hold.
-    fn room_needed(&self, captured: &Captured) -> u64 {
-        let waits = |file: &&Listed| {
-            !matches!(captured.early.get(&file.path), Some(Early::Copied { .. } | Early::Cloned { .. }))
-        };
-        let size = |file: &Listed| {
-            let pinned = self.sources[file.source].pins.get(&file.relative).map(|pin| pin.stat);
-            captured.stats.get(&file.path).copied().or(pinned).map_or(0, |stat| stat.size.min(stat.allocated))
-        };
-        captured.files.iter().filter(waits).map(size).fold(0, u64::saturating_add)
-    }
-
     /// `None`: an unfinished file, which is left out.
     fn complete(&self, file: &Listed, captured: &Captured, buffer: &mut [u8]) -> Result<Option<Saved>> {
         let source = self.sources[file.source].dir.full(&file.relative);
@@ -90,7 +72,7 @@ impl Backup<'_> {
                 self.save(file, staged, *length, crc32, stat)?
             }
             (Some(Early::Head { length, checksum }), Some(stat)) => {
-                let pinned = self.open_pinned(file, &source)?;
+                let pinned = self.open_pinned(file)?;
                 let staged = self.staging.reopen(&file.path)?;
                 let mut checksum = checksum.clone();
                 let rest = (*length).min(HEAD)..*length;
@@ -118,7 +100,7 @@ impl Backup<'_> {
         [first, last]: [&Vec<u8>; 2],
         buffer: &mut [u8],
     ) -> Result<Saved> {
-        let pinned = self.open_pinned(file, source)?;
+        let pinned = self.open_pinned(file)?;
         self.has_not_shrunk(file, &pinned, source, length)?;
         let staged = self.staging.create(&file.path, stat.mode)?;
         let mut checksum = Checksum::default();
@@ -134,7 +116,7 @@ impl Backup<'_> {
     }
 
     fn copy_immutable(&self, file: &Listed, source: &Path, buffer: &mut [u8]) -> Result<Option<Saved>> {
-        let pinned = self.open_pinned(file, source)?;
+        let pinned = self.open_pinned(file)?;
         let unfinished_ok = matches!(file.class, FileClass::Immutable { unfinished_ok: true });
         let opened = self.has_not_shrunk(file, &pinned, source, 0)?;
         // One finished after it was pinned is live: for such files a stat from before the window
@@ -235,7 +217,8 @@ impl Backup<'_> {
         Ok(Saved { entry, kept })
     }
 
-    pub(super) fn open_pinned(&self, file: &Listed, source: &Path) -> Result<File> {
-        self.sources[file.source].pins.read(&file.relative, source)
+    pub(super) fn open_pinned(&self, file: &Listed) -> Result<File> {
+        let source = &self.sources[file.source];
+        source.pins.read(&source.dir, &file.relative)
     }
 }

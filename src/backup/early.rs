@@ -100,13 +100,13 @@ impl Backup<'_> {
         match file.class {
             FileClass::AppendOnly | FileClass::Pinned if !self.pins_the_same(file, &stat) => Ok(None),
             FileClass::AppendOnly => {
-                let pinned = self.open_pinned(file, source)?;
+                let pinned = self.open_pinned(file)?;
                 let first = block(&pinned, source, 0..length.min(BLOCK))?;
                 let last = block(&pinned, source, length.saturating_sub(BLOCK)..length)?;
                 Ok(Some(Early::Prefix { length, first, last }))
             }
             FileClass::Pinned => {
-                let pinned = self.open_pinned(file, source)?;
+                let pinned = self.open_pinned(file)?;
                 let checksum = self.stage(&pinned, source, &file.path, length.min(HEAD), buffer)?;
                 Ok(Some(Early::Head { length, checksum }))
             }

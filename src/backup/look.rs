@@ -36,7 +36,7 @@ struct Agreed {
     path: PathBuf,
     inode: u64,
     /// Size, mtime, ctime and the stat's own inode, as far as the class makes them count.
-    stamps: [Option<i64>; 4],
+    stamps: [Option<i128>; 4],
     /// Of a symbolic link.
     target: Option<PathBuf>,
 }
@@ -65,12 +65,17 @@ impl Backup<'_> {
         self.monitor.doing(|| format!("pinning the files of {}", crate::error::show(&self.plan.data_dir)));
         let files = &look.listing.files;
         for (index, source) in self.sources.iter_mut().enumerate() {
-            source.pins.begin_look();
+            let pinned = |file: &&Listed| file.source == index && file.class != FileClass::Mutable;
+            source.pins.begin_look(files.iter().filter(pinned).count());
             let mut near = crate::io::near::Near::new(&source.dir);
-            for file in files.iter().filter(|file| file.source == index && file.class != FileClass::Mutable) {
+            for file in files.iter().filter(pinned) {
                 self.monitor.check()?;
+                // What is read in the window is compared with what a look saw.
+                let exactly = matches!(file.class, FileClass::AppendOnly | FileClass::Pinned);
                 let held = match near.of(&file.relative) {
-                    Ok((directory, name)) => source.pins.hold(&file.relative, file.inode, directory, name)?,
+                    Ok((directory, name)) => {
+                        source.pins.hold(&file.relative, file.inode, directory, name, exactly)?
+                    }
                     Err(error) if crate::sys::dir::is_absent(&error) => false,
                     Err(error) => return Err(Error::io("pinning", &source.dir.full(&file.relative), error)),
                 };
@@ -144,9 +149,9 @@ impl Backup<'_> {
 }
 
 /// Which stamps count: of a log its size, of a mutable file all, of a pinned one none.
-fn stamps(file: &Listed, stat: &Stat, with_ctime: bool, sizes_count: bool) -> [Option<i64>; 4] {
-    let size = Some(file.limit.unwrap_or(stat.size) as i64);
-    let inode = Some(stat.inode as i64);
+fn stamps(file: &Listed, stat: &Stat, with_ctime: bool, sizes_count: bool) -> [Option<i128>; 4] {
+    let size = Some(file.limit.unwrap_or(stat.size).into());
+    let inode = Some(stat.inode.into());
     match file.class {
         FileClass::Mutable => [size, Some(stat.mtime_ns), with_ctime.then_some(stat.ctime_ns), inode],
         FileClass::AppendOnly => [size.filter(|_| sizes_count), None, None, inode],

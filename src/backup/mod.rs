@@ -10,6 +10,7 @@ mod pin;
 mod plan;
 mod reserve;
 mod rest;
+mod room;
 mod window;
 
 use std::path::PathBuf;

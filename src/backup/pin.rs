@@ -1,7 +1,7 @@
 //! Pins: what keeps a file's inode from going away between the window and its copy.
 //!
 //! A pin is a second link on the source's own file system; where links are refused, an open
-//! descriptor.
+//! descriptor; and where those run out on a source that nobody can write to, the name itself.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,14 +13,13 @@ use uuid::Uuid;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
+use crate::snapshot::owner::PINS;
 use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 
-const PREFIX: &str = "pins-";
-
 /// A file that was written to so shortly before it was pinned may not have been complete.
-const YOUNG_NS: i64 = 2_000_000_000;
+const YOUNG_NS: i128 = 2_000_000_000;
 
 /// The pins in one source.
 pub struct Pins {
@@ -31,9 +30,17 @@ pub struct Pins {
     last_name: u64,
     open: usize,
     most_open: usize,
+    /// How many descriptors of the process may be taken for each of them.
+    share: usize,
+    /// Nobody can write to the source.
+    read_only: bool,
+    /// Why links are refused.
+    refusal: Option<io::Error>,
+    /// How many files are to be pinned.
+    expected: usize,
     made: u64,
     /// The time by the source's own file system, or an earlier one; `None`: nothing is known of it.
-    now_ns: Option<i64>,
+    now_ns: Option<i128>,
 }
 
 /// The directory of the links.
@@ -59,6 +66,7 @@ pub struct Pin {
 enum By {
     Link(PathBuf),
     Descriptor(File),
+    Name,
 }
 
 impl Pins {
@@ -66,7 +74,7 @@ impl Pins {
     pub fn new(source: &Dir, id: Uuid, sources: usize) -> Result<Self> {
         let place = match Self::make_place(source, id) {
             Ok(place) => Some(place),
-            // A source that is read-only for us is pinned by descriptors.
+            // A source that is read-only for us, or full, is pinned by descriptors.
             Err(error) if is_refusal(error.os_error()) => None,
             Err(error) => return Err(error),
         };
@@ -76,7 +84,11 @@ impl Pins {
             earlier: HashMap::new(),
             last_name: 0,
             open: 0,
-            most_open: descriptor_limit() / 2 / sources,
+            most_open: descriptor_limit() / (2 * sources),
+            share: 2 * sources,
+            read_only: source.is_read_only().unwrap_or(false),
+            refusal: None,
+            expected: 0,
             made: 0,
             now_ns: None,
         })
@@ -88,32 +100,44 @@ impl Pins {
             .ensure_own_dir(Path::new(LIFECYCLE), 0o755)
             .and_then(|()| source.open_dir(Path::new(LIFECYCLE)))
             .map_err(|error| Error::io("making", &path, error))?;
-        remove_unlocked(&lifecycle, PREFIX.as_ref())?;
-        let name = PathBuf::from(format!("{PREFIX}{id}"));
+        remove_unlocked(&lifecycle, PINS.as_ref(), true)?;
+        let name = PathBuf::from(format!("{PINS}{id}"));
         let dir = make_locked(&lifecycle, &name)?;
         Ok(Place { lifecycle, name, dir })
     }
 
-    /// A look begins. What file systems stamp with is their own, not this machine's: that of a server
+    /// A look at so many files begins. What file systems stamp with is their own, not this machine's: that of a server
     /// may be ahead or behind. The directory of the links was stamped when the last one was made.
-    pub fn begin_look(&mut self) {
+    pub fn begin_look(&mut self, files: usize) {
+        self.expected = files;
         let stat = self.place.as_ref().and_then(|place| place.dir.stat(Path::new("")).ok());
         self.now_ns = stat.map(|stat| stat.mtime_ns);
     }
 
-    /// Pins the file that has this name in `directory`, unless the pin is held already. `false`:
-    /// it is gone, or it is no file any more.
-    pub fn hold(&mut self, path: &Path, inode: u64, directory: &Dir, name: &Path) -> Result<bool> {
+    /// Pins the file that has this name in `directory`, unless the pin is held already. `exactly`: the pin
+    /// must have the name's own number. `false`: it is gone, or it is no file any more.
+    pub fn hold(
+        &mut self,
+        path: &Path,
+        inode: u64,
+        directory: &Dir,
+        name: &Path,
+        exactly: bool,
+    ) -> Result<bool> {
         // A pin of another inode than the listing's may be of another file, which had the name for a
         // moment; where listings number differently (overlays), each look pins anew.
         if self.held.get(path).is_some_and(|pin| pin.inode == inode && pin.stat.inode == inode) {
             return Ok(true);
         }
         self.drop_pin(path)?;
-        let failed = |error: io::Error| Error::io("pinning", &directory.full(name), error);
-        let pinned = match self.link(directory, name) {
-            Err(error) if is_refusal(error.raw_os_error().unwrap_or(0)) => self.open(directory, name),
-            other => other,
+        let pinned = match self.link(directory, name, exactly) {
+            Ok(Some(pinned)) => Ok(pinned),
+            Ok(None) => self.open(directory, name),
+            Err(error) if is_refusal(error.raw_os_error().unwrap_or(0)) => {
+                self.refusal = Some(error);
+                self.open(directory, name)
+            }
+            Err(error) => Err(error),
         };
         match pinned {
             Ok((by, stat)) => {
@@ -133,8 +157,25 @@ impl Pins {
             }
             // ELOOP: a symbolic link took the name.
             Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => Ok(false),
-            Err(error) => Err(failed(error)),
+            Err(error) => {
+                let is_shortage = error.raw_os_error() == Some(libc::EMFILE);
+                let error = Error::io("pinning", &directory.full(name), error);
+                Err(if is_shortage { error.since(&self.shortage()) } else { error })
+            }
         }
+    }
+
+    fn shortage(&self) -> String {
+        let why = match &self.refusal {
+            Some(refusal) => format!("links are refused here: {refusal}"),
+            None => "links have other numbers than their files here".to_string(),
+        };
+        format!(
+            "{why}; so each of {} files is held open, for which RLIMIT_NOFILE must be {}, and it is {}",
+            self.expected,
+            self.expected * self.share,
+            descriptor_limit()
+        )
     }
 
     /// Looks again at a file that may have been pinned before it was complete: what counts is
@@ -144,7 +185,7 @@ impl Pins {
         let stat = match (&pin.by, &self.place) {
             (By::Link(name), Some(place)) => place.dir.stat(name)?,
             (By::Descriptor(file), _) => Stat::of(file)?,
-            (By::Link(_), None) => return Ok(()),
+            (By::Link(_), None) | (By::Name, _) => return Ok(()),
         };
         let young = self.is_young(&stat);
         if let Some(pin) = self.held.get_mut(path) {
@@ -157,22 +198,34 @@ impl Pins {
         self.now_ns.is_none_or(|now| stat.mtime_ns > now - YOUNG_NS)
     }
 
-    fn link(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
+    /// `None`: the link has another number than the file, as on some overlays and unions, where it may not
+    /// be the same file to whoever compares.
+    fn link(&mut self, directory: &Dir, name: &Path, exactly: bool) -> io::Result<Option<(By, Stat)>> {
         let Some(place) = &self.place else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
         self.last_name += 1;
         let pin = PathBuf::from(self.last_name.to_string());
         directory.link(name, &place.dir, &pin)?;
         let stat = place.dir.stat(&pin)?;
-        Ok((By::Link(pin), stat))
+        if exactly {
+            let named = directory.stat(name)?;
+            if (named.device, named.inode) != (stat.device, stat.inode) {
+                place.dir.unlink(&pin)?;
+                return Ok(None);
+            }
+        }
+        Ok(Some((By::Link(pin), stat)))
     }
 
     fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
-        if self.open >= self.most_open {
-            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        if self.open < self.most_open {
+            let file = directory.open_file(name)?;
+            let stat = Stat::of(&file)?;
+            return Ok((By::Descriptor(file), stat));
         }
-        let file = directory.open_file(name)?;
-        let stat = Stat::of(&file)?;
-        Ok((By::Descriptor(file), stat))
+        match self.read_only {
+            true => Ok((By::Name, directory.stat(name)?)),
+            false => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        }
     }
 
     /// How many pins were made so far, those dropped again included.
@@ -186,15 +239,25 @@ impl Pins {
     }
 
     /// Opens the pinned file for reading.
-    pub fn read(&self, path: &Path, named: &Path) -> Result<File> {
-        let missing = || Error::at(Code::Internal, "reading", named, "it is not pinned");
+    pub fn read(&self, source: &Dir, path: &Path) -> Result<File> {
+        let full = source.full(path);
+        let missing = || Error::at(Code::Internal, "reading", &full, "it is not pinned");
+        let failed = |error| Error::io("opening", &full, error);
         let pin = self.held.get(path).ok_or_else(missing)?;
-        let opened = match (&pin.by, &self.place) {
-            (By::Descriptor(file), _) => file.try_clone(),
-            (By::Link(name), Some(place)) => place.dir.open_file(name),
-            (By::Link(_), None) => return Err(missing()),
-        };
-        opened.map_err(|error| Error::io("opening", named, error))
+        match (&pin.by, &self.place) {
+            (By::Descriptor(file), _) => file.try_clone().map_err(failed),
+            (By::Link(name), Some(place)) => place.dir.open_file(name).map_err(failed),
+            (By::Link(_), None) => Err(missing()),
+            (By::Name, _) => {
+                let file = source.open_file(path).map_err(failed)?;
+                let now = Stat::of(&file).map_err(failed)?;
+                if (now.device, now.inode) == (pin.stat.device, pin.stat.inode) {
+                    return Ok(file);
+                }
+                let why = "another file has its name now, though the source is read-only";
+                Err(Error::at(Code::SourceChanged, "opening", &full, why))
+            }
+        }
     }
 
     /// Lets go of a link once its file is copied, so that a deleted file's space comes back. A
@@ -256,9 +319,12 @@ fn unlink(pins: &Dir, name: &Path) -> Result<()> {
     }
 }
 
-/// Refusals to link, after which an open descriptor serves.
+/// Refusals to link, after which an open descriptor serves. A full disk is one too: it may be saved to
+/// another.
 fn is_refusal(os_error: i32) -> bool {
-    const REFUSALS: [i32; 8] = [
+    const REFUSALS: [i32; 10] = [
+        libc::ENOSPC,
+        libc::EDQUOT,
         libc::EXDEV,
         libc::EPERM,
         libc::EACCES,

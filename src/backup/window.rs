@@ -16,14 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Backup;
-use super::early::{Early, HEAD};
+use super::early::Early;
 use super::list::{Listed, Listing, Place, Stats, locate};
 use super::look::{Look, disagreement};
 use super::rest;
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
-use crate::layout::FileClass;
-use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, has_room, keeps_reserve};
+use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, keeps_reserve};
 use crate::sys::dir::Stat;
 
 /// Passes of pinning ahead of one freeze.
@@ -149,25 +148,6 @@ impl Backup<'_> {
             look = next;
         }
         Ok(Err(differed))
-    }
-
-    /// What is copied inside the window must fit before it opens: the host's disk must not fill up
-    /// while the host stands still.
-    fn has_room_for_the_window(&self, look: &Look) -> Result<()> {
-        if self.clones.load(Relaxed) {
-            return Ok(());
-        }
-        let now = |file: &Listed| {
-            let stat = look.stats.get(&file.path)?;
-            let size = file.limit.unwrap_or(stat.size).min(stat.allocated);
-            match file.class {
-                FileClass::Mutable => Some(size),
-                FileClass::Pinned => Some(size.min(HEAD)),
-                _ => None,
-            }
-        };
-        let bytes = look.listing.files.iter().filter_map(now).fold(0, u64::saturating_add);
-        has_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, "making room for a snapshot in")
     }
 
     pub(super) fn full(&self, path: &Path) -> PathBuf {

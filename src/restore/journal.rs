@@ -117,7 +117,7 @@ impl Swap {
             from: inside(&record.from)?,
             aside: inside(&record.aside)?,
             keep: record.keep,
-            units: Units { out: paths(record.out)?, into: paths(record.into)? },
+            units: Units { out: paths(record.out)?, into: paths(record.into)?, emptied: Vec::new() },
             rules: record.rules.into_iter().map(class).collect::<Option<_>>()?,
             kept: match record.kept {
                 Some(name) => Some(inside(&name)?),

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use super::aside;
 use super::journal::Swap;
-use super::stage::{clean, parent_of, sibling_prefix};
+use super::stage::{RESTORE, clean, parent_of, sibling_prefix};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::io::walk::walk;
 use crate::options::absolute;
-use crate::snapshot::owner::{JOURNAL, open_data_dir, refuse_unfinished, take_for_restore};
+use crate::snapshot::owner::{
+    JOURNAL, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
+};
 use crate::snapshot::root::remove_unlocked;
 use crate::sys::dir::Dir;
 
@@ -42,7 +44,14 @@ fn recover_present(target: &Dir) -> Result<Recovered> {
     if target.find(Path::new(crate::snapshot::LIFECYCLE)).is_ok_and(|found| found.is_none()) {
         return Ok(Recovered::Nothing);
     }
-    let _owner = take_for_restore(target, "recovering")?;
+    let _owner = match take_alone(target, "recovering") {
+        // It is read-only for us, or full, and no restore was begun there.
+        Err(error) if error.code() != Code::Conflict && is_untouched(target) => {
+            return Ok(Recovered::Nothing);
+        }
+        other => other?,
+    };
+    remove_stale_pins(target, &[target]);
     match Swap::read(target, Path::new(JOURNAL))? {
         Some(swap) => {
             let outcome = complete(target, &swap)?;
@@ -50,6 +59,10 @@ fn recover_present(target: &Dir) -> Result<Recovered> {
         }
         None => clean(target),
     }
+}
+
+fn is_untouched(target: &Dir) -> bool {
+    target.find(Path::new(RESTORE)).is_ok_and(|found| found.is_none())
 }
 
 /// What the journal speaks of is complete and durable: onward, unless the disk refuses.
@@ -71,7 +84,7 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
     };
     let count = || parent.entries().map(|entries| entries.len()).unwrap_or(0);
     let before = count();
-    remove_unlocked(&parent, &sibling_prefix(&name))?;
+    remove_unlocked(&parent, &sibling_prefix(&name), true)?;
     Ok(if count() < before { Recovered::Old } else { Recovered::Nothing })
 }
 

@@ -51,7 +51,7 @@ impl Target {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !path.is_symlink() => {
                 let (parent, name) = parent_of(path)?;
                 let prefix = sibling_prefix(&name);
-                remove_unlocked(&parent, &prefix)?;
+                remove_unlocked(&parent, &prefix, true)?;
                 let sibling = joined(&prefix, random::uuid()?);
                 Ok(Target::New { parent, name, sibling })
             }
@@ -65,6 +65,7 @@ impl Target {
         let place = match self {
             Target::New { parent, .. } => parent,
             Target::Present { dir, kept, .. } => {
+                refuse_apart(dir)?;
                 units::plan(dir, &restore.rules, kept.as_deref(), &Coming::of_manifest(&restore.manifest))?;
                 dir
             }
@@ -110,6 +111,19 @@ impl Target {
             }
         };
     }
+}
+
+/// Names move between the target and its `.lifecycle`, which must be of one piece.
+fn refuse_apart(target: &Dir) -> Result<()> {
+    let lifecycle = Path::new(LIFECYCLE);
+    let failed = |error| Error::io("looking at", &target.full(lifecycle), error);
+    let device = |path: &Path| target.stat(path).map(|stat| stat.device).map_err(failed);
+    if !target.is_mount(lifecycle).map_err(failed)? && device(lifecycle)? == device(Path::new(""))? {
+        return Ok(());
+    }
+    let why = "it is a mount or a subvolume of its own, into which nothing of the directory can be moved; \
+               a directory that does not exist yet can be restored to";
+    Err(Error::at(Code::Unsupported, "restoring over", &target.full(lifecycle), why))
 }
 
 /// A tree must not appear among the library's own files, nor inside a database that is open.
@@ -167,7 +181,7 @@ fn joined(prefix: &OsString, id: Uuid) -> PathBuf {
 fn clean_beside(target: &Path) {
     // Another's directory may be closed to us; what is left there is no harm.
     if let Ok((parent, name)) = parent_of(target) {
-        let _ = remove_unlocked(&parent, &sibling_prefix(&name));
+        let _ = remove_unlocked(&parent, &sibling_prefix(&name), true);
     }
 }
 
@@ -182,7 +196,7 @@ pub fn clean(target: &Dir) -> Result<Recovered> {
     };
     let left = above.entries().map_err(|error| Error::io("listing", &target.full(path), error))?;
     let has_ended = |entry: &Entry| Path::new(&entry.name).extension() == Some(swap::GIVEN_UP.as_ref());
-    remove_unlocked(&above, "".as_ref())?;
+    remove_unlocked(&above, "".as_ref(), true)?;
     let _ = target.unlink(&Path::new(JOURNAL).with_extension("new"));
     let _ = target.remove_dir(path);
     Ok(match left.is_empty() {

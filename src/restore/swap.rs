@@ -64,7 +64,12 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     memory::has_room(swap.units.size())
         .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
     restore.link.monitor.commit()?;
-    carry_out(target, &swap)
+    carry_out(target, &swap)?;
+    // Nothing is lost with them; an undo makes them again.
+    for directory in swap.units.emptied.iter().rev() {
+        let _ = target.remove_dir(directory);
+    }
+    Ok(())
 }
 
 /// Writes the journal and swaps.

@@ -1,21 +1,23 @@
 //! The units of a swap: which names of a target move away, and which move in.
 //!
-//! A unit is an entry at the top, or each child of a directory that holds something that stays:
-//! an excluded file (a running server's lock), or the backup root.
+//! A unit is an entry at the top, or each child of a directory that holds something that stays (an
+//! excluded file such as a running server's lock, a backup root), or that cannot be renamed itself.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::stage::is_ours;
+use super::stage::{RESTORE, is_ours};
 use crate::error::{Code, Error, Result};
+use crate::io::remove::remove_tree;
 use crate::io::walk::{Found, walk_into};
 use crate::layout::Rules;
 use crate::snapshot::Manifest;
 use crate::snapshot::claim::is_the_librarys;
 use crate::snapshot::owner::OWNER_NAME;
 use crate::sys::dir::{Dir, Entry, Kind};
-use crate::sys::lock::{Hold, try_lock};
+use crate::sys::lock::{Hold, Lock, try_lock};
+use crate::sys::random;
 
 /// What a swap moves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +26,8 @@ pub struct Units {
     pub out: Vec<PathBuf>,
     /// Names that move in.
     pub into: Vec<PathBuf>,
+    /// Directories that cannot move, and of which the new tree has nothing: empty in the end.
+    pub emptied: Vec<PathBuf>,
 }
 
 impl Units {
@@ -70,13 +74,17 @@ struct Present {
     partial: BTreeSet<PathBuf>,
     /// Names that stay themselves.
     staying: BTreeSet<PathBuf>,
+    /// Directories that stay because they cannot be renamed.
+    unmovable: Vec<PathBuf>,
 }
 
 /// The units of a swap of what a target holds for what is to come.
 pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, coming: &Coming<'_>) -> Result<Units> {
     let present = present(target, rules, kept)?;
     let into = incoming(target, &present, coming)?;
-    Ok(Units { out: present.units, into })
+    let mut emptied = present.unmovable;
+    emptied.retain(|path| !coming.directories.contains(path.as_path()));
+    Ok(Units { out: present.units, into, emptied })
 }
 
 /// Looks at what a target holds.
@@ -113,10 +121,75 @@ fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> 
     let above = staying.iter().flat_map(|path| path.ancestors().skip(1));
     let mut partial: BTreeSet<PathBuf> = above.map(Path::to_path_buf).collect();
     partial.insert(PathBuf::new());
-    let moves =
-        |path: &Path| !partial.contains(path) && path.parent().is_some_and(|above| partial.contains(above));
-    let units = found.into_iter().map(|found| found.path).filter(|path| moves(path)).collect();
-    Ok(Present { units, partial, staying })
+    refuse_subvolumes(target, &partial)?;
+    let mut unmovable = Vec::new();
+    if target.is_overlay() {
+        let probe = Probe::new(target)?;
+        // What lies in a directory comes behind it.
+        for directory in found.iter().filter(|found| found.kind == Kind::Directory) {
+            if moves(&directory.path, &partial) && !probe.could_move(&directory.path)? {
+                partial.insert(directory.path.clone());
+                unmovable.push(directory.path.clone());
+            }
+        }
+    }
+    let units = found.into_iter().map(|found| found.path).filter(|path| moves(path, &partial)).collect();
+    Ok(Present { units, partial, staying, unmovable })
+}
+
+/// Whether a name is a unit: it lies just below a directory that stays.
+fn moves(path: &Path, partial: &BTreeSet<PathBuf>) -> bool {
+    !partial.contains(path) && path.parent().is_some_and(|above| partial.contains(above))
+}
+
+/// What lies in a subvolume of its own cannot be moved out of it, only the whole of it.
+fn refuse_subvolumes(target: &Dir, partial: &BTreeSet<PathBuf>) -> Result<()> {
+    let device = |path: &Path| {
+        let found = target.stat(path);
+        found.map(|stat| stat.device).map_err(|error| Error::io("looking at", &target.full(path), error))
+    };
+    let own = device(Path::new(""))?;
+    for path in partial.iter().filter(|path| !path.as_os_str().is_empty()) {
+        if device(path)? != own {
+            let why =
+                "it is a subvolume of its own and holds what stays, and the rest cannot be moved out of it";
+            return Err(Error::at(Code::Unsupported, "restoring over", &target.full(path), why));
+        }
+    }
+    Ok(())
+}
+
+/// A directory that is not empty, gone with the value: what could be renamed to its place is told by how
+/// that fails.
+struct Probe<'a> {
+    target: &'a Dir,
+    path: PathBuf,
+}
+
+impl<'a> Probe<'a> {
+    fn new(target: &'a Dir) -> Result<Self> {
+        let path = Path::new(RESTORE).join(format!("{}.probe", random::uuid()?));
+        let failed = |error| Error::io("making", &target.full(&path), error);
+        target.ensure_dir(Path::new(RESTORE), 0o700).map_err(failed)?;
+        target.make_dir(&path, 0o700).map_err(failed)?;
+        let probe = Self { target, path };
+        let inside = probe.path.join("inside");
+        target.make_dir(&inside, 0o700).map_err(|error| Error::io("making", &target.full(&inside), error))?;
+        Ok(probe)
+    }
+
+    fn could_move(&self, directory: &Path) -> Result<bool> {
+        self.target
+            .could_move(directory, self.target, &self.path)
+            .map_err(|error| Error::io("trying to move", &self.target.full(directory), error))
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        // What is left the next restore removes.
+        let _ = remove_tree(self.target, &self.path);
+    }
 }
 
 fn incoming(target: &Dir, present: &Present, coming: &Coming<'_>) -> Result<Vec<PathBuf>> {
@@ -156,7 +229,7 @@ fn is_mount(target: &Dir, path: &Path, kind: Kind) -> Result<bool> {
 fn refuse_open(lifecycle: &Dir) -> Result<()> {
     let Ok(owner) = lifecycle.open_file(Path::new(OWNER_NAME)) else { return Ok(()) };
     match try_lock(&owner, Hold::Exclusive) {
-        Ok(false) => {
+        Ok(Lock::Held) => {
             let data_dir = lifecycle.path().parent().unwrap_or(lifecycle.path());
             let why = "another database lies there, which its host has open";
             Err(Error::at(Code::Conflict, "restoring over", data_dir, why))

@@ -18,7 +18,7 @@ pub struct Attributes {
     /// Group, likewise.
     pub gid: u32,
     /// Modification time, in nanoseconds since 1970.
-    pub mtime_ns: i64,
+    pub mtime_ns: i128,
 }
 
 /// What a staged file looks like on its file system, which may keep times more coarsely.
@@ -27,7 +27,18 @@ pub struct Kept {
     /// Its mode.
     pub mode: u32,
     /// Its mtime.
-    pub mtime_ns: i64,
+    pub mtime_ns: i128,
+}
+
+impl Kept {
+    /// Whether a staged file is still what it was when it was finished. Some file systems round a time
+    /// down only once they have it from their disk or server again (CIFS to 100 ns, others to two
+    /// seconds); whoever writes moves it to later.
+    pub fn is_still(&self, now: &Stat) -> bool {
+        const COARSE_NS: i128 = 2_000_000_000;
+        let rounded = self.mtime_ns - now.mtime_ns;
+        self.mode == now.mode && (0..COARSE_NS).contains(&rounded)
+    }
 }
 
 impl Attributes {

@@ -111,7 +111,7 @@ fn compare_file(
         return refuse(format!("it has {} bytes where the manifest has {}", stat.size, entry.size));
     }
     let staged = how.staged.and_then(|staged| staged.get(&entry.path));
-    if staged.is_some_and(|kept| (kept.mode, kept.mtime_ns) != (stat.mode, stat.mtime_ns)) {
+    if staged.is_some_and(|kept| !kept.is_still(&stat)) {
         return refuse("it was changed after it was staged, by a validator or by somebody else".into());
     }
     if how.level < VerifyLevel::Checksum {

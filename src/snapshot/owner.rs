@@ -5,15 +5,20 @@ use std::io;
 use std::path::Path;
 
 use super::LIFECYCLE;
+use super::id::holds_nothing_new;
+use super::root::remove_unlocked;
 use crate::error::{Code, Error, Result};
 use crate::sys::dir::{Dir, give_to, is_absent, set_mode};
-use crate::sys::lock::{Hold, try_lock};
+use crate::sys::lock::{Hold, Lock, try_lock};
 
 /// The file whose lock an open coordinator shares and a restore holds alone.
 const OWNER: &str = ".lifecycle/owner";
 
 /// Its name there, which tells the directory from one of a database's.
 pub const OWNER_NAME: &str = "owner";
+
+/// What the directories of pins are called by in `.lifecycle`, each followed by the UUID of its backup.
+pub const PINS: &str = "pins-";
 
 /// The journal of a swap. While it is there, the directory is half old and half new.
 pub const JOURNAL: &str = ".lifecycle/restore/journal";
@@ -22,21 +27,33 @@ pub const JOURNAL: &str = ".lifecycle/restore/journal";
 pub struct OwnerLock(#[allow(dead_code)] File);
 
 /// Opens a data directory for its host: its restore is finished and none is at work. `None`: a
-/// read-only source, on which no restore can work either.
+/// read-only or full source, on which no restore can work either, or a file system without locks.
 pub fn open_host(data_dir: &Path) -> Result<Option<OwnerLock>> {
     let directory = open_data_dir(data_dir)?;
-    let lock = take(&directory, Hold::Shared, "opening", "a restore is at work in it")?;
+    let owner = take(&directory, Hold::Shared, "opening", "a restore is at work in it")?;
     refuse_unfinished(&directory, "opening")?;
-    Ok(lock)
+    match owner {
+        Owner::Held(lock) => Ok(Some(lock)),
+        Owner::NoLocks | Owner::NotThere(_) => Ok(None),
+    }
 }
 
-/// Takes a directory for a restore: no host has it open.
+/// Takes a directory for a restore: no host has it open. Where that cannot be known, nothing moves.
 pub fn take_for_restore(target: &Dir, doing: &str) -> Result<OwnerLock> {
+    let why = "its file system has no locks (flock), so nobody can tell whether a host has it open; \
+               a directory that does not exist yet can be restored to";
+    take_alone(target, doing)?.ok_or_else(|| Error::at(Code::Unsupported, doing, target.path(), why))
+}
+
+/// Takes a directory for its recovery, which its host asks for before it opens it. `None`: its file
+/// system has no locks, and the host's word must do.
+pub fn take_alone(target: &Dir, doing: &str) -> Result<Option<OwnerLock>> {
     let why = "a coordinator or a restore has it open, here or in another process";
-    take(target, Hold::Exclusive, doing, why)?.ok_or_else(|| {
-        let error = io::Error::from_raw_os_error(libc::EROFS);
-        Error::io(doing, target.path(), error)
-    })
+    match take(target, Hold::Exclusive, doing, why)? {
+        Owner::Held(lock) => Ok(Some(lock)),
+        Owner::NoLocks => Ok(None),
+        Owner::NotThere(error) => Err(Error::io(doing, target.path(), error)),
+    }
 }
 
 /// Refuses a place inside a directory that its host has open: files must not move in there either.
@@ -44,7 +61,7 @@ pub fn refuse_open_above(target: &Path, doing: &str) -> Result<()> {
     for above in target.ancestors().skip(1) {
         let opened = Dir::open(above).and_then(|directory| directory.open_file(Path::new(OWNER)));
         let Ok(owner) = opened else { continue };
-        if matches!(try_lock(&owner, Hold::Exclusive), Ok(false)) {
+        if matches!(try_lock(&owner, Hold::Exclusive), Ok(Lock::Held)) {
             let why = format!("it lies in {}, which its host has open", crate::error::show(above));
             return Err(Error::at(Code::Conflict, doing, target, why));
         }
@@ -60,12 +77,24 @@ pub fn take_for_backup(data_dir: &Dir) -> Result<Option<Dir>> {
         other => other.map_err(|error| Error::io("opening", &data_dir.full(Path::new(LIFECYCLE)), error))?,
     };
     match try_lock(&lifecycle, Hold::Exclusive) {
-        Ok(true) => Ok(Some(lifecycle)),
-        Ok(false) => {
+        Ok(Lock::Taken) => Ok(Some(lifecycle)),
+        Ok(Lock::Held) => {
             let why = "a backup of it is running already";
             Err(Error::at(Code::Conflict, "starting a backup of", data_dir.path(), why))
         }
-        Err(_) => Ok(None),
+        Ok(Lock::Refused) | Err(_) => Ok(None),
+    }
+}
+
+/// Removes the pins that a killed backup has left in a data directory and its further sources: they hold
+/// the space of tables that are deleted. Where another backup may be at work, and where locks do not
+/// tell, they stay for the next backup.
+pub fn remove_stale_pins(data_dir: &Dir, sources: &[&Dir]) {
+    let Ok(Some(_alone)) = take_for_backup(data_dir) else { return };
+    for source in sources {
+        if let Ok(lifecycle) = source.open_dir(Path::new(LIFECYCLE)) {
+            let _ = remove_unlocked(&lifecycle, PINS.as_ref(), false);
+        }
     }
 }
 
@@ -92,20 +121,30 @@ pub fn open_data_dir(path: &Path) -> Result<Dir> {
     })
 }
 
-fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Option<OwnerLock>> {
+/// What came of taking a directory's `owner`.
+enum Owner {
+    Held(OwnerLock),
+    /// The file system has no locks.
+    NoLocks,
+    /// It cannot be made, for this reason: the directory is read-only for us, or full.
+    NotThere(io::Error),
+}
+
+fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Owner> {
     let path = directory.full(Path::new(OWNER));
     let file = directory.ensure_own_dir(Path::new(LIFECYCLE), 0o755).and_then(|()| open_or_make(directory));
     let file = match file {
         Ok(file) => file,
-        Err(error) if is_read_only(&error) => match directory.open_file(Path::new(OWNER)) {
+        Err(error) if holds_nothing_new(&error) => match directory.open_file(Path::new(OWNER)) {
             Ok(file) => file,
-            Err(_) => return Ok(None),
+            Err(_) => return Ok(Owner::NotThere(error)),
         },
         Err(error) => return Err(Error::io("opening", &path, error)),
     };
     match try_lock(&file, hold) {
-        Ok(true) => Ok(Some(OwnerLock(file))),
-        Ok(false) => Err(Error::at(Code::Conflict, doing, directory.path(), conflict)),
+        Ok(Lock::Taken) => Ok(Owner::Held(OwnerLock(file))),
+        Ok(Lock::Held) => Err(Error::at(Code::Conflict, doing, directory.path(), conflict)),
+        Ok(Lock::Refused) => Ok(Owner::NoLocks),
         Err(error) => Err(Error::io("locking", &path, error)),
     }
 }
@@ -123,8 +162,4 @@ fn open_or_make(directory: &Dir) -> io::Result<File> {
             Ok(file)
         }
     }
-}
-
-fn is_read_only(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EROFS | libc::EACCES | libc::EPERM))
 }

@@ -189,7 +189,7 @@ struct Line {
     mode: Option<u32>,
     uid: Option<u32>,
     gid: Option<u32>,
-    mtime_ns: Option<i64>,
+    mtime_ns: Option<i128>,
     source: Option<SourceId>,
 }
 

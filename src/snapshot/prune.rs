@@ -10,7 +10,7 @@ use crate::io::apart;
 use crate::io::remove::remove_tree;
 use crate::options::absolute;
 use crate::sys::dir::Dir;
-use crate::sys::lock::{Hold, try_lock};
+use crate::sys::lock::{Hold, Lock, try_lock};
 use crate::sys::random;
 
 /// Deletes a snapshot by its id or its directory's name.
@@ -81,7 +81,7 @@ fn lock_unused(location: &Path) -> Result<Option<Dir>> {
     // One that cannot be opened is read by nobody.
     let Ok(snapshot) = Dir::open(location) else { return Ok(None) };
     match try_lock(&snapshot, Hold::Exclusive) {
-        Ok(false) => {
+        Ok(Lock::Held) => {
             let why = "a restore or a verification is reading it";
             Err(Error::at(Code::Conflict, "deleting", location, why))
         }
@@ -93,7 +93,7 @@ fn lock_unused(location: &Path) -> Result<Option<Dir>> {
 /// Keeps a snapshot from being deleted for as long as the directory is open.
 pub fn lock_in_use(snapshot: &Dir) -> Result<()> {
     match try_lock(snapshot, Hold::Shared) {
-        Ok(false) => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
+        Ok(Lock::Held) => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
         // Without locks on directories only the host keeps the two apart.
         _ => Ok(()),
     }

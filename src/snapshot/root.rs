@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::whole;
 use crate::sys::dir::{Dir, Kind, is_absent};
-use crate::sys::lock::{Hold, try_lock};
+use crate::sys::lock::{Hold, Lock, try_lock};
 
 /// The root's lock, never unlinked: whoever holds it may write here.
 const LOCK: &str = "lock";
@@ -32,7 +32,8 @@ const LONGEST_PATH: u64 = 1 << 16;
 pub struct Root {
     /// The directory.
     pub dir: Dir,
-    _lock: File,
+    /// `None`: its file system has no locks, and only this process is known to leave it alone.
+    lock: Option<File>,
 }
 
 impl Root {
@@ -43,7 +44,7 @@ impl Root {
         made?;
         let dir = open_root(path)?;
         let lock = lock(&dir)?;
-        Ok(Self { dir, _lock: lock })
+        Ok(Self { dir, lock })
     }
 
     /// Opens a root that has been used as one, and takes its lock. In any other directory even a
@@ -56,7 +57,7 @@ impl Root {
             return Err(Error::at(Code::NotFound, "opening the backup root", path, why));
         }
         let lock = lock(&dir)?;
-        Ok(Self { dir, _lock: lock })
+        Ok(Self { dir, lock })
     }
 
     /// The name of the next snapshot: the time, or one more than the highest there is.
@@ -82,7 +83,7 @@ impl Root {
         for name in [NEW_SOURCE, NEW_LATEST, OLD_LATEST] {
             self.remove_file(name)?;
         }
-        remove_unlocked(&self.dir, STAGING.as_ref())
+        remove_unlocked(&self.dir, STAGING.as_ref(), self.lock.is_some())
     }
 
     /// Makes a staging directory, locked for as long as it is open.
@@ -256,8 +257,9 @@ pub fn make_locked(parent: &Dir, name: &Path) -> Result<Dir> {
 }
 
 /// Removes the directories called by that prefix and a UUID whose lock nobody holds. What else
-/// begins so is somebody else's.
-pub fn remove_unlocked(parent: &Dir, prefix: &OsStr) -> Result<()> {
+/// begins so is somebody else's. Where directories have no locks, they are nobody's only if the caller
+/// keeps all others out.
+pub fn remove_unlocked(parent: &Dir, prefix: &OsStr, others_are_kept_out: bool) -> Result<()> {
     let entries = parent.entries().map_err(|error| Error::io("listing", parent.path(), error))?;
     for entry in entries {
         if !is_ours(&entry.name, prefix) || entry.kind != Kind::Directory {
@@ -265,10 +267,14 @@ pub fn remove_unlocked(parent: &Dir, prefix: &OsStr) -> Result<()> {
         }
         let name = Path::new(&entry.name);
         let Ok(directory) = parent.open_dir(name) else { continue };
-        if matches!(try_lock(&directory, Hold::Exclusive), Ok(false)) {
-            continue;
+        let is_nobodys = match try_lock(&directory, Hold::Exclusive) {
+            Ok(Lock::Taken) => true,
+            Ok(Lock::Held) => false,
+            Ok(Lock::Refused) | Err(_) => others_are_kept_out,
+        };
+        if is_nobodys {
+            remove_tree(parent, name)?;
         }
-        remove_tree(parent, name)?;
     }
     Ok(())
 }
@@ -280,14 +286,15 @@ fn is_ours(name: &OsStr, prefix: &OsStr) -> bool {
     Uuid::try_parse_ascii(id).is_ok()
 }
 
-/// Tried, never waited for.
-fn lock(dir: &Dir) -> Result<File> {
+/// Tried, never waited for. `None`: there are no locks here.
+fn lock(dir: &Dir) -> Result<Option<File>> {
     let path = dir.full(Path::new(LOCK));
     let failed = |error| Error::io("locking the backup root by", &path, error);
     let file = dir.open_or_create(Path::new(LOCK), 0o644).map_err(failed)?;
     match try_lock(&file, Hold::Exclusive).map_err(failed)? {
-        true => Ok(file),
-        false => {
+        Lock::Taken => Ok(Some(file)),
+        Lock::Refused => Ok(None),
+        Lock::Held => {
             let why = "another backup, delete or prune is at work in it";
             Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why))
         }

@@ -7,7 +7,7 @@ use crate::sys::dir::Dir;
 
 /// Whether `bytes` fit beside the reserve. What `doing` names fails with [`Code::NoSpace`] if not.
 pub fn has_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Result<()> {
-    let free = free(directory, doing)?;
+    let Some(free) = free(directory, doing)? else { return Ok(()) };
     match bytes.checked_add(reserve) {
         Some(needed) if needed <= free => Ok(()),
         _ => {
@@ -24,7 +24,7 @@ pub fn keeps_reserve(directory: &Dir, reserve: u64) -> Result<()> {
     if reserve == 0 {
         return Ok(());
     }
-    let free = free(directory, DOING)?;
+    let Some(free) = free(directory, DOING)? else { return Ok(()) };
     if free >= reserve {
         return Ok(());
     }
@@ -32,7 +32,7 @@ pub fn keeps_reserve(directory: &Dir, reserve: u64) -> Result<()> {
     Err(Error::at(Code::NoSpace, DOING, directory.path(), why))
 }
 
-fn free(directory: &Dir, doing: &str) -> Result<u64> {
+fn free(directory: &Dir, doing: &str) -> Result<Option<u64>> {
     let path: &Path = directory.path();
     directory.free_bytes().map_err(|error| Error::io(doing, path, error))
 }

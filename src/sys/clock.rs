@@ -31,8 +31,8 @@ impl Clock {
 }
 
 /// The wall clock, in nanoseconds since 1970: what file systems stamp with.
-pub fn wall_ns() -> i64 {
-    i64::try_from(since_epoch().as_nanos()).unwrap_or(i64::MAX)
+pub fn wall_ns() -> i128 {
+    since_epoch().as_nanos() as i128
 }
 
 fn since_epoch() -> Duration {

@@ -14,8 +14,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
+use super::stat::{NS, kind_of};
 use super::{beneath, memory, retry};
 
 /// One entry of a listing.
@@ -173,6 +173,16 @@ impl Dir {
         }
     }
 
+    /// Whether a directory could be renamed to where `name` is in `to`: a directory that is not empty, so that
+    /// nothing moves. An overlay cannot rename a directory of its lower layers.
+    pub fn could_move(&self, path: &Path, to: &Dir, name: &Path) -> io::Result<bool> {
+        match self.rename(path, to, name) {
+            Err(error) => Ok(error.raw_os_error() != Some(libc::EXDEV)),
+            // No file system does that.
+            Ok(()) => to.rename(name, self, path).map(|()| true),
+        }
+    }
+
     /// Removes a name that is not a directory's.
     pub fn unlink(&self, path: &Path) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;
@@ -185,9 +195,10 @@ impl Dir {
         retry(|| rfs::unlinkat(parent.as_fd(), name, AtFlags::REMOVEDIR))
     }
 
-    /// Sets mode and, for its owner alone to use, nothing of setuid.
+    /// Sets its mode. What setgid means for a directory, the group of what is made there, is kept.
     pub fn set_mode(&self, mode: u32) -> io::Result<()> {
-        set_mode(&self.fd, mode)
+        let mode = Mode::from_raw_mode((mode & 0o3777) as RawMode);
+        where_allowed(retry(|| rfs::fchmod(&self.fd, mode)))
     }
 
     /// Gives a name to an owner, itself if it is a link, where this process may.
@@ -217,14 +228,16 @@ impl Dir {
     }
 
     /// Sets the mtime of this directory.
-    pub fn set_mtime(&self, mtime_ns: i64) -> io::Result<()> {
+    pub fn set_mtime(&self, mtime_ns: i128) -> io::Result<()> {
         set_mtime(&self.fd, mtime_ns)
     }
 
     /// Sets the mtime of a link below it.
-    pub fn set_mtime_of(&self, path: &Path, mtime_ns: i64) -> io::Result<()> {
+    pub fn set_mtime_of(&self, path: &Path, mtime_ns: i128) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;
-        retry(|| rfs::utimensat(parent.as_fd(), name, &times(mtime_ns), AtFlags::SYMLINK_NOFOLLOW))
+        where_allowed(retry(|| {
+            rfs::utimensat(parent.as_fd(), name, &times(mtime_ns), AtFlags::SYMLINK_NOFOLLOW)
+        }))
     }
 
     /// Whether it lies on one of the kernel's own file systems for disks.
@@ -232,16 +245,21 @@ impl Dir {
         super::file::is_of_the_kernels_own(&self.fd)
     }
 
-    /// Whether something is mounted on a name, of this file system or of another.
+    /// Whether something is mounted on a name, of this file system or of another. A subvolume of btrfs
+    /// has a device number of its own and is no mount: it can be renamed.
     pub fn is_mount(&self, path: &Path) -> io::Result<bool> {
         let (parent, name) = self.parent(path)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        let found = retry(|| rfs::statx(parent.as_fd(), name, flags, StatxFlags::BASIC_STATS));
-        match found {
+        match retry(|| rfs::statx(parent.as_fd(), name, flags, StatxFlags::BASIC_STATS)) {
+            Ok(found) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+                Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+            }
+            // Linux before 5.8 does not say.
             Ok(found) => {
+                const BTRFS_SUBVOLUME: u64 = 256;
                 let above = Stat::of(&self.fd)?.device;
                 let device = rfs::makedev(found.stx_dev_major, found.stx_dev_minor);
-                Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) || device != above)
+                Ok(device != above && found.stx_ino != BTRFS_SUBVOLUME)
             }
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(error),
@@ -263,10 +281,24 @@ impl Dir {
         retry(|| rfs::syncfs(&self.fd))
     }
 
-    /// Bytes that an unprivileged writer may still use on its file system.
-    pub fn free_bytes(&self) -> io::Result<u64> {
+    /// Bytes that an unprivileged writer may still use on its file system. `None`: it does not say how
+    /// large it is, as some network and FUSE file systems do not, and so nothing of its room.
+    pub fn free_bytes(&self) -> io::Result<Option<u64>> {
         let stat = retry(|| rfs::fstatvfs(&self.fd))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok((stat.f_blocks != 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize)))
+    }
+
+    /// Whether it is part of an overlay.
+    pub fn is_overlay(&self) -> bool {
+        const OVERLAY: i64 = 0x794c_7630;
+        #[allow(clippy::unnecessary_cast)] // its type differs between architectures
+        rfs::fstatfs(&self.fd).is_ok_and(|stat| stat.f_type as i64 == OVERLAY)
+    }
+
+    /// Whether its mount lets nobody write.
+    pub fn is_read_only(&self) -> io::Result<bool> {
+        let stat = retry(|| rfs::fstatvfs(&self.fd))?;
+        Ok(stat.f_flag.contains(rfs::StatVfsMountFlags::RDONLY))
     }
 
     /// Its entries without `.` and `..`, in no order.
@@ -333,7 +365,7 @@ impl AsFd for Dir {
 
 /// Sets the mode of an open file without the bits that give privileges.
 pub fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
-    retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode)))
+    where_allowed(retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode))))
 }
 
 /// Gives an open file to an owner, where this process may.
@@ -341,8 +373,9 @@ pub fn give_to(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
     where_allowed(retry(|| rfs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))))
 }
 
-/// Only root can give files away, and not each root can: a user namespace, a capability that is
-/// missing, and a server that squashes root refuse it.
+/// Attributes are kept as far as they can be. Only root can give files away, and not each root can: a
+/// user namespace, a capability that is missing, and a server that squashes root refuse it. And there
+/// are file systems without owners and modes (CIFS, exFAT, many by FUSE). The manifest has the truth.
 fn where_allowed(given: io::Result<()>) -> io::Result<()> {
     match given.as_ref().err().and_then(io::Error::raw_os_error) {
         Some(libc::EPERM | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
@@ -350,9 +383,9 @@ fn where_allowed(given: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Sets the mtime of an open file.
-pub fn set_mtime(file: impl AsFd, mtime_ns: i64) -> io::Result<()> {
-    retry(|| rfs::futimens(&file, &times(mtime_ns)))
+/// Sets the mtime of an open file, where this process may.
+pub fn set_mtime(file: impl AsFd, mtime_ns: i128) -> io::Result<()> {
+    where_allowed(retry(|| rfs::futimens(&file, &times(mtime_ns))))
 }
 
 /// Whether the error says that there is nothing of that name.
@@ -366,9 +399,10 @@ fn is_unsupported(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-fn times(mtime_ns: i64) -> Timestamps {
-    let mtime =
-        Timespec { tv_sec: mtime_ns.div_euclid(1_000_000_000), tv_nsec: mtime_ns.rem_euclid(1_000_000_000) };
+fn times(mtime_ns: i128) -> Timestamps {
+    // Each time that a file system gave fits.
+    let seconds = mtime_ns.div_euclid(NS).clamp(i64::MIN.into(), i64::MAX.into());
+    let mtime = Timespec { tv_sec: seconds as i64, tv_nsec: mtime_ns.rem_euclid(NS) as _ };
     let unchanged = Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_OMIT };
     Timestamps { last_access: unchanged, last_modification: mtime }
 }

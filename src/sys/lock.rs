@@ -18,15 +18,32 @@ pub enum Hold {
     Exclusive,
 }
 
-/// Takes the lock of an open file or directory without waiting; `false`: somebody else holds it.
-pub fn try_lock(file: impl AsFd, hold: Hold) -> io::Result<bool> {
+/// What came of trying to take a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// It is held now.
+    Taken,
+    /// Somebody else holds it.
+    Held,
+    /// This file system has no such locks: nothing is known of others.
+    Refused,
+}
+
+/// Takes the lock of an open file or directory without waiting.
+pub fn try_lock(file: impl AsFd, hold: Hold) -> io::Result<Lock> {
     let operation = match hold {
         Hold::Shared => FlockOperation::NonBlockingLockShared,
         Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
     };
     match retry(|| flock(&file, operation)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.raw_os_error() == Some(Errno::WOULDBLOCK.raw_os_error()) => Ok(false),
-        Err(error) => Err(error),
+        Ok(()) => Ok(Lock::Taken),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::WOULDBLOCK) => Ok(Lock::Held),
+            // NFS needs a file that is open for writing, which no directory is: EBADF.
+            Some(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL | Errno::BADF) => {
+                Ok(Lock::Refused)
+            }
+            _ => Err(error),
+        },
     }
 }

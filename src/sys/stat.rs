@@ -7,6 +7,9 @@ use rustix::fs::{self as rfs, FileType};
 
 use super::retry;
 
+/// Nanoseconds a second.
+pub(super) const NS: i128 = 1_000_000_000;
+
 /// What an entry of a directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -33,8 +36,9 @@ pub struct Stat {
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
-    pub mtime_ns: i64,
-    pub ctime_ns: i64,
+    /// In nanoseconds since 1970. 64 bits would end in 2262, which files need not.
+    pub mtime_ns: i128,
+    pub ctime_ns: i128,
 }
 
 impl Stat {
@@ -45,8 +49,7 @@ impl Stat {
 
     #[allow(clippy::unnecessary_cast)] // the fields' types differ between architectures
     pub(super) fn from_raw(stat: &rfs::Stat) -> Self {
-        let ns =
-            |seconds: i64, nanos: u64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64);
+        let ns = |seconds: i64, nanos: u64| i128::from(seconds) * NS + i128::from(nanos);
         Self {
             kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
             device: stat.st_dev as u64,

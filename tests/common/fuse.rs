@@ -38,7 +38,9 @@ pub struct Less {
     pub number_per_name: bool,
     /// It cannot rename without replacing.
     pub no_noreplace: bool,
-    /// Its times are kept this coarsely once a file is closed, in nanoseconds.
+    /// Times that are set are rounded down to so many nanoseconds, which shows only when it is asked again.
+    pub rounds_times_to: Option<u128>,
+    /// Nobody can write to it.
     pub read_only: bool,
 }
 
@@ -86,6 +88,8 @@ struct State {
     /// Numbers by name, and the names of each.
     numbers: HashMap<PathBuf, u64>,
     names: HashMap<u64, Vec<PathBuf>>,
+    /// Numbers by those of the files behind, which are used again.
+    by_backing: HashMap<u64, u64>,
     last_number: u64,
     open: HashMap<u64, (u64, File)>,
     last_handle: u64,
@@ -153,16 +157,24 @@ impl Shown {
         if let Some(number) = state.numbers.get(path) {
             return Ok(*number);
         }
-        let number = match self.less.number_per_name {
-            true => {
-                state.last_number += 1;
-                1 + state.last_number
-            }
-            false => found.ino() + 1,
-        };
+        let known = state.by_backing.get(&found.ino()).copied().filter(|_| !self.less.number_per_name);
+        let number = known.unwrap_or_else(|| {
+            state.last_number += 1;
+            state.last_number + 1
+        });
+        state.by_backing.insert(found.ino(), number);
         state.numbers.insert(path.to_path_buf(), number);
         state.names.entry(number).or_default().push(path.to_path_buf());
         Ok(number)
+    }
+
+    /// A name is about to go; the file behind goes with its last one.
+    fn about_to_remove(&self, path: &Path) {
+        if let Ok(found) = self.full(path).symlink_metadata()
+            && found.nlink() == 1
+        {
+            self.state.lock().unwrap().by_backing.remove(&found.ino());
+        }
     }
 
     fn forget(&self, path: &Path) {
@@ -274,10 +286,17 @@ impl Shown {
                 TimeOrNow::SpecificTime(time) => time,
                 TimeOrNow::Now => self.now().unwrap_or_else(SystemTime::now),
             };
-            File::open(&path).and_then(|file| file.set_modified(wanted)).map_err(errno)?;
+            let kept = self.less.rounds_times_to.map_or(wanted, |granularity| {
+                let since = wanted.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_nanos();
+                let rounded = since / granularity * granularity;
+                SystemTime::UNIX_EPOCH + Duration::from_nanos(rounded as u64)
+            });
+            File::open(&path).and_then(|file| file.set_modified(kept)).map_err(errno)?;
             if let Some(stamps) = self.state.lock().unwrap().stamps.get_mut(&number.0) {
-                stamps.0 = wanted;
+                stamps.0 = kept;
             }
+            // It tells what it was given, and not what it keeps.
+            return Ok(FileAttr { mtime: wanted, ..self.attributes(number)? });
         }
         self.attributes(number)
     }
@@ -290,7 +309,12 @@ impl Shown {
         if flags.contains(RenameFlags::RENAME_NOREPLACE) && self.full(&new).symlink_metadata().is_ok() {
             return Err(Errno::EEXIST);
         }
+        let replaced =
+            self.full(&new).symlink_metadata().ok().filter(|found| found.is_dir() || found.nlink() == 1);
         fs::rename(self.full(&old), self.full(&new)).map_err(errno)?;
+        if let Some(replaced) = replaced {
+            self.state.lock().unwrap().by_backing.remove(&replaced.ino());
+        }
         let mut state = self.state.lock().unwrap();
         let moved: Vec<_> = state.numbers.keys().filter(|path| path.starts_with(&old)).cloned().collect();
         state.numbers.retain(|path, _| !path.starts_with(&new));
@@ -373,6 +397,7 @@ impl Filesystem for Shown {
 
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let done = self.child(parent, name).and_then(|path| {
+            self.about_to_remove(&path);
             fs::remove_file(self.full(&path)).map_err(errno)?;
             self.removed(parent, &path);
             Ok(())
@@ -382,7 +407,9 @@ impl Filesystem for Shown {
 
     fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let done = self.child(parent, name).and_then(|path| {
+            let behind = self.full(&path).symlink_metadata().map_err(errno)?.ino();
             fs::remove_dir(self.full(&path)).map_err(errno)?;
+            self.state.lock().unwrap().by_backing.remove(&behind);
             self.removed(parent, &path);
             Ok(())
         });
