@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use common::{Place, bytes, frozen, residue, restore, skip, tree, verify, write};
 use fuse::{Less, Lesser};
@@ -51,6 +52,8 @@ impl Served {
         options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
         options.add_rule("log", FileClass::AppendOnly).unwrap();
         options.add_rule("pages", FileClass::Pinned).unwrap();
+        // Long enough for what the kernel remembers of attributes to be asked again.
+        options.hooks().validate(|_, _| Ok(std::thread::sleep(Duration::from_millis(80))));
         options
     }
 
@@ -220,7 +223,6 @@ fn a_directorys_setgid_bit_is_kept_and_a_files_is_not() {
 
 #[test]
 fn times_beyond_what_64_bits_of_nanoseconds_hold_are_kept() {
-    use std::time::{Duration, SystemTime};
     let place = Place::in_memory();
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
     let times = [SystemTime::UNIX_EPOCH + 10 * century, SystemTime::UNIX_EPOCH - 4 * century];

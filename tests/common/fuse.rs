@@ -377,7 +377,11 @@ impl Filesystem for Shown {
         _: Option<fuser::BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        answer!(reply, self.change(number, mode, (uid, gid), size, mtime), |found| reply.attr(&TTL, &found));
+        // What it rounds later shows later.
+        let believed = if self.less.rounds_times_to.is_some() { Duration::from_millis(50) } else { TTL };
+        answer!(reply, self.change(number, mode, (uid, gid), size, mtime), |found| {
+            reply.attr(&believed, &found)
+        });
     }
 
     fn readlink(&self, _: &Request, number: INodeNo, reply: ReplyData) {
