@@ -6,6 +6,9 @@ mod common;
 #[path = "common/guest.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod guest;
+#[path = "common/mounted.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod mounted;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -98,6 +101,81 @@ fn running_out_of_descriptors_anywhere_is_a_clean_error() {
     place.back_up(&frozen()).unwrap();
     assert_eq!(residue(&place.data()), Vec::<PathBuf>::new());
     sound_snapshots(&place.root());
+}
+
+/// A source with a mount inside, to which no link can lead, and more files there than half of the
+/// descriptors of a process: mounted as these arguments say.
+fn with_more_files_than_descriptors(arguments: &[&str]) -> Option<(Place, mounted::Mounted)> {
+    let place = Place::with_files();
+    let behind = place.beside("behind");
+    (0..60).for_each(|n| common::write(&behind.join(format!("{n}.sst")), &n.to_string().into_bytes()));
+    let mounted = mounted::Mounted::new(arguments, &behind, &place.data().join("mounted"))?;
+    Some((place, mounted))
+}
+
+#[test]
+fn more_files_than_descriptors_are_saved_from_a_mount_that_nobody_can_write_to() {
+    if !is_apart("more_files_than_descriptors_are_saved_from_a_mount_that_nobody_can_write_to") {
+        return;
+    }
+    let place = Place::with_files();
+    let behind = place.beside("behind");
+    (0..60).for_each(|n| common::write(&behind.join(format!("{n}.sst")), &n.to_string().into_bytes()));
+    let data = place.beside("read-only");
+    let Some(_mounted) = mounted::Mounted::new(&["--bind", "-o", "ro"], &behind, &data) else { return };
+    let mut options = frozen();
+    options.set_root(&place.beside("root")).unwrap();
+    options.add_rule("*.sst", hotbackup::FileClass::IMMUTABLE).unwrap();
+    let unlimited = limit(libc::RLIMIT_NOFILE, 64);
+    let coordinator = Coordinator::open(&data, &options).unwrap();
+    let job = coordinator.start().unwrap();
+    let result = job.wait(None);
+    limit(libc::RLIMIT_NOFILE, unlimited);
+    result.unwrap();
+    assert_eq!(tree(job.location()), tree(&data));
+
+    // One that another has replaced there meanwhile is told.
+    let replaced = behind.join("9.sst");
+    options.hooks().freeze_thaw(
+        |_| Ok(()),
+        move |_| {
+            std::fs::remove_file(&replaced).unwrap();
+            common::write(&replaced, b"9");
+            Ok(())
+        },
+    );
+    let coordinator = Coordinator::open(&data, &options).unwrap();
+    let unlimited = limit(libc::RLIMIT_NOFILE, 64);
+    let result = coordinator.start().and_then(|job| job.wait(None));
+    limit(libc::RLIMIT_NOFILE, unlimited);
+    let error = result.unwrap_err();
+    assert_eq!(
+        (error.code(), error.path()),
+        (Code::SourceChanged, Some(data.join("9.sst").as_path())),
+        "{error}"
+    );
+}
+
+#[test]
+fn more_files_than_descriptors_elsewhere_are_an_error_that_says_what_would_do() {
+    if !is_apart("more_files_than_descriptors_elsewhere_are_an_error_that_says_what_would_do") {
+        return;
+    }
+    let Some((place, _mounted)) = with_more_files_than_descriptors(&["--bind"]) else { return };
+    let mut options = frozen();
+    options.add_rule("*.sst", hotbackup::FileClass::IMMUTABLE).unwrap();
+    let unlimited = limit(libc::RLIMIT_NOFILE, 64);
+    let error = place.refused(&options);
+    limit(libc::RLIMIT_NOFILE, unlimited);
+    assert_eq!((error.code(), error.os_error()), (Code::Io, libc::EMFILE), "{error}");
+    // Sixty files there and three with links, each open in half of the descriptors.
+    for said in ["links are refused here", "63 files", "RLIMIT_NOFILE must be 126, and it is 64"] {
+        assert!(error.message().contains(said), "{error}");
+    }
+    let unlimited = limit(libc::RLIMIT_NOFILE, 126);
+    let result = place.back_up(&options);
+    limit(libc::RLIMIT_NOFILE, unlimited);
+    result.unwrap();
 }
 
 #[test]

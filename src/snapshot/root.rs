@@ -160,7 +160,10 @@ impl Root {
     /// Where the file system has no hard links.
     fn copy_latest(&self) -> std::io::Result<()> {
         let mut bytes = Vec::new();
-        self.dir.open_file(Path::new(LATEST))?.read_to_end(&mut bytes)?;
+        match self.dir.open_file(Path::new(LATEST)).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Err(error) if is_absent(&error) => return Ok(()),
+            other => other?,
+        };
         self.dir.create_file(Path::new(OLD_LATEST), 0o644)?.write_all(&bytes)
     }
 

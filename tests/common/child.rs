@@ -132,6 +132,13 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
     let text = |at: usize| words[at].to_str().expect("plain text");
     match (text(0), &words[1..]) {
         ("back up", [data]) => one_backup(data),
+        ("back up to", [data, root]) => {
+            let mut options = frozen();
+            options.set_root(root)?;
+            options.add_rule("*.sst", FileClass::IMMUTABLE)?;
+            options.set_threads(1);
+            Coordinator::open(data, &options)?.start()?.wait(None).map(drop)
+        }
         ("back up pinned", [data]) => {
             let mut options = frozen();
             options.add_rule("*", FileClass::Pinned)?;
