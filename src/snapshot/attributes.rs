@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sys::dir::{self, Dir, Stat};
+use crate::sys::attributes;
+use crate::sys::dir::{Dir, Stat};
 
 /// Mode, owner and mtime. Extended attributes are not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +52,12 @@ impl Attributes {
     pub fn apply(&self, file: &File) -> io::Result<()> {
         let now = Stat::of(file)?;
         if (now.uid, now.gid) != (self.uid, self.gid) {
-            dir::give_to(file, self.uid, self.gid)?;
+            attributes::give_to(file, self.uid, self.gid)?;
         }
         if now.mode != self.mode {
-            dir::set_mode(file, self.mode)?;
+            attributes::set_mode(file, self.mode)?;
         }
-        dir::set_mtime(file, self.mtime_ns)
+        attributes::set_mtime(file, self.mtime_ns)
     }
 
     /// Gives them to a directory whose entries are complete.

@@ -8,7 +8,8 @@ use super::LIFECYCLE;
 use super::id::holds_nothing_new;
 use super::root::remove_unlocked;
 use crate::error::{Code, Error, Result};
-use crate::sys::dir::{Dir, give_to, is_absent, set_mode};
+use crate::sys::attributes::{give_to, set_mode};
+use crate::sys::dir::{Dir, is_absent};
 use crate::sys::lock::{Hold, Lock, try_lock};
 
 /// The file whose lock an open coordinator shares and a restore holds alone.

@@ -159,6 +159,9 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     }
     let ours: Ours = serde_json::from_slice(bytes).map_err(|error| unreadable(&error, ""))?;
     let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
+    if ours.top.is_some_and(|top| !is_a_files(top.mtime_ns)) {
+        return Err(corrupt("its time of the data directory is no file's"));
+    }
     Ok(Manifest {
         id: ours.id,
         data_dir_id: ours.data_dir_id,
@@ -195,12 +198,18 @@ struct Line {
 
 impl Line {
     fn attributes(&self) -> Option<Attributes> {
-        Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns: self.mtime_ns? })
+        let mtime_ns = self.mtime_ns.filter(|mtime_ns| is_a_files(*mtime_ns))?;
+        Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns })
     }
 
     fn lacks(&self, what: &str) -> Refused {
         corrupt(format!("its entry {:?} lacks its {what}", self.path))
     }
+}
+
+/// Whether a file can have such a time: its seconds are of 64 bits.
+fn is_a_files(mtime_ns: i128) -> bool {
+    i64::try_from(mtime_ns.div_euclid(1_000_000_000)).is_ok()
 }
 
 impl Entry for DirectoryEntry {

@@ -13,6 +13,7 @@ fn ours() -> Manifest {
     };
     Manifest {
         id: Some(Uuid::from_u128(7)),
+        data_dir_id: Some(Uuid::from_u128(8)),
         started_at_ms: 1,
         finished_at_ms: 2,
         layout: "generic".into(),
@@ -49,6 +50,40 @@ fn what_was_written_is_read_again() {
     assert_eq!(again.directories, manifest.directories);
     assert_eq!(again.links, manifest.links);
     assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
+    assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
+}
+
+/// The same manifest with another text in one place, and a valid checksum.
+fn changed(from: &str, to: &str) -> Vec<u8> {
+    let whole = String::from_utf8(text(&ours())).unwrap();
+    assert!(whole.contains(from), "{whole}");
+    let body = whole[..whole.find(CHECKSUM_START).unwrap()].replace(from, to);
+    let sum = checksum::of(body.as_bytes());
+    format!("{body}{CHECKSUM_START}{sum:08x}{CHECKSUM_END}").into_bytes()
+}
+
+#[test]
+fn one_of_a_data_directory_without_an_id_is_read() {
+    let id = format!(",\n  \"data_dir_id\": \"{}\"", Uuid::from_u128(8));
+    assert_eq!(parse(&changed(&id, "")).unwrap().data_dir_id, None);
+    let mut without = ours();
+    without.data_dir_id = None;
+    assert_eq!(parse(&text(&without)).unwrap().data_dir_id, None);
+}
+
+#[test]
+fn times_are_kept_as_far_as_file_systems_go_and_refused_beyond() {
+    for seconds in [i64::MIN, -62_135_596_800, 9_223_372_037, i64::MAX] {
+        let mtime_ns = i128::from(seconds) * 1_000_000_000;
+        let bytes = changed("\"mtime_ns\":-5", &format!("\"mtime_ns\":{mtime_ns}"));
+        let manifest = parse(&bytes).unwrap();
+        assert!(manifest.files.iter().all(|file| file.attributes.unwrap().mtime_ns == mtime_ns));
+        assert_eq!(manifest.top.unwrap().mtime_ns, mtime_ns);
+    }
+    for mtime_ns in ["9223372036854775808000000000", "-9223372036854775809000000000", "1e30"] {
+        let bytes = changed("\"mtime_ns\":-5", &format!("\"mtime_ns\":{mtime_ns}"));
+        assert_eq!(parse(&bytes).unwrap_err().0, Code::Corrupt, "{mtime_ns}");
+    }
 }
 
 #[test]

@@ -9,13 +9,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    self as rfs, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, StatxAttributes, StatxFlags,
-    Timespec, Timestamps, Uid,
+    self as rfs, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, StatxAttributes, StatxFlags, Uid,
 };
 use rustix::io::Errno;
 
+use super::attributes::{give_to, set_mtime, times, where_allowed};
+use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
-use super::stat::{NS, kind_of};
 use super::{beneath, memory, retry};
 
 /// One entry of a listing.
@@ -363,31 +363,6 @@ impl AsFd for Dir {
     }
 }
 
-/// Sets the mode of an open file without the bits that give privileges.
-pub fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
-    where_allowed(retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode))))
-}
-
-/// Gives an open file to an owner, where this process may.
-pub fn give_to(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
-    where_allowed(retry(|| rfs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))))
-}
-
-/// Attributes are kept as far as they can be. Only root can give files away, and not each root can: a
-/// user namespace, a capability that is missing, and a server that squashes root refuse it. And there
-/// are file systems without owners and modes (CIFS, exFAT, many by FUSE). The manifest has the truth.
-fn where_allowed(given: io::Result<()>) -> io::Result<()> {
-    match given.as_ref().err().and_then(io::Error::raw_os_error) {
-        Some(libc::EPERM | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
-        _ => given,
-    }
-}
-
-/// Sets the mtime of an open file, where this process may.
-pub fn set_mtime(file: impl AsFd, mtime_ns: i128) -> io::Result<()> {
-    where_allowed(retry(|| rfs::futimens(&file, &times(mtime_ns))))
-}
-
 /// Whether the error says that there is nothing of that name.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -397,12 +372,4 @@ fn is_unsupported(error: &io::Error) -> bool {
     [Errno::NOSYS, Errno::INVAL, Errno::OPNOTSUPP]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-fn times(mtime_ns: i128) -> Timestamps {
-    // Each time that a file system gave fits.
-    let seconds = mtime_ns.div_euclid(NS).clamp(i64::MIN.into(), i64::MAX.into());
-    let mtime = Timespec { tv_sec: seconds as i64, tv_nsec: mtime_ns.rem_euclid(NS) as _ };
-    let unchanged = Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_OMIT };
-    Timestamps { last_access: unchanged, last_modification: mtime }
 }

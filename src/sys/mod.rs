@@ -5,6 +5,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("hotbackup needs Linux: descriptor tables that threads can leave, openat2, renameat2");
 
+pub mod attributes;
 pub mod beneath;
 pub mod clock;
 pub mod dir;
