@@ -156,6 +156,28 @@ fn opening_leaves_the_pins_of_a_backup_that_is_running_alone() {
 }
 
 #[test]
+fn a_full_root_can_be_emptied_its_newest_snapshot_too() {
+    let place = Place::with_files();
+    let small = place.beside("small");
+    let Some(_mounted) = Mounted::new(&["-t", "tmpfs", "-o", "size=4m"], Path::new("tmpfs"), &small) else {
+        return;
+    };
+    let root = small.join("root");
+    for _ in 0..3 {
+        place.back_up(&options(&root)).unwrap();
+    }
+    fill(&small);
+    let error = place.back_up(&options(&root)).unwrap_err();
+    assert_eq!(error.code(), Code::NoSpace, "{error}");
+    let all = hotbackup::list(&root).unwrap();
+    hotbackup::delete(&root, all[0].id()).unwrap();
+    assert_eq!(hotbackup::latest(&root).unwrap().location(), all[1].location());
+    fill(&small);
+    assert_eq!(hotbackup::prune(&root, 1).unwrap(), 1);
+    verify(all[1].location()).unwrap();
+}
+
+#[test]
 fn blocks_that_are_allocated_ahead_and_hold_nothing_need_no_room() {
     let place = Place::new();
     let log = File::create(place.data().join("log")).unwrap();

@@ -199,3 +199,36 @@ fn a_directory_that_is_no_root_is_left_without_a_trace() {
     assert_eq!(hotbackup::delete(&place.data(), "ts-1").unwrap_err().code(), Code::NotFound);
     assert_eq!(names(&place.data()), before);
 }
+
+#[test]
+fn whoever_looks_beside_a_prune_sees_no_damaged_snapshot_and_always_a_latest() {
+    let place = Place::in_memory();
+    write(&place.data().join("index"), b"index");
+    place.back_up(&frozen()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    use std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|all| {
+        let look = all.spawn(|| {
+            while !done.load(Relaxed) {
+                let latest = hotbackup::latest(&place.root());
+                assert!(latest.is_ok(), "{latest:?}");
+                for snapshot in hotbackup::list(&place.root()).unwrap() {
+                    assert!(snapshot.error().is_none(), "{snapshot:?}");
+                }
+                looks.fetch_add(1, Relaxed);
+            }
+        });
+        for _ in 0..150 {
+            let newest = place.back_up(&frozen()).unwrap();
+            if looks.load(Relaxed) % 2 == 0 {
+                hotbackup::prune(&place.root(), 1).unwrap();
+            } else {
+                hotbackup::delete(&place.root(), &newest.id().to_string()).unwrap();
+            }
+        }
+        done.store(true, Relaxed);
+        look.join().unwrap();
+    });
+    assert!(looks.load(Relaxed) > 20, "{looks:?}");
+}

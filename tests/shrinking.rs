@@ -36,10 +36,15 @@ impl Store {
     }
 
     fn compact(&self) {
+        self.compact_by(|table| table.set_len(0).unwrap());
+    }
+
+    /// With its own way to give the space of a table back before that is unlinked.
+    fn compact_by(&self, give_back: impl Fn(&File)) {
         let number = Self::current(&self.0);
         write(&self.table(number + 1), &bytes(600_000, number as u64 + 1));
         write(&self.0.join("MANIFEST"), (number + 1).to_string().as_bytes());
-        File::options().write(true).open(self.table(number)).unwrap().set_len(0).unwrap();
+        give_back(&File::options().write(true).open(self.table(number)).unwrap());
         fs::remove_file(self.table(number)).unwrap();
     }
 
@@ -204,4 +209,55 @@ fn a_live_file_that_the_host_named_is_not_left_out_though_it_grows() {
         (Code::SourceChanged, Some(store.table(1).as_path())),
         "{error}"
     );
+}
+
+/// Gives blocks of a file back, but for its first and its last.
+fn punch(table: &File) {
+    use rustix::fs::FallocateFlags;
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(table, flags, 8192, 500_000).unwrap();
+}
+
+#[test]
+fn a_table_that_is_punched_and_deleted_after_the_window_means_a_later_point_too() {
+    for class in [UNFINISHED_OK, FileClass::IMMUTABLE, FileClass::AppendOnly] {
+        let place = Place::new();
+        let store = Store::new(&place);
+        File::open(store.table(1)).unwrap().sync_all().unwrap();
+        let mut options = options(class);
+        let compacted = AtomicBool::new(false);
+        let compacting = store.clone();
+        options.hooks().freeze_thaw(
+            |_| Ok(()),
+            move |_| {
+                if !compacted.swap(true, Relaxed) {
+                    compacting.compact_by(punch);
+                }
+                Ok(())
+            },
+        );
+        let job = place.back_up(&options).unwrap_or_else(|error| panic!("{class:?}: {error}"));
+        assert_eq!(Store::assert_sound(job.location()), 2, "{class:?}");
+    }
+}
+
+#[test]
+fn a_table_that_is_built_in_space_allocated_ahead_is_not_taken_for_a_punched_one() {
+    let place = Place::new();
+    let store = Store::new(&place);
+    let table = File::create(store.table(2)).unwrap();
+    if rustix::fs::fallocate(&table, rustix::fs::FallocateFlags::empty(), 0, 4 << 20).is_err() {
+        return common::skip("no space can be allocated ahead here");
+    }
+    let mut options = options(UNFINISHED_OK);
+    options.hooks().freeze_thaw(
+        |_| Ok(()),
+        move |_| {
+            use std::os::unix::fs::FileExt;
+            table.write_all_at(&bytes(1000, 7), 0).unwrap();
+            Ok(())
+        },
+    );
+    let job = place.back_up(&options).unwrap();
+    assert_eq!(Store::assert_sound(job.location()), 1);
 }

@@ -216,3 +216,55 @@ fn a_write_that_takes_longer_than_stamps_are_coarse_tears_no_copy() {
         });
     });
 }
+
+/// A file that is stored to through a mapping all the time. Its page stays dirty, so that no store stamps it.
+fn is_never_torn_by_stores(place: &Path) {
+    let (data, root) = (place.join("data"), place.join("root"));
+    fs::create_dir_all(&data).unwrap();
+    let subject = data.join("subject");
+    fs::write(&subject, vec![0; MEGABYTE]).unwrap();
+    let file = File::options().read(true).write(true).open(&subject).unwrap();
+    let (stop, words) = (Arc::new(AtomicBool::new(false)), MEGABYTE / 8);
+    let stopped = stop.clone();
+    let writer = std::thread::spawn(move || {
+        // SAFETY: the file is that long, and stays so; only this thread uses the mapping.
+        unsafe {
+            let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+            let start = libc::mmap(std::ptr::null_mut(), MEGABYTE, access, flags, file.as_raw_fd(), 0);
+            assert_ne!(start, libc::MAP_FAILED);
+            for n in 1u64.. {
+                (0..words).for_each(|word| start.cast::<u64>().add(word).write_volatile(n));
+                if stopped.load(Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            libc::munmap(start, MEGABYTE);
+        }
+    });
+    let coordinator = Coordinator::open(&data, &options(&root)).unwrap();
+    let result = coordinator.start().unwrap().wait(None);
+    stop.store(true, Relaxed);
+    writer.join().unwrap();
+    let error = result.expect_err("it was stored to all the time");
+    assert_eq!(error.code(), Code::SourceChanged, "{}: {error}", place.display());
+}
+
+#[test]
+fn stores_through_a_mapping_are_found_out_where_a_disk_is_behind_it() {
+    std::thread::scope(|all| {
+        for kind in ["ext4", "xfs", "btrfs"] {
+            all.spawn(move || {
+                let place = Place::new();
+                let Some(mounted) = Mounted::image(kind, 300 << 20, &place.beside("disk")) else { return };
+                is_never_torn_by_stores(&mounted.path().join("mapped"));
+            });
+        }
+        all.spawn(|| is_never_torn_by_stores(&Place::new().beside("mapped")));
+        all.spawn(|| {
+            let place = Place::new();
+            let Some(mounted) = Mounted::overlay(&place.beside("overlaid")) else { return };
+            is_never_torn_by_stores(&mounted.path().join("mapped"));
+        });
+    });
+}

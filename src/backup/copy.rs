@@ -21,6 +21,7 @@ use crate::io::pool;
 use crate::layout::FileClass;
 use crate::snapshot::{Attributes, FileEntry, SourceId};
 use crate::sys::dir::Stat;
+use crate::sys::file;
 
 impl Backup<'_> {
     /// After the window: copies what could wait, and completes all that is staged.
@@ -79,8 +80,10 @@ impl Backup<'_> {
                 self.copy_rest(&pinned, &source, &staged, &file.path, rest, &mut checksum, buffer)?;
                 self.save(file, staged, *length, checksum.value(), stat)?
             }
-            (Some(Early::Prefix { length, first, last }), Some(stat)) => {
-                self.copy_log(file, &source, stat, *length, [first, last], buffer)?
+            (Some(Early::Prefix { length, first, last, held }), Some(stat)) => {
+                let saved = self.copy_log(file, &source, stat, *length, [first, last], buffer)?;
+                self.has_not_been_punched(file, &source, *length, *held)?;
+                saved
             }
             _ => match self.copy_immutable(file, &source, buffer)? {
                 Some(saved) => saved,
@@ -130,6 +133,13 @@ impl Backup<'_> {
         let mut checksum = Checksum::default();
         self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer)?;
         let now = self.has_not_shrunk(file, &pinned, source, reference.size)?;
+        if let Some(pin) = self.sources[file.source].pins.get(&file.relative)
+            && pin.stat.size == now.size
+            && pin.stat.allocated > now.allocated
+        {
+            // It has given blocks back: where data is compressed that leaves no hole.
+            self.has_not_been_punched(file, source, now.size, Some(now.size))?;
+        }
         let has_grown = now.size > reference.size && file.limit.is_none();
         if unfinished_ok && has_grown && !file.named {
             // Only what grows is still being built.
@@ -153,6 +163,26 @@ impl Backup<'_> {
         }
         self.shrank.store(true, Relaxed);
         let why = format!("it has {} bytes, and had {most} when it was captured", now.size);
+        Err(Error::at(Code::SourceChanged, "copying", source, why))
+    }
+
+    /// A file of which fewer bytes are data than were has been punched: as one that was truncated, but for
+    /// its length.
+    fn has_not_been_punched(
+        &self,
+        file: &Listed,
+        source: &Path,
+        length: u64,
+        held: Option<u64>,
+    ) -> Result<()> {
+        let Some(held) = held else { return Ok(()) };
+        let pinned = self.open_pinned(file)?;
+        let now = file::data_in(&pinned, length)
+            .map_err(|error| Error::io("looking for holes in", source, error))?;
+        let Some(now) = now.filter(|now| *now < held) else { return Ok(()) };
+        self.shrank.store(true, Relaxed);
+        let why =
+            format!("it holds {now} bytes, and held {held} when it was captured: the rest was punched out");
         Err(Error::at(Code::SourceChanged, "copying", source, why))
     }
 

@@ -4,9 +4,12 @@
 //! machine's clock. So no clock is read but this machine's monotonic one: stamps that were seen to be the
 //! same for longer than any is coarse must change with the next write, whatever they say. And a write
 //! is stamped when it begins, so one that is under way escapes the stamps: it is waited for before the
-//! first byte is read, and again before the last look.
+//! first byte is read, and again before the last look. A store through a mapping is stamped only where its
+//! page is clean, so pages are written back before the first byte is read; on tmpfs, where no page is ever
+//! clean, such stores escape.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -65,7 +68,11 @@ impl Backup<'_> {
             if !look.has_mutable() {
                 return Ok(look);
             }
-            self.wait_for_writes(&look)?;
+            self.wait_for_writes(&look, |file| {
+                // That it fails is for whoever wrote to it to know.
+                let _ = file.sync_data();
+                file::wait_for_writes(file);
+            })?;
             let again = self.look()?.accepted()?;
             match disagreement(&look, &again) {
                 None => return Ok(again),
@@ -75,15 +82,15 @@ impl Backup<'_> {
         Err(self.never_rests(&last))
     }
 
-    /// Waits until no write to a mutable file is under way.
-    pub(super) fn wait_for_writes(&self, look: &Look) -> Result<()> {
+    /// Waits until no write to a mutable file is under way that began before.
+    pub(super) fn wait_for_writes(&self, look: &Look, wait: impl Fn(&File)) -> Result<()> {
         for (listed, _) in mutable(look) {
             self.monitor.check()?;
             let source = &self.sources[listed.source];
             let path = || source.dir.full(&listed.relative);
             self.monitor.doing(|| format!("waiting for writes to {} to end", show(&path())));
             match source.dir.open_file(&listed.relative) {
-                Ok(opened) => file::wait_for_writes(&opened),
+                Ok(opened) => wait(&opened),
                 // The next look says so.
                 Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => {}
                 Err(error) => return Err(Error::io("opening", &path(), error)),

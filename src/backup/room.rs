@@ -1,6 +1,5 @@
 //! Room for a snapshot, looked for before it is needed: of files with holes only for what they hold.
 
-use std::fs::File;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Backup;
@@ -71,18 +70,6 @@ impl Backup<'_> {
         let source = &self.sources[listed.source];
         let Ok(opened) = source.dir.open_file(&listed.relative) else { return Ok(None) };
         let full = || source.dir.full(&listed.relative);
-        data_in(&opened, length).map_err(|error| Error::io("looking for holes in", &full(), error))
+        file::data_in(&opened, length).map_err(|error| Error::io("looking for holes in", &full(), error))
     }
-}
-
-fn data_in(opened: &File, length: u64) -> std::io::Result<Option<u64>> {
-    if !file::may_have_holes(opened)? {
-        return Ok(None);
-    }
-    let (mut at, mut held) = (0, 0);
-    while let Some(data) = file::next_data(opened, at, length)? {
-        held += data.end - data.start;
-        at = data.end;
-    }
-    Ok(Some(held))
 }

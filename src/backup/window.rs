@@ -24,6 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::Phase;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, keeps_reserve};
 use crate::sys::dir::Stat;
+use crate::sys::file;
 
 /// Passes of pinning ahead of one freeze.
 const PASSES: usize = 8;
@@ -138,7 +139,7 @@ impl Backup<'_> {
             self.monitor.check()?;
             let early = self.copy_early(&mut look)?;
             if !self.host.has_freeze() {
-                self.wait_for_writes(&look)?;
+                self.wait_for_writes(&look, file::wait_for_writes)?;
             }
             let next = self.look()?.accepted()?;
             match disagreement(&look, &next) {

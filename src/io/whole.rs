@@ -12,7 +12,7 @@ pub fn write_new(directory: &Dir, name: &Path, mode: u32, bytes: &[u8]) -> io::R
     remove(directory, name)?;
     let written = directory.create_file(name, mode).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()?;
+        file::sync(&file)?;
         file::holds(&file, bytes)?;
         file::close(file)
     });

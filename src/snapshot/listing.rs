@@ -7,7 +7,7 @@ use super::{Manifest, parse};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::options::absolute;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Kind};
 
 /// A snapshot as its manifest describes it. One whose manifest cannot be read is listed too, with
 /// the reason.
@@ -140,8 +140,14 @@ pub fn list(root: &Path) -> Result<Vec<Snapshot>> {
 pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
     let mut numbers = snapshot_numbers(root)?;
     numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let describe = |number| Snapshot::describe(root.full(Path::new(&format!("ts-{number}"))));
-    Ok(numbers.into_iter().map(describe).collect())
+    let describe = |number| {
+        let name = format!("ts-{number}");
+        let snapshot = Snapshot::describe(root.full(Path::new(&name)));
+        // One that was deleted after it was listed is no damaged one.
+        let is_gone = snapshot.error.is_some() && matches!(root.find(Path::new(&name)), Ok(None));
+        (!is_gone).then_some(snapshot)
+    };
+    Ok(numbers.into_iter().filter_map(describe).collect())
 }
 
 /// The newest completed snapshot of a root, as its marker names it.
@@ -151,12 +157,23 @@ pub fn latest(root: &Path) -> Result<Snapshot> {
     apart::run(|| {
         let none = |why: &str| Error::at(Code::NotFound, DOING, &root, why);
         let dir = open_root(&root)?;
-        let name = read_latest(&dir)?.ok_or_else(|| none("there is none"))?;
-        let location = root.join(&name);
-        if !location.is_dir() {
-            return Err(none(&format!("its marker names {}, which is not there", name.to_string_lossy())));
+        let mut named = read_latest(&dir)?;
+        loop {
+            let name = named.ok_or_else(|| none("there is none"))?;
+            let snapshot = Snapshot::describe(root.join(&name));
+            let Some(error) = snapshot.error.clone() else { return Ok(snapshot) };
+            // A delete moves the marker before the snapshot goes.
+            named = read_latest(&dir)?;
+            if named.as_ref() != Some(&name) {
+                continue;
+            }
+            let is_there = dir
+                .find(Path::new(&name))
+                .is_ok_and(|found| found.is_some_and(|found| found.kind == Kind::Directory));
+            return Err(match is_there {
+                false => none(&format!("its marker names {}, which is not there", name.to_string_lossy())),
+                true => error,
+            });
         }
-        let snapshot = Snapshot::describe(location);
-        snapshot.error.clone().map_or(Ok(snapshot), Err)
     })
 }

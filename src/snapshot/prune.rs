@@ -59,17 +59,27 @@ pub fn prune(root: &Path, keep_newest: u32) -> Result<u32> {
 fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> {
     let name = name_of(snapshot);
     let _unused = lock_unused(snapshot.location())?;
+    let mut waiting = None;
     if root.latest()?.is_some_and(|latest| latest.to_string_lossy() == name) {
         let next =
             all.iter().find(|other| other.error().is_none() && other.location() != snapshot.location());
-        root.point_latest(next.map(name_of).as_deref())?;
+        let next = next.map(name_of);
+        match root.point_latest(next.as_deref()) {
+            // On a full disk there is room for the new marker only once the snapshot is gone.
+            Err(error) if error.code() == Code::NoSpace => {
+                root.point_latest(None)?;
+                waiting = next;
+            }
+            other => other?,
+        }
     }
     let grave = format!(".staging-{}", random::uuid()?);
     root.dir
         .rename_new(Path::new(&name), &root.dir, Path::new(&grave))
         .and_then(|()| root.dir.sync())
         .map_err(|error| Error::io("deleting", snapshot.location(), error))?;
-    remove_tree(&root.dir, Path::new(&grave))
+    remove_tree(&root.dir, Path::new(&grave))?;
+    waiting.map_or(Ok(()), |next| root.point_latest(Some(&next)))
 }
 
 fn name_of(snapshot: &Snapshot) -> String {

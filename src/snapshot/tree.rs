@@ -141,7 +141,7 @@ impl Tree {
             }
             self.sync_later(path, file)?;
         } else {
-            file.sync_all().map_err(|error| Error::io("syncing", &full(), error))?;
+            file::sync(&file).map_err(|error| Error::io("syncing", &full(), error))?;
             self.close(file, path)?;
         }
         Ok(Kept { mode: kept.mode, mtime_ns: kept.mtime_ns })
@@ -214,7 +214,7 @@ impl Tree {
             Unsynced::Files(files) => {
                 pool::for_each(threads, &files, |(path, file), _| {
                     monitor.check()?;
-                    file.sync_all().map_err(|error| Error::io("syncing", &self.dir.full(path), error))
+                    file::sync(file).map_err(|error| Error::io("syncing", &self.dir.full(path), error))
                 })?;
                 files.into_iter().try_for_each(|(path, file)| self.close(file, &path))?;
             }

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::attributes::{give_to, set_mtime, times, where_allowed};
 use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
-use super::{beneath, memory, retry};
+use super::{beneath, is_unsupported, memory, retry};
 
 /// One entry of a listing.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ impl Dir {
         let renamed =
             retry(|| rfs::renameat_with(parent.as_fd(), own, other.as_fd(), theirs, RenameFlags::NOREPLACE));
         match renamed {
-            Err(error) if is_unsupported(&error) => {
+            Err(error) if is_unsupported(&error) || error.raw_os_error() == Some(libc::EPERM) => {
                 if to.find(name)?.is_some() {
                     return Err(Errno::EXIST.into());
                 }
@@ -248,6 +248,7 @@ impl Dir {
     /// Whether something is mounted on a name, of this file system or of another. A subvolume of btrfs
     /// has a device number of its own and is no mount: it can be renamed.
     pub fn is_mount(&self, path: &Path) -> io::Result<bool> {
+        const BTRFS_SUBVOLUME: u64 = 256;
         let (parent, name) = self.parent(path)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         match retry(|| rfs::statx(parent.as_fd(), name, flags, StatxFlags::BASIC_STATS)) {
@@ -256,13 +257,17 @@ impl Dir {
             }
             // Linux before 5.8 does not say.
             Ok(found) => {
-                const BTRFS_SUBVOLUME: u64 = 256;
                 let above = Stat::of(&self.fd)?.device;
                 let device = rfs::makedev(found.stx_dev_major, found.stx_dev_minor);
                 Ok(device != above && found.stx_ino != BTRFS_SUBVOLUME)
             }
             Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(error),
+            // Nor does a container that answers to no call newer than itself.
+            Err(_) => {
+                let found = self.find(path)?;
+                let above = Stat::of(&self.fd)?.device;
+                Ok(found.is_some_and(|stat| stat.device != above && stat.inode != BTRFS_SUBVOLUME))
+            }
         }
     }
 
@@ -366,10 +371,4 @@ impl AsFd for Dir {
 /// Whether the error says that there is nothing of that name.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn is_unsupported(error: &io::Error) -> bool {
-    [Errno::NOSYS, Errno::INVAL, Errno::OPNOTSUPP]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{self as rfs, Advice, SeekFrom};
 use rustix::io::Errno;
 
-use super::retry;
+use super::{is_unsupported, retry};
 
 /// How often a stretch is looked for that changes while it is looked for.
 const LOOKS: usize = 8;
@@ -54,6 +54,19 @@ pub fn may_have_holes(file: &File) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let metadata = file.metadata()?;
     Ok(metadata.blocks().saturating_mul(512) < metadata.len() || is_of_the_kernels_own(file))
+}
+
+/// How many of the first bytes of a file are data. `None`: its file system tells no holes.
+pub fn data_in(file: &File, length: u64) -> io::Result<Option<u64>> {
+    if !may_have_holes(file)? {
+        return Ok(None);
+    }
+    let (mut at, mut held) = (0, 0);
+    while let Some(data) = next_data(file, at, length)? {
+        held += data.end - data.start;
+        at = data.end;
+    }
+    Ok(Some(held))
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {
@@ -140,6 +153,15 @@ pub fn holds(file: &File, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "what was written to it does not come back"))
+}
+
+/// Makes a file durable. An error is final; that the file system knows no sync is none: there is nothing
+/// more to be done there.
+pub fn sync(file: &File) -> io::Result<()> {
+    match retry(|| rfs::fsync(file)) {
+        Err(error) if is_unsupported(&error) => Ok(()),
+        other => other,
+    }
 }
 
 /// Closes a file and says whether the file system accepted all that was written (NFS may not).

@@ -31,3 +31,8 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result
         }
     }
 }
+
+/// Whether a call is refused because this kernel or file system does not know it.
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP))
+}
