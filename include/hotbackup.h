@@ -57,7 +57,8 @@
  *     BACKUP_CONFLICT, closing and freeing there do not wait. They must not unwind (throw,
  *     longjmp) through the library.
  * 11. After fork the child gets BACKUP_CONFLICT from handles of its parent, and may free them; it
- *     may open its own.
+ *     may open its own. A pthread_cancel of a thread that is in a call acts once the call has returned,
+ *     also in the hooks of backup_run: a hook that enables it may be unwound, which 10 forbids.
  * 12. The library installs no signal handler, prints nothing, changes no working directory, umask
  *     or environment, and keeps its host's fcntl locks.
  */
@@ -250,9 +251,9 @@ const char *backup_code_name(backup_code code);
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
-/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what they
-/// have staged, as at every level, and a restore each byte that it copies; a verification reads the
-/// manifest alone.
+/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what
+/// they have staged, as at every level, and a restore each byte that it copies; a verification
+/// reads the manifest alone.
 #define BACKUP_VERIFY_NONE 0
 
 /// A verification compares names and sizes.
@@ -264,8 +265,10 @@ const char *backup_code_name(backup_code code);
 /// And every byte, evicted from the cache first so that the disk must give it.
 #define BACKUP_VERIFY_MEDIA 3
 
-/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would be
-/// silently missing. The default.
+/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
+/// be silently missing. The default. One that leads to a source whose prefix is the link's own
+/// place is captured as that source, here and with BACKUP_SYMLINKS_PRESERVE; one to a backup root
+/// is left out.
 #define BACKUP_SYMLINKS_FAIL 0
 
 /// The link itself is kept.
@@ -285,15 +288,19 @@ backup_code backup_options_set_root(backup_options *options,
                                     backup_error **error);
 
 /// 1: takes over a root that belongs to another data directory, which is BACKUP_CONFLICT
-/// otherwise (the data directory was moved). 0 is the default. (since 0.1)
+/// otherwise (the data directory was moved, copied or made anew: it is known by an id, kept in
+/// its .lifecycle, and by its path and inode); and begins a new one where a root was before and
+/// is missing now, which is BACKUP_NOT_FOUND otherwise (its disk is not mounted). 0 is the
+/// default. (since 0.1)
 backup_code backup_options_set_adopt_root(backup_options *options,
                                           int32_t adopt,
                                           backup_error **error);
 
 /// Captures a further directory (a WAL directory) with the data directory, below prefix in the
-/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a name
-/// in the data directory, which fails the backup. The directory must be there when the coordinator
-/// is opened. May be called several times. (since 0.1)
+/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a
+/// name in the data directory, which fails the backup, unless that is a symbolic link to this
+/// source. The directory must be there when the coordinator is opened. May be called several
+/// times. (since 0.1)
 backup_code backup_options_add_source(backup_options *options,
                                       const char *path,
                                       const char *prefix,
@@ -309,20 +316,19 @@ backup_code backup_options_set_layout(backup_options *options,
                                       backup_error **error);
 
 /// Gives a class (BACKUP_FILE_*) to the files that a glob matches, in UTF-8. A glob without a
-/// slash matches the last component at any depth, one with a slash the whole path in the snapshot.
-/// Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses slashes. The first
-/// rule that matches wins, and those given here come before the layout's. Classes are given to
-/// files: wal/** is for all that lies in a directory; but an excluded directory is left out with all
-/// below it. A glob that matches nothing is no error: snapshot.manifest tells each file's class.
-/// (since 0.1)
+/// slash matches the last component at any depth, one with a slash the whole path in the
+/// snapshot. Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses
+/// slashes. The first rule that matches wins, and those given here come before the layout's.
+/// Classes are given to files: wal/** is for all that lies in a directory; but an excluded
+/// directory is left out with all below it. A glob that matches nothing is no error:
+/// snapshot.manifest tells each file's class. (since 0.1)
 backup_code backup_options_add_rule(backup_options *options,
                                     const char *glob,
                                     int32_t file_class,
                                     backup_error **error);
 
-/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as that
-/// many.
-/// (since 0.1)
+/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as
+/// that many. (since 0.1)
 backup_code backup_options_set_threads(backup_options *options,
                                        uint32_t threads,
                                        backup_error **error);
@@ -344,9 +350,10 @@ backup_code backup_options_set_symlinks(backup_options *options,
                                         int32_t symlinks,
                                         backup_error **error);
 
-/// The longest time between freeze returning and thaw being called, in milliseconds; then the host
-/// is thawed and the job fails with BACKUP_FREEZE_TIMEOUT. 0: none. The default is 30,000.
-/// (since 0.1)
+/// The longest time between freeze returning and thaw being called, in milliseconds; then the
+/// host is thawed and the job fails with BACKUP_FREEZE_TIMEOUT. It cannot make a thaw quick that
+/// waits for something: one that returns after that time fails the job too. 0: none. The default
+/// is 30,000. (since 0.1)
 backup_code backup_options_set_freeze_timeout(backup_options *options,
                                               uint64_t ms,
                                               backup_error **error);
@@ -486,14 +493,16 @@ backup_code backup_coordinator_open(const char *data_dir,
 const char *backup_coordinator_root(const backup_coordinator *coordinator);
 
 /// Cancels the backup that runs, waits for its end and frees the coordinator; handles of its jobs
-/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's end
-/// does the rest. Hooks may use the coordinator until then, other threads must not. NULL is fine.
-/// (since 0.1)
+/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's
+/// end does the rest. Hooks may use the coordinator until then, other threads must not. NULL is
+/// fine. (since 0.1)
 void backup_coordinator_close(backup_coordinator *coordinator);
 
 /// Starts a backup and returns at once; its hooks run on a thread of the library's. *out is
 /// written before the first hook is called, and the caller frees it. BACKUP_CONFLICT: a backup
-/// runs already, here or elsewhere, or the root belongs to another data directory. BACKUP_IO,
+/// runs already, here or elsewhere, the root belongs to another data directory, or another
+/// directory has taken the data directory's place since the coordinator was opened.
+/// BACKUP_NOT_FOUND: a root that this data directory used before is not there now. BACKUP_IO,
 /// BACKUP_NO_SPACE: the root cannot be written. Everything later is the job's result. (since 0.1)
 backup_code backup_start(backup_coordinator *coordinator, backup_job **out, backup_error **error);
 
@@ -615,13 +624,16 @@ void backup_free(backup_job *job);
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie in
-/// a database that is open, nor in a backup root. If the job fails, the target is as it was, save for
-/// an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is not
-/// restored. Options
-/// (copied; NULL: defaults): threads, rate limit, verify level, layout, min free, keep undo, and
-/// the validate and progress hooks, which run on a thread of the library's; the rest is ignored.
-/// The caller frees *out. What the disk says is the job's result. (since 0.1)
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not
+/// lie in a database that is open, nor in a backup root. If the job fails, the target is as it
+/// was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its
+/// manifest is not restored. Excluded files, backup roots and the .lifecycle of another database
+/// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
+/// mount below it, which cannot be moved; a file system without locks, where nobody can tell
+/// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
+/// level, layout, min free, keep undo, and the validate and progress hooks, which run on a thread
+/// of the library's; the rest is ignored. The caller frees *out. What the disk says is the job's
+/// result. (since 0.1)
 backup_code backup_restore_start(const char *snapshot,
                                  const char *target,
                                  const backup_options *options,
@@ -630,16 +642,17 @@ backup_code backup_restore_start(const char *snapshot,
 
 /// Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
 /// what its manifest says. Options (copied; NULL: defaults): threads, rate limit, verify level,
-/// layout and the validate and progress hooks; the rest is ignored. The caller frees *out.
-/// (since 0.1)
+/// layout and the validate and progress hooks; the rest is ignored. The caller frees *out. (since
+/// 0.1)
 backup_code backup_verify_start(const char *snapshot,
                                 const backup_options *options,
                                 backup_job **out,
                                 backup_error **error);
 
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
-/// it before the database is opened; may be called always. *outcome: BACKUP_RECOVERED_*.
-/// BACKUP_CONFLICT: a coordinator or a restore is at work there. (since 0.1)
+/// it before the database is opened; may be called always. It also removes the links with which a
+/// killed backup holds the space of deleted files. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
+/// a coordinator or a restore is at work there. (since 0.1)
 backup_code backup_recover(const char *target, int32_t *outcome, backup_error **error);
 
 /// Puts back what the last restore replaced, under the same journal, and keeps what it takes away

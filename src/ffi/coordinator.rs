@@ -53,9 +53,9 @@ pub unsafe extern "C" fn backup_coordinator_root(coordinator: Option<&backup_coo
 }
 
 /// Cancels the backup that runs, waits for its end and frees the coordinator; handles of its jobs
-/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's end
-/// does the rest. Hooks may use the coordinator until then, other threads must not. NULL is fine.
-/// (since 0.1)
+/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's
+/// end does the rest. Hooks may use the coordinator until then, other threads must not. NULL is
+/// fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_coordinator_close(coordinator: *mut backup_coordinator) {
     guard::quiet((), || {
@@ -78,7 +78,9 @@ fn end_what_runs(coordinator: &Coordinator) {
 
 /// Starts a backup and returns at once; its hooks run on a thread of the library's. *out is
 /// written before the first hook is called, and the caller frees it. BACKUP_CONFLICT: a backup
-/// runs already, here or elsewhere, or the root belongs to another data directory. BACKUP_IO,
+/// runs already, here or elsewhere, the root belongs to another data directory, or another
+/// directory has taken the data directory's place since the coordinator was opened.
+/// BACKUP_NOT_FOUND: a root that this data directory used before is not there now. BACKUP_IO,
 /// BACKUP_NO_SPACE: the root cannot be written. Everything later is the job's result. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_start(

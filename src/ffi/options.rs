@@ -16,9 +16,9 @@ use crate::options::{Options, Symlinks, VerifyLevel};
 /// One thread at a time.
 pub struct backup_options(pub(super) Options);
 
-/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what they
-/// have staged, as at every level, and a restore each byte that it copies; a verification reads the
-/// manifest alone.
+/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what
+/// they have staged, as at every level, and a restore each byte that it copies; a verification
+/// reads the manifest alone.
 pub const BACKUP_VERIFY_NONE: i32 = 0;
 /// A verification compares names and sizes.
 pub const BACKUP_VERIFY_SIZE: i32 = 1;
@@ -27,8 +27,10 @@ pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
 /// And every byte, evicted from the cache first so that the disk must give it.
 pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 
-/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would be
-/// silently missing. The default.
+/// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
+/// be silently missing. The default. One that leads to a source whose prefix is the link's own
+/// place is captured as that source, here and with BACKUP_SYMLINKS_PRESERVE; one to a backup root
+/// is left out.
 pub const BACKUP_SYMLINKS_FAIL: i32 = 0;
 /// The link itself is kept.
 pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;
@@ -59,7 +61,10 @@ pub unsafe extern "C" fn backup_options_set_root(
 }
 
 /// 1: takes over a root that belongs to another data directory, which is BACKUP_CONFLICT
-/// otherwise (the data directory was moved). 0 is the default. (since 0.1)
+/// otherwise (the data directory was moved, copied or made anew: it is known by an id, kept in
+/// its .lifecycle, and by its path and inode); and begins a new one where a root was before and
+/// is missing now, which is BACKUP_NOT_FOUND otherwise (its disk is not mounted). 0 is the
+/// default. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_adopt_root(
     options: Option<&mut backup_options>,
@@ -76,9 +81,10 @@ pub unsafe extern "C" fn backup_options_set_adopt_root(
 }
 
 /// Captures a further directory (a WAL directory) with the data directory, below prefix in the
-/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a name
-/// in the data directory, which fails the backup. The directory must be there when the coordinator
-/// is opened. May be called several times. (since 0.1)
+/// snapshot. The prefix is a plain relative path that does not overlap another source's, nor a
+/// name in the data directory, which fails the backup, unless that is a symbolic link to this
+/// source. The directory must be there when the coordinator is opened. May be called several
+/// times. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_add_source(
     options: Option<&mut backup_options>,
@@ -110,12 +116,12 @@ pub unsafe extern "C" fn backup_options_set_layout(
 }
 
 /// Gives a class (BACKUP_FILE_*) to the files that a glob matches, in UTF-8. A glob without a
-/// slash matches the last component at any depth, one with a slash the whole path in the snapshot.
-/// Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses slashes. The first
-/// rule that matches wins, and those given here come before the layout's. Classes are given to
-/// files: wal/** is for all that lies in a directory; but an excluded directory is left out with all
-/// below it. A glob that matches nothing is no error: snapshot.manifest tells each file's class.
-/// (since 0.1)
+/// slash matches the last component at any depth, one with a slash the whole path in the
+/// snapshot. Wildcards are *, ?, [a-z] and, as a whole component, **, which alone crosses
+/// slashes. The first rule that matches wins, and those given here come before the layout's.
+/// Classes are given to files: wal/** is for all that lies in a directory; but an excluded
+/// directory is left out with all below it. A glob that matches nothing is no error:
+/// snapshot.manifest tells each file's class. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_add_rule(
     options: Option<&mut backup_options>,
@@ -131,9 +137,8 @@ pub unsafe extern "C" fn backup_options_add_rule(
     }
 }
 
-/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as that
-/// many.
-/// (since 0.1)
+/// The number of I/O threads of a job; 0, the default: two. More than there are cores count as
+/// that many. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_threads(
     options: Option<&mut backup_options>,
@@ -189,9 +194,10 @@ pub unsafe extern "C" fn backup_options_set_symlinks(
     }
 }
 
-/// The longest time between freeze returning and thaw being called, in milliseconds; then the host
-/// is thawed and the job fails with BACKUP_FREEZE_TIMEOUT. 0: none. The default is 30,000.
-/// (since 0.1)
+/// The longest time between freeze returning and thaw being called, in milliseconds; then the
+/// host is thawed and the job fails with BACKUP_FREEZE_TIMEOUT. It cannot make a thaw quick that
+/// waits for something: one that returns after that time fails the job too. 0: none. The default
+/// is 30,000. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_freeze_timeout(
     options: Option<&mut backup_options>,

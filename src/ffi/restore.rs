@@ -20,13 +20,16 @@ pub const BACKUP_RECOVERED_NEW: i32 = 2;
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie in
-/// a database that is open, nor in a backup root. If the job fails, the target is as it was, save for
-/// an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is not
-/// restored. Options
-/// (copied; NULL: defaults): threads, rate limit, verify level, layout, min free, keep undo, and
-/// the validate and progress hooks, which run on a thread of the library's; the rest is ignored.
-/// The caller frees *out. What the disk says is the job's result. (since 0.1)
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not
+/// lie in a database that is open, nor in a backup root. If the job fails, the target is as it
+/// was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its
+/// manifest is not restored. Excluded files, backup roots and the .lifecycle of another database
+/// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
+/// mount below it, which cannot be moved; a file system without locks, where nobody can tell
+/// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
+/// level, layout, min free, keep undo, and the validate and progress hooks, which run on a thread
+/// of the library's; the rest is ignored. The caller frees *out. What the disk says is the job's
+/// result. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_restore_start(
     snapshot: *const c_char,
@@ -48,8 +51,8 @@ pub unsafe extern "C" fn backup_restore_start(
 
 /// Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
 /// what its manifest says. Options (copied; NULL: defaults): threads, rate limit, verify level,
-/// layout and the validate and progress hooks; the rest is ignored. The caller frees *out.
-/// (since 0.1)
+/// layout and the validate and progress hooks; the rest is ignored. The caller frees *out. (since
+/// 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_verify_start(
     snapshot: *const c_char,
@@ -68,8 +71,9 @@ pub unsafe extern "C" fn backup_verify_start(
 }
 
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
-/// it before the database is opened; may be called always. *outcome: BACKUP_RECOVERED_*.
-/// BACKUP_CONFLICT: a coordinator or a restore is at work there. (since 0.1)
+/// it before the database is opened; may be called always. It also removes the links with which a
+/// killed backup holds the space of deleted files. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
+/// a coordinator or a restore is at work there. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_recover(
     target: *const c_char,
