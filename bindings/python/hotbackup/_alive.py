@@ -34,11 +34,7 @@ def get(number: int) -> object:
     return _objects[number]
 
 
-def take_cause(number: int | None) -> BaseException | None:
-    """Hands a hook's exception out, once: its traceback refers to who catches it, and so to the
-    job, which the library's reference would then keep for ever."""
-    cause = None if number is None else _objects.get(number)
-    if not isinstance(cause, Cause):
-        return None
-    exception, cause.exception = cause.exception, None
-    return exception
+def cause(number: int | None) -> Cause | None:
+    """What a hook raised, if it was one that raised it."""
+    found = None if number is None else _objects.get(number)
+    return found if isinstance(found, Cause) else None

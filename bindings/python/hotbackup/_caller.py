@@ -9,99 +9,122 @@ completed whose freeze hook had not run.) And between hooks Ctrl-C would wait fo
 
 from __future__ import annotations
 
-import select
-import socket
-import threading
+import dis
+import operator
+from _queue import Empty, SimpleQueue  # the real one, see _threads
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from functools import partial
+from types import CodeType
 
-_here = threading.local()
+from ._constants import Code
+from ._descriptors import pair
+from ._ffi import lib
+from ._handles import JobHandle
+from ._threads import until_readable
+
+_ANSWER = "answer"
 
 
 class HookCall:
     """One call of a hook, made once, whatever interrupts it."""
 
-    def __init__(self, function: Callable[[], object]):
-        self._function = function
+    def __init__(self, function: Callable[..., object], *arguments: object):
+        # It calls, and keeps what it got, in one step of C: no signal's handler can raise in between
+        # and make a freeze that is done one that failed, after which nobody thaws.
+        self._answers: defaultdict[str, object] = defaultdict(partial(function, *arguments))
         self._begun = False
+        self.error: BaseException | None = None
+        """What the hook raised."""
         self.answered: SimpleQueue[None] = SimpleQueue()
-        self.outcome: tuple[object, BaseException | None] | None = None
-        """What the hook returned, or raised."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has returned or raised."""
+        return _ANSWER in self._answers or self.error is not None
+
+    @property
+    def answer(self) -> object:
+        """What the hook returned."""
+        return self._answers.get(_ANSWER)
 
     def run(self) -> None:
+        """Makes the call. What a signal's handler raises before it or after it comes out of here."""
+        if self.over:
+            return
+        if self._begun:
+            # Interrupted twice, between the hook and the line that writes its exception down.
+            self.error = KeyboardInterrupt()
+            return
+        self._begun = True
         try:
-            if self._begun:
-                # Interrupted twice, between the hook and the line that writes down its outcome.
-                raise KeyboardInterrupt
-            self._begun = True
-            self.outcome = self._function(), None
+            operator.getitem(self._answers, _ANSWER)
         except BaseException as error:
-            self.outcome = None, error
+            if self.over:
+                raise
+            if _struck_at_entry(error):
+                self._begun = False
+                raise
+            self.error = error
+
+
+def _struck_at_entry(error: BaseException) -> bool:
+    """Whether a signal's handler raised before the first line of the hook. Then it has not run, and
+    runs at the next try: a thaw that was left out would be a database that stands still."""
+    trace = error.__traceback__
+    hook = None if trace is None else trace.tb_next
+    return hook is not None and hook.tb_lasti <= _entry(hook.tb_frame.f_code)
+
+
+def _entry(code: CodeType) -> int:
+    """Where Python looks for signals as a function begins (RESUME, from 3.11 on)."""
+    return next((step.offset for step in dis.get_instructions(code) if step.opname == "RESUME"), -1)
 
 
 class Caller:
-    """A thread that serves the hooks of one job."""
+    """A thread that makes the hook calls of one job."""
 
     def __init__(self) -> None:
+        self._woken, self._wake = pair()
         self._call: HookCall | None = None
         self.left = False
-        """Nothing is served any more: what is left runs on the library's thread."""
-        self._woken, self._wake = socket.socketpair()
+        """It makes no more calls: what is left runs on the library's thread."""
+        self.job = JobHandle()
+        """The library writes it down before its first hook."""
 
     def perform(self, call: HookCall) -> None:
         """On the library's thread: has the call made by the other one, and waits for that."""
         self._call = call
-        self._wake.send(b"!")
-        while call.outcome is None:
+        with suppress(OSError):  # then it is seen at the next look
+            self._wake.send(b"!")
+        while not call.over:
             if self.left:
                 call.run()
                 return
             with suppress(Empty):
                 call.answered.get(timeout=0.1)
 
-    def serve(self, has_ended: Callable[[], bool], eventfd: int) -> None:
+    def serve(self, plainly: bool) -> None:
         """Makes calls until the job has ended. What a signal's handler raises comes out of here;
-        then it can be called again, and nothing is lost or done twice."""
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        if eventfd >= 0:
-            poll.register(eventfd, select.POLLIN)
+        then it can be called again, and nothing is lost or done twice. plainly: with nothing that could
+        fail again and again."""
+        job, eventfd = self.job.out, lib.backup_eventfd(self.job.out)
+        woken = self._woken.fileno()
         while True:
             call = self._call
-            # It stays there when it is done: by then the other thread may have put the next one there.
-            if call is not None and call.outcome is None:
+            # It stays there when it is over: by then the other thread may have put the next one there.
+            if call is not None and not call.over:
                 call.run()
                 call.answered.put(None)
-            if has_ended():
+            if lib.backup_wait(job, 20 if plainly else 0, None) != Code.TIMEOUT:
                 return
-            for ready, _ in poll.poll(None if eventfd >= 0 else 20):
-                if ready == self._woken.fileno():
+            if not plainly and woken in until_readable([woken, eventfd], 1 if eventfd >= 0 else 0.02):
+                with suppress(OSError):
                     self._woken.recv(64)
 
     def close(self) -> None:
-        """After the end of the job: nothing is left."""
+        """Nothing wakes it any more. ``left`` is seen without."""
         self._wake.close()
         self._woken.close()
-
-
-class Inside:
-    """Marks that this thread of the library's is in a hook of a job."""
-
-    def __init__(self, of: object, job_id: str):
-        self._mark = of, job_id
-
-    def __enter__(self) -> None:
-        marks().append(self._mark)
-
-    def __exit__(self, *_: object) -> None:
-        marks().pop()
-
-
-def marks() -> list[tuple[object, str]]:
-    """What this thread is in: the owners of the hooks, and their jobs."""
-    try:
-        found: list[tuple[object, str]] = _here.marks
-    except AttributeError:
-        found = _here.marks = []
-    return found
+        self.job.drop()

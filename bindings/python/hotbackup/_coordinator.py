@@ -7,19 +7,20 @@ import os
 import warnings
 import weakref
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from ._arguments import AnyPath, decode_path, encode_path, encode_text
-from ._caller import Caller, marks
+from ._caller import Caller
 from ._constants import Symlinks, VerifyLevel
-from ._errors import NotFound, call
+from ._errors import call
+from ._exit import refuse_at_exit
 from ._ffi import lib
-from ._handles import CoordinatorHandle, refuse_at_exit
+from ._handles import CoordinatorHandle, JobHandle
 from ._hooks import Hooks, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._options import options
+from ._threads import Inside, entered, inside
 
 
 class Coordinator:
@@ -73,7 +74,7 @@ class Coordinator:
     ):
         refuse_at_exit()
         self._hooks = Hooks(checkpoint, freeze, thaw, release, validate, progress)
-        self._jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
+        self._jobs: dict[str, weakref.ref[Job]] = {}
         given = options(
             hooks=self._hooks,
             root=root,
@@ -90,13 +91,18 @@ class Coordinator:
             metadata=metadata,
             no_posix_locks=no_posix_locks,
         )
-        out = ctypes.c_void_p()
-        with given as address:
-            call(lib.backup_coordinator_open, encode_path(data_dir, "data_dir"), address, ctypes.byref(out))
-        assert out.value is not None
-        self._handle = CoordinatorHandle(out.value)
-        self._root = decode_path(lib.backup_coordinator_root(out.value))
-        weakref.finalize(self, _dropped, self._handle, os.fspath(self._root)).atexit = False
+        self._handle = handle = CoordinatorHandle()
+        try:
+            with given as address:
+                directory = encode_path(data_dir, "data_dir")
+                call(lib.backup_coordinator_open, directory, address, ctypes.byref(handle.out))
+            with handle.use() as opened:
+                self._root = decode_path(lib.backup_coordinator_root(opened))
+            handle.root = os.fspath(self._root)
+        except BaseException:
+            handle.drop()
+            raise
+        weakref.finalize(self, _dropped, handle).atexit = False
 
     def __repr__(self) -> str:
         return f"<hotbackup.Coordinator with root {str(self._root)!r}>"
@@ -127,8 +133,19 @@ class Coordinator:
         job's result.
         """
         refuse_at_exit()
-        with self._handle.use() as coordinator, self._hooks.starting:
-            return self._start(coordinator)
+        with self._handle.use() as coordinator:
+            handle = JobHandle()
+            with handle.use():  # what is cancelled below stays good, whatever becomes of the Job
+                try:
+                    call(lib.backup_start, coordinator, ctypes.byref(handle.out))
+                    if self._handle.closed:  # meanwhile
+                        lib.backup_cancel(handle.out, None)
+                    return self._job(handle)
+                except BaseException:
+                    # If it was interrupted, nobody would know of the job.
+                    lib.backup_cancel(handle.out, None)
+                    handle.drop()
+                    raise
 
     def run(self) -> Job:
         """Makes a backup with its hooks on this thread, for hosts whose objects are bound to a
@@ -137,36 +154,34 @@ class Coordinator:
         release run, then KeyboardInterrupt comes out."""
         refuse_at_exit()
         interrupt: BaseException | None = None
-        job: Job | None = None
-        here = marks()
-        depth = len(here)
         with self._handle.use() as coordinator:
             caller = Caller()
+            handle, here = caller.job, Inside(self._hooks, caller.job.id)
             # A signal's handler may raise anywhere in here, also as a `with` or a `try` begins or ends.
-            try:
-                with self._hooks.starting:
-                    job = self._start(coordinator)
-                    self._hooks.callers[job.id] = caller
-                here.append((self._hooks, job.id))
-                while True:
-                    try:
-                        job._serve(caller)
-                        break
-                    except BaseException as error:
-                        if interrupt is None:
-                            interrupt = error
-                        job.cancel()
-            except BaseException:
-                if job is not None:
-                    job.cancel()
-                raise
-            finally:
-                # The first two make no call, and so cannot be interrupted themselves.
-                caller.left = True
-                del here[depth:]
-                if job is not None:
-                    self._hooks.callers.pop(job.id, None)
-                if job is None or job.done:
+            with handle.use():
+                try:
+                    entered.add(here)
+                    self._hooks.callers.add(caller)
+                    call(lib.backup_start, coordinator, ctypes.byref(handle.out))
+                    if self._handle.closed:  # meanwhile
+                        lib.backup_cancel(handle.out, None)
+                    while True:
+                        try:
+                            caller.serve(plainly=interrupt is not None)
+                            break
+                        except BaseException as error:
+                            if interrupt is None:
+                                interrupt = error
+                            lib.backup_cancel(handle.out, None)
+                    job = self._find(coordinator, handle.id())
+                except BaseException:
+                    lib.backup_cancel(handle.out, None)
+                    raise
+                finally:
+                    # Steps of C, which nothing interrupts.
+                    caller.left = True
+                    entered.discard(here)
+                    self._hooks.callers.discard(caller)
                     caller.close()
         if interrupt is not None:
             raise interrupt
@@ -176,41 +191,39 @@ class Coordinator:
     def find(self, job_id: str | None = None) -> Job:
         """A backup of this coordinator by its id; None: the running one, else the newest. The last
         32 that have ended are known. NotFound: there is none."""
-        wanted = None if job_id is None else encode_text(job_id, "job_id")
-        out = ctypes.c_void_p()
         with self._handle.use() as coordinator:
-            call(lib.backup_find, coordinator, wanted, ctypes.byref(out))
-        return self._job(out.value)
+            return self._find(coordinator, job_id)
 
     def close(self) -> None:
-        """Cancels the backup that runs, waits for its end and closes; again: no effect. From a hook
-        of that backup it does not wait, and the job's end does the rest."""
-        if self._handle.inherited:
-            return
-        if not self._handle.closed:
-            with suppress(NotFound):
-                self.find().cancel()
-        self._handle.close(wait=all(hooks is not self._hooks for hooks, _ in marks()))
+        """Cancels the backup that runs, waits for its end and for calls of other threads, and closes.
+        Again: waits for the same. Signals' handlers run meanwhile, and may close too. From a hook of
+        that backup, or a handler above ``run``, it does not wait, and the job's end does the rest."""
+        self._handle.close(wait=all(mark.hooks is not self._hooks for mark in inside()))
 
-    def _start(self, coordinator: int) -> Job:
-        out = ctypes.c_void_p()
+    def _find(self, coordinator: int, job_id: str | None) -> Job:
+        wanted = None if job_id is None else encode_text(job_id, "job_id")
+        handle = JobHandle()
         try:
-            call(lib.backup_start, coordinator, ctypes.byref(out))
-            return self._job(out.value)
+            call(lib.backup_find, coordinator, wanted, ctypes.byref(handle.out))
+            return self._job(handle)
         except BaseException:
-            # Interrupted: nobody would know of the job.
-            if out.value is not None:
-                lib.backup_cancel(out.value, None)
+            handle.drop()
             raise
 
-    def _job(self, address: int | None) -> Job:
+    def _job(self, handle: JobHandle) -> Job:
         """The one Job of this backup, which keeps the exception that its hook raised."""
-        assert address is not None
-        fresh = Job(address, self)
-        return self._jobs.setdefault(fresh.id, fresh)
+        fresh = Job(handle, self)
+        jobs, job_id = self._jobs, fresh.id
+        reference = weakref.ref(fresh, lambda gone: jobs.pop(job_id) if jobs.get(job_id) is gone else None)
+        known = jobs.setdefault(job_id, reference)()
+        if known is None:
+            jobs[job_id] = reference
+        return known or fresh
 
 
-def _dropped(handle: CoordinatorHandle, root: str) -> None:
-    if not handle.closed and not handle.inherited:
-        warnings.warn(f"a coordinator was not closed; its root is {root}", ResourceWarning, stacklevel=2)
-    handle.close()
+def _dropped(handle: CoordinatorHandle) -> None:
+    forgotten = not handle.closed and not handle.inherited
+    handle.drop()
+    if forgotten:
+        what = f"a coordinator was not closed; its root is {handle.root}"
+        warnings.warn(what, ResourceWarning, stacklevel=2)

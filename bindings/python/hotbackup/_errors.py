@@ -7,7 +7,8 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Optional
 
 from . import _alive
 from ._constants import Code
@@ -177,20 +178,31 @@ def describe(error: int) -> BackupError:
     )
 
 
-def taken(code: int, error: ctypes.c_void_p) -> BaseException:
+Failures = list[tuple[BaseException, Optional[TracebackType]]]
+
+
+def taken(code: int, error: ctypes.c_void_p, into: Failures | None = None) -> BaseException:
     """The exception for a call that failed; the error is freed.
 
-    For a failed hook it is the hook's own exception, which is handed out once.
+    For a failed hook it is the hook's own exception, which is handed out once: its traceback refers to
+    who catches it, and so to the job, which the library's reference would then keep for ever. into: an
+    empty list takes it, before it can be had no more. (A signal's handler, too, may ask in between.)
     """
     pointer = error.value
     if pointer is None:
         name = lib.backup_code_name(code).decode()
-        return _CLASSES.get(Code(code), BackupError)(name, code=code)
-    try:
-        own = _alive.take_cause(lib.backup_error_cause(pointer))
-        return describe(pointer) if own is None else own
-    finally:
+        failure: BaseException = _CLASSES.get(Code(code), BackupError)(name, code=code)
+        cause = None
+    else:
+        cause = _alive.cause(lib.backup_error_cause(pointer))
+        own = None if cause is None else cause.exception
+        failure = describe(pointer) if own is None else own
         lib.backup_error_free(pointer)
+    if into is not None and not into:
+        into.append((failure, failure.__traceback__))
+    if cause is not None:
+        cause.exception = None
+    return failure
 
 
 def call(function: Callable[..., int], *arguments: object) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import suppress
+from numbers import Number
 from pathlib import Path
 from typing import Optional, cast
 
 from . import _alive
+from ._answers import check_hook, objection
 from ._arguments import AnyPath, decode_path, encode_path, signed, unsigned
-from ._caller import Caller, HookCall, Inside
+from ._caller import Caller, HookCall
 from ._errors import Conflict, call
-from ._ffi import HOOK, PROGRESS, VALIDATE, lib
+from ._ffi import DESTROY, HOOK, PROGRESS, VALIDATE, lib
 from ._progress import Progress, at
+from ._threads import Inside
 
 _WHOLE = (1 << 64) - 1
 
@@ -68,9 +71,12 @@ class Hook:
 
 
 SimpleHook = Callable[[Hook], object]
-"""A checkpoint, freeze, thaw or release hook. What it returns is ignored."""
-ValidateHook = Callable[[Path, Hook], object]
-"""A validate hook: looks at a staged copy and must not change it."""
+"""A checkpoint, freeze, thaw or release hook. It returns when its work is done, and raises if that
+failed. What it returns is no matter, but for what says that it failed or that the work is still to come:
+False, a number (a code of C's?), an awaitable, a future, a generator and the like."""
+ValidateHook = Callable[[Path, Hook], Optional[bool]]
+"""A validate hook: looks at a staged copy and must not change it. It raises if the copy is bad, or
+returns False."""
 ProgressHook = Callable[[Progress, Hook], Optional[bool]]
 """A progress hook: False cancels the job."""
 
@@ -93,10 +99,12 @@ class Hooks:
         self.release = release
         self.validate = validate
         self.progress = progress
-        self.callers: dict[str, Caller] = {}
-        """The threads that have called ``run``, by job."""
-        self.starting = threading.Lock()
-        """Held while a job starts and is put into ``callers``: its first hook waits for that."""
+        for name, hook in tuple(vars(self).items()):
+            check_hook(name, hook)
+        self.callers: set[Caller] = set()
+        """The threads that are in ``run``."""
+        self._frozen_with: dict[str, TypeError] = {}
+        """What a freeze returned that cannot stay, by job: fails the thaw."""
 
     def install(self, options: int) -> None:
         """Gives them to the library's options, which keep this object alive."""
@@ -116,26 +124,39 @@ class Hooks:
     def _set(self, setter: Callable[..., int], options: int, *functions: object) -> None:
         call(setter, options, *functions, _alive.keep(self), _alive.destroy)
 
-    def called(self, address: int, function: Callable[[Hook], object], may_cancel: bool = False) -> int:
+    def called(self, name: str, address: int, *arguments: object) -> int:
         """Makes a call that the library asked for, and gives its answer."""
         hook = Hook(address)
         job_id = hook.job_id
-        with self.starting:
-            caller = self.callers.get(job_id)
-
-        made = HookCall(lambda: function(hook))
-        if caller is None:
-            with Inside(self, job_id):
+        made = HookCall(getattr(self, name), *arguments, hook)
+        with Inside(self, lambda: job_id, of_library=True):
+            caller = next((caller for caller in tuple(self.callers) if caller.job.id() == job_id), None)
+            if caller is None:
                 made.run()
-        else:
-            caller.perform(made)
+            else:
+                caller.perform(made)
         hook._address = None
-        value, error = made.outcome or (None, None)
-        if error is not None:
-            cause = _alive.keep(_alive.Cause(error))
-            lib.backup_hook_set_error(address, _message(error), cause, _alive.destroy)
+        frozen_with = self._frozen_with.pop(job_id, None)
+        if made.error is not None:
+            return _fail(address, made.error)
+        if name == "progress" and made.answer is False:
             return 1
-        return 1 if may_cancel and value is False else 0
+        why = objection(name, made.answer)
+        if name == "freeze" and isinstance(why, TypeError) and isinstance(made.answer, Number):
+            # It did run, and may hold the writes: it is thawed, and then that fails.
+            self._frozen_with[job_id] = why
+            return 0
+        why = why or frozen_with
+        return 0 if why is None else _fail(address, why)
+
+
+def _fail(address: int, why: str | BaseException) -> int:
+    if isinstance(why, str):
+        lib.backup_hook_set_error(address, why.encode(), None, DESTROY())
+    else:
+        cause = _alive.keep(_alive.Cause(why))
+        lib.backup_hook_set_error(address, _message(why), cause, _alive.destroy)
+    return 1
 
 
 def _message(error: BaseException) -> bytes:
@@ -148,31 +169,33 @@ def _message(error: BaseException) -> bytes:
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace")
 
 
+# These are called on threads of the library's alone, where no signal's handler ever runs. What they
+# raised would count as 0, which is a success: so nothing is left that could raise.
+
+
 def _of(number: int) -> Hooks:
     return cast(Hooks, _alive.get(number))
 
 
-# These are called on threads of the library's alone, where no signal's handler ever runs.
+def _guarded(call: Callable[[], int], address: int) -> int:
+    try:
+        return call()
+    except BaseException as error:  # there is no memory, as a rule
+        with suppress(BaseException):
+            return _fail(address, error)
+        return 1
 
 
 def _simple(name: str) -> Callable[[int, int], int]:
-    def called(number: int, address: int) -> int:
-        hooks = _of(number)
-        return hooks.called(address, getattr(hooks, name))
-
-    return called
+    return lambda number, address: _guarded(lambda: _of(number).called(name, address), address)
 
 
 def _validated(number: int, staging: bytes, address: int) -> int:
-    hooks = _of(number)
-    validate = cast(ValidateHook, hooks.validate)
-    return hooks.called(address, lambda hook: validate(decode_path(staging), hook))
+    return _guarded(lambda: _of(number).called("validate", address, decode_path(staging)), address)
 
 
 def _progressed(number: int, progress: int, address: int) -> int:
-    hooks = _of(number)
-    ask, now = cast(ProgressHook, hooks.progress), at(progress)
-    return hooks.called(address, lambda hook: ask(now, hook), may_cancel=True)
+    return _guarded(lambda: _of(number).called("progress", address, at(progress)), address)
 
 
 _checkpoint = HOOK(_simple("checkpoint"))

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import math
 import os
-import select
-import threading
 import time
+import warnings
 import weakref
 from collections.abc import Generator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ._arguments import decode_path, unsigned
-from ._caller import Caller, marks
 from ._constants import Code
-from ._errors import Conflict, WaitTimeout, call, taken
+from ._descriptors import duplicate
+from ._errors import Conflict, Failures, InvalidArgument, WaitTimeout, call, taken
 from ._ffi import RawProgress, lib
 from ._handles import JobHandle
 from ._progress import Progress, from_raw
+from ._threads import inside
 
 _SLICE = 0.02
 """Seconds between two looks at a job that has no descriptor to wait for."""
@@ -30,17 +30,19 @@ class Job:
     """One backup, restore or verification. Any thread may use it at any time.
 
     ``await job`` waits in asyncio; ``select`` and ``poll`` take it by its ``fileno()``. A backup
-    goes on when its Job is dropped; a restore or verification is cancelled then.
+    goes on when its Job is dropped; a restore or verification is cancelled then, and a
+    ResourceWarning says so.
     """
 
-    def __init__(self, address: int, owner: object = None):
-        self._handle = JobHandle(address)
-        weakref.finalize(self, self._handle.close).atexit = False
+    def __init__(self, handle: JobHandle, owner: object = None):
+        self._handle = handle
+        weakref.finalize(self, _dropped, handle).atexit = False
         self._owner = owner  # a dropped coordinator would cancel its backup
-        self._id: str = lib.backup_id(address).decode()
-        self._location = decode_path(lib.backup_location(address))
-        self._lock = threading.Lock()
-        self._failure: tuple[BaseException, TracebackType | None] | None = None
+        with handle.use() as address:
+            self._id: str = lib.backup_id(address).decode()
+            self._location = decode_path(lib.backup_location(address))
+        self._failures: Failures = []
+        """Why it failed; the first one counts."""
 
     def __repr__(self) -> str:
         return f"<hotbackup.Job {self._id} at {str(self._location)!r}>"
@@ -61,6 +63,8 @@ class Job:
         raw = RawProgress()
         with self._handle.use() as job:
             call(lib.backup_status, job, ctypes.byref(raw), ctypes.sizeof(raw))
+        if raw.finished_at_ms:
+            self._handle.attended = True
         return from_raw(raw)
 
     @property
@@ -75,23 +79,18 @@ class Job:
         timeout: in seconds; WaitTimeout if the job still runs then. Ctrl-C ends the wait at once,
         with KeyboardInterrupt, and not the job. Conflict from a hook of the same job.
         """
-        if any(job_id == self._id for _, job_id in marks()):
+        if any(mark.job_id() == self._id for mark in inside()):
             raise Conflict(f"the job {self._id} cannot be waited for from its own hook")
+        if timeout is not None and math.isnan(timeout):
+            raise InvalidArgument(f"timeout is {timeout}, which is no time")
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._handle.use() as job:
-            eventfd: int = lib.backup_eventfd(job)
-            poll = select.poll()
-            if eventfd >= 0:
-                poll.register(eventfd, select.POLLIN)
             # The library would wait as well, but no signal's handler would run meanwhile.
             while not self._has_ended(job):
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise WaitTimeout(f"the job {self._id} still runs after {timeout} seconds")
-                if eventfd < 0:
-                    left = _SLICE if left is None else min(left, _SLICE)
-                # A wait of any length, cut into pieces that fit poll's argument.
-                poll.poll(None if left is None else min(left, 1e6) * 1000 + 1)
+                self._handle.watch(job, 1e6 if left is None else left)
         return self.status()
 
     def __await__(self) -> Generator[Any, None, Progress]:
@@ -103,6 +102,7 @@ class Job:
         to publish, stays as it is."""
         with self._handle.use() as job:
             call(lib.backup_cancel, job)
+        self._handle.attended = True
 
     def set_rate_limit(self, bytes_per_second: int) -> None:
         """Changes how fast it may copy; 0: no limit."""
@@ -116,35 +116,33 @@ class Job:
             eventfd: int = lib.backup_eventfd(job)
             return eventfd
 
-    def _serve(self, caller: Caller) -> None:
-        """Has this thread make the job's hook calls until it has ended."""
-        with self._handle.use() as job:
-            caller.serve(lambda: lib.backup_wait(job, 0, None) != Code.TIMEOUT, lib.backup_eventfd(job))
-
     def _has_ended(self, job: int) -> bool:
         """Raises why, if it has failed."""
         error = ctypes.c_void_p()
         code = lib.backup_wait(job, 0, ctypes.byref(error))
         if code == Code.TIMEOUT:
             return False
+        self._handle.attended = True
         if code != Code.OK:
             raise self._failed(code, error)
         return True
 
     def _failed(self, code: int, error: ctypes.c_void_p) -> BaseException:
         """The same object each time, with the traceback that it had when the job failed."""
-        with self._lock:
-            failure = taken(code, error)
-            if self._failure is None:
-                self._failure = failure, failure.__traceback__
-            first, traceback = self._failure
+        taken(code, error, self._failures)
+        first, traceback = self._failures[0]
         return first.with_traceback(traceback)
 
     async def _ended_in_asyncio(self) -> Progress:
         with self._handle.use() as job:
             eventfd: int = lib.backup_eventfd(job)
-            # One of our own for each wait: a loop watches a descriptor only once.
-            own = os.dup(eventfd) if eventfd >= 0 else -1
+            own = -1
+            if eventfd >= 0:
+                try:
+                    # One of our own for each wait: a loop watches a descriptor only once.
+                    own = duplicate(eventfd)
+                except OSError:
+                    own = -1  # there are no more
         if own < 0:
             while not self.done:
                 await asyncio.sleep(_SLICE)
@@ -160,3 +158,11 @@ class Job:
         finally:
             os.close(own)
         return self.wait()
+
+
+def _dropped(handle: JobHandle) -> None:
+    lost = None if handle.inherited or handle.attended else handle.lost
+    handle.drop()
+    if lost is not None:
+        end = "which is cancelled" if handle.runs() else "and nobody asked how it ended"
+        warnings.warn(f"the Job of {lost} was dropped without a wait, {end}", ResourceWarning, stacklevel=2)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Union
 
-from ._arguments import AnyPath, encode_path
+from ._arguments import AnyPath, decode_path, encode_path
 from ._constants import Recovered, VerifyLevel
 from ._errors import call
+from ._exit import refuse_at_exit
 from ._ffi import lib
-from ._handles import refuse_at_exit
+from ._handles import JobHandle
 from ._hooks import Hooks, ProgressHook, ValidateHook
 from ._job import Job
 from ._options import options
@@ -42,7 +44,6 @@ def restore(
     on a thread of the library's.
     """
     refuse_at_exit()
-    out = ctypes.c_void_p()
     given = options(
         hooks=Hooks(validate=validate, progress=progress),
         layout=layout,
@@ -53,10 +54,10 @@ def restore(
         keep_undo=keep_undo,
         no_posix_locks=no_posix_locks,
     )
+    place = encode_path(target, "target")
     with given as address:
-        place = encode_path(target, "target")
-        call(lib.backup_restore_start, _location(snapshot), place, address, ctypes.byref(out))
-    return _job(out.value)
+        what = f"the restore to {decode_path(place)}"
+        return _start(what, lib.backup_restore_start, _location(snapshot), place, address)
 
 
 def verify(
@@ -73,7 +74,6 @@ def verify(
     """Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
     what its manifest says, and is Corrupt if not. Keep the Job: dropping it cancels it."""
     refuse_at_exit()
-    out = ctypes.c_void_p()
     given = options(
         hooks=Hooks(validate=validate, progress=progress),
         layout=layout,
@@ -82,9 +82,10 @@ def verify(
         verify_level=verify_level,
         no_posix_locks=no_posix_locks,
     )
+    location = _location(snapshot)
     with given as address:
-        call(lib.backup_verify_start, _location(snapshot), address, ctypes.byref(out))
-    return _job(out.value)
+        what = f"the verification of {decode_path(location)}"
+        return _start(what, lib.backup_verify_start, location, address)
 
 
 def recover(target: AnyPath) -> Recovered:
@@ -106,6 +107,11 @@ def _location(snapshot: AnySnapshot) -> bytes:
     return encode_path(snapshot.location if isinstance(snapshot, Snapshot) else snapshot, "snapshot")
 
 
-def _job(address: int | None) -> Job:
-    assert address is not None
-    return Job(address)
+def _start(what: str, function: Callable[..., int], *arguments: object) -> Job:
+    handle = JobHandle(lost=what)
+    try:
+        call(function, *arguments, ctypes.byref(handle.out))
+        return Job(handle)
+    except BaseException:
+        handle.drop()
+        raise

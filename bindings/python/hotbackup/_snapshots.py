@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,24 +61,20 @@ class Snapshot:
     def open(cls, location: AnyPath) -> Snapshot:
         """The snapshot at a location. Reads its manifest alone; whether the files are what that
         says is for :func:`verify`. NotFound, Corrupt, Unsupported."""
-        out = ctypes.c_void_p()
-        call(lib.backup_snapshot_open, encode_path(location, "location"), ctypes.byref(out))
-        return _owned(out.value)
+        return _opened(lib.backup_snapshot_open, encode_path(location, "location"))
 
 
 def latest(root: AnyPath) -> Snapshot:
     """The newest completed snapshot of a backup root. NotFound: there is none."""
-    out = ctypes.c_void_p()
-    call(lib.backup_latest, encode_path(root, "root"), ctypes.byref(out))
-    return _owned(out.value)
+    return _opened(lib.backup_latest, encode_path(root, "root"))
 
 
 def list_snapshots(root: AnyPath) -> list[Snapshot]:
     """The snapshots of a backup root, newest first, unreadable ones too (``error``). A root without
     any, or that does not exist yet, has none."""
     out = ctypes.c_void_p()
-    call(lib.backup_list_open, encode_path(root, "root"), ctypes.byref(out))
     try:
+        call(lib.backup_list_open, encode_path(root, "root"), ctypes.byref(out))
         return [_read(lib.backup_list_get(out, index)) for index in range(lib.backup_list_count(out))]
     finally:
         lib.backup_list_free(out)
@@ -97,12 +94,14 @@ def prune(root: AnyPath, keep: int) -> int:
     return deleted.value
 
 
-def _owned(address: int | None) -> Snapshot:
-    assert address is not None
+def _opened(function: Callable[..., int], name: bytes) -> Snapshot:
+    out = ctypes.c_void_p()
     try:
-        return _read(address)
+        call(function, name, ctypes.byref(out))
+        assert out.value is not None
+        return _read(out.value)
     finally:
-        lib.backup_snapshot_free(address)
+        lib.backup_snapshot_free(out)
 
 
 def _read(address: int) -> Snapshot:

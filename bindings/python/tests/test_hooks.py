@@ -339,14 +339,3 @@ def test_hooks_are_let_go_when_opening_fails(place: Path) -> None:
     with pytest.raises(hotbackup.InvalidArgument):
         Coordinator(place, checkpoint=lambda _: None, freeze=lambda _: None)
     assert len(_alive._objects) == before
-
-
-def test_only_false_of_progress_cancels(data_dir: Path) -> None:
-    for answer in (None, True, 0, ""):
-        with Coordinator(data_dir, progress=lambda *_, answer=answer: answer) as coordinator:
-            coordinator.run()
-    hooks: dict[str, Any] = {**dict.fromkeys(NAMES, lambda *_: False), "progress": lambda *_: None}
-    with Coordinator(data_dir, **hooks) as coordinator:
-        coordinator.run()
-    with Coordinator(data_dir, progress=lambda *_: False) as coordinator, pytest.raises(hotbackup.Cancelled):
-        coordinator.run()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PACKAGE
+from scripts import said
 from world import SECONDS, Gate, SaidNo
 
 import hotbackup
@@ -71,14 +71,14 @@ def test_a_thousand_backups_leak_no_memory_no_thread_and_no_descriptor(data_dir:
 
 def thousand_backups(data_dir: Path) -> None:
     backups(data_dir, 300)
-    alive, handles = len(_alive._objects), len(_handles._live)
+    alive, handles = len(_alive._objects), len(_handles.live)
     before = threads_and_descriptors()
     memory = [resident()]
     for _ in range(4):
         backups(data_dir, 250)
         memory.append(resident())
     assert threads_and_descriptors() == before
-    assert (len(_alive._objects), len(_handles._live)) == (alive, handles)
+    assert (len(_alive._objects), len(_handles.live)) == (alive, handles)
     # Pools fill up in steps; a leak grows in each part. Here that would be half a KiB a backup, and
     # an exception that is kept has ten.
     grown = [later - earlier for earlier, later in zip(memory, memory[1:])]
@@ -96,10 +96,10 @@ def test_one_coordinator_that_makes_many_backups_leaks_no_thread_and_no_descript
             gc.collect()
 
         some(40)
-        before, handles = threads_and_descriptors(), len(_handles._live)
+        before, handles = threads_and_descriptors(), len(_handles.live)
         some(100)
         assert threads_and_descriptors() == before
-        assert len(_handles._live) == handles
+        assert len(_handles.live) == handles
 
 
 def test_a_dropped_backup_goes_on_and_its_job_keeps_the_coordinator(data_dir: Path) -> None:
@@ -146,29 +146,6 @@ def test_a_closed_coordinator_refuses_and_its_jobs_stay_good(data_dir: Path) -> 
             call()
     assert job.wait().percent == 100
     assert job.location.exists() and job.id
-
-
-HEAD = """
-import os, sys, threading, time
-import hotbackup
-def say(*words): print(*words, flush=True)
-data = sys.argv[1]
-go = threading.Event()
-"""
-
-
-def said(script: str, data_dir: Path, seconds: float = 0) -> list[str]:
-    """What a script says; it must end by itself, and well."""
-    program = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", HEAD + script, str(data_dir), str(seconds)],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert program.returncode == 0, program.stdout
-    return program.stdout.splitlines()
 
 
 @pytest.mark.parametrize("seconds", [0, 0.15, 0.25])
@@ -239,7 +216,7 @@ def last():
         except hotbackup.Conflict as error: say(error)
 atexit._clear()
 atexit.register(last)
-atexit.register(hotbackup._handles._end_all)
+atexit.register(hotbackup._exit._end_all)
 c = hotbackup.Coordinator(data)
 """
     lines = said(script, data_dir)

@@ -1,0 +1,65 @@
+"""Scripts in processes of their own, that tests send signals to or that end badly if something is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from conftest import PACKAGE
+from world import SECONDS
+
+HEAD = """
+import hotbackup, os, signal, sys, threading, time
+data = sys.argv[1]
+go = threading.Event()
+calls = []
+def say(*words): print(*words, flush=True)
+"""
+
+
+def said(script: str, data_dir: Path, *arguments: object, warn: bool = False) -> list[str]:
+    """What a script says; it must end by itself, and well."""
+    warnings = [] if warn else ["-W", "ignore"]
+    program = subprocess.run(
+        [sys.executable, "-X", "dev", *warnings, "-c", HEAD + script, str(data_dir), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert program.returncode == 0, program.stdout
+    return program.stdout.splitlines()
+
+
+def interrupted(script: str, data_dir: Path, *signals: int, code: int = 0) -> tuple[list[str], float]:
+    """Runs a script that says "now" where it shall be interrupted; what it said, and how long it
+    took from then."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", HEAD + script, str(data_dir)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert program.stdout is not None
+    too_long = threading.Timer(2 * SECONDS, program.kill)
+    too_long.start()
+    lines = []
+    since = 0.0
+    for line in program.stdout:
+        lines.append(line.strip())
+        if line.strip() == "now":
+            time.sleep(0.05)
+            since = time.monotonic()
+            for number in signals:
+                program.send_signal(number)
+                time.sleep(0.05)
+    too_long.cancel()
+    assert program.wait(SECONDS) == code, lines
+    program.stdout.close()
+    return lines, time.monotonic() - since
