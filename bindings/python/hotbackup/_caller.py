@@ -92,6 +92,8 @@ class Caller:
         """It makes no more calls: what is left runs on the library's thread."""
         self.job = JobHandle()
         """The library writes it down before its first hook."""
+        self.interrupt: BaseException | None = None
+        """A hook raised it that was to end more than the job, which may have failed otherwise before."""
 
     def perform(self, call: HookCall) -> None:
         """On the library's thread: has the call made by the other one, and waits for that."""
@@ -117,6 +119,8 @@ class Caller:
             if call is not None and not call.over:
                 call.run()
                 call.answered.put(None)
+                if call.error is not None and not isinstance(call.error, Exception):
+                    self.interrupt = self.interrupt or call.error
             if lib.backup_wait(job, 20 if plainly else 0, None) != Code.TIMEOUT:
                 return
             if not plainly and woken in until_readable([woken, eventfd], 1 if eventfd >= 0 else 0.02):

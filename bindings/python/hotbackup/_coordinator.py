@@ -183,6 +183,7 @@ class Coordinator:
                     entered.discard(here)
                     self._hooks.callers.discard(caller)
                     caller.close()
+        interrupt = interrupt or caller.interrupt
         if interrupt is not None:
             raise interrupt
         job.wait()

@@ -15,7 +15,7 @@ from world import SECONDS
 HEAD = """
 import hotbackup, os, signal, sys, threading, time
 data = sys.argv[1]
-go = threading.Event()
+go, begun = threading.Event(), threading.Event()
 calls = []
 def say(*words): print(*words, flush=True)
 """
@@ -39,27 +39,27 @@ def said(script: str, data_dir: Path, *arguments: object, warn: bool = False) ->
 def interrupted(script: str, data_dir: Path, *signals: int, code: int = 0) -> tuple[list[str], float]:
     """Runs a script that says "now" where it shall be interrupted; what it said, and how long it
     took from then."""
-    program = subprocess.Popen(
-        [sys.executable, "-c", HEAD + script, str(data_dir)],
+    command = [sys.executable, "-c", HEAD + script, str(data_dir)]
+    with subprocess.Popen(
+        command,
         env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert program.stdout is not None
-    too_long = threading.Timer(2 * SECONDS, program.kill)
-    too_long.start()
-    lines = []
-    since = 0.0
-    for line in program.stdout:
-        lines.append(line.strip())
-        if line.strip() == "now":
-            time.sleep(0.05)
-            since = time.monotonic()
-            for number in signals:
-                program.send_signal(number)
+    ) as program:
+        assert program.stdout is not None
+        too_long = threading.Timer(2 * SECONDS, program.kill)
+        too_long.start()
+        lines = []
+        since = 0.0
+        for line in program.stdout:
+            lines.append(line.strip())
+            if line.strip() == "now":
                 time.sleep(0.05)
-    too_long.cancel()
-    assert program.wait(SECONDS) == code, lines
-    program.stdout.close()
+                since = time.monotonic()
+                for number in signals:
+                    program.send_signal(number)
+                    time.sleep(0.05)
+        assert program.wait(SECONDS) == code, lines[-50:]
+        too_long.cancel()
     return lines, time.monotonic() - since
