@@ -17,6 +17,9 @@ from typing import Any
 
 VERDICTS = frozenset(("validate", "progress"))
 """Hooks that are asked something: None and True are yes, False is no."""
+CODES = frozenset(("checkpoint", "freeze"))
+"""Hooks whose failure, if it is missed, costs data: a number may be a code of C's that says so. Those of
+the others may do no harm: the ``release`` of gevent's locks returns one."""
 
 _KINDS: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (inspect.iscoroutinefunction, "a coroutine function (async def)"),
@@ -67,7 +70,7 @@ def objection(name: str, answer: object) -> str | TypeError | None:
     if name in VERDICTS:
         no = "cancels" if name == "progress" else "refuses the copy"
         return TypeError(f"{name} returned {_kind(answer)}; it returns None or True, and False {no}")
-    if isinstance(answer, Number):
+    if isinstance(answer, Number) and (name in CODES or _is_negative(answer)):
         return TypeError(
             f"{name} returned the number {answer!r}, which may mean that it failed: it raises if it did, "
             "and returns None"
@@ -82,6 +85,10 @@ def _members(answer: object) -> tuple[object, ...]:
     if type(answer) in (list, tuple, set, frozenset):
         return tuple(answer)  # type: ignore[arg-type]
     return tuple(answer.values()) if type(answer) is dict else ()
+
+
+def _is_negative(number: Any) -> bool:
+    return not isinstance(number, complex) and bool(number < 0)
 
 
 def _denies(answer: object) -> bool:

@@ -72,8 +72,9 @@ class Hook:
 
 SimpleHook = Callable[[Hook], object]
 """A checkpoint, freeze, thaw or release hook. It returns when its work is done, and raises if that
-failed. What it returns is no matter, but for what says that it failed or that the work is still to come:
-False, a number (a code of C's?), an awaitable, a future, a generator and the like."""
+failed. What it returns is no matter, but for what says that it failed or that the work is still to come.
+Such are False, numbers (codes of C's? those of thaw and release only below 0), and awaitables, futures,
+generators and the like."""
 ValidateHook = Callable[[Path, Hook], Optional[bool]]
 """A validate hook: looks at a staged copy and must not change it. It raises if the copy is bad, or
 returns False."""

@@ -21,11 +21,20 @@ def say(*words): print(*words, flush=True)
 """
 
 
-def said(script: str, data_dir: Path, *arguments: object, warn: bool = False) -> list[str]:
-    """What a script says; it must end by itself, and well."""
+def said(
+    script: str,
+    data_dir: Path,
+    *arguments: object,
+    warn: bool = False,
+    patch: str = "",
+    patch_first: bool = False,
+) -> list[str]:
+    """What a script says; it must end by itself, and well. patch: what it does before all, or after its
+    imports."""
+    head = patch + HEAD if patch_first else HEAD.replace("data =", patch + "data =", 1)
     warnings = [] if warn else ["-W", "ignore"]
     program = subprocess.run(
-        [sys.executable, "-X", "dev", *warnings, "-c", HEAD + script, str(data_dir), *map(str, arguments)],
+        [sys.executable, "-X", "dev", *warnings, "-c", head + script, str(data_dir), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
