@@ -25,6 +25,8 @@ from ._handles import JobHandle
 from ._threads import until_readable
 
 _ANSWER = "answer"
+_LOOK, _SLICE = 1.0, 0.02
+"""Seconds between two looks at a job, with and without a descriptor to wait for."""
 
 
 class HookCall:
@@ -121,14 +123,19 @@ class Caller:
                 call.answered.put(None)
                 if call.error is not None and not isinstance(call.error, Exception):
                     self.interrupt = self.interrupt or call.error
-            if lib.backup_wait(job, 20 if plainly else 0, None) != Code.TIMEOUT:
+            if lib.backup_wait(job, int(_SLICE * 1000) if plainly else 0, None) != Code.TIMEOUT:
                 return
-            if not plainly and woken in until_readable([woken, eventfd], 1 if eventfd >= 0 else 0.02):
-                with suppress(OSError):
-                    self._woken.recv(64)
+            if not plainly:
+                ready = until_readable([woken, eventfd], _LOOK if eventfd >= 0 else _SLICE)
+                if woken in ready:
+                    with suppress(OSError):
+                        self._woken.recv(64)
+                # If it has not ended now, then somebody wrote there, and it stays readable.
+                plainly = eventfd in ready
 
     def close(self) -> None:
         """Nothing wakes it any more. ``left`` is seen without."""
-        self._wake.close()
-        self._woken.close()
+        for end in (self._wake, self._woken):
+            with suppress(OSError):  # somebody has closed all descriptors
+                end.close()
         self.job.drop()

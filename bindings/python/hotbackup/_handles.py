@@ -151,7 +151,7 @@ class JobHandle(Handle):
     def cancel(self) -> str | None:
         lost = None
         with suppress(BackupError), self.use() as job:
-            if lib.backup_wait(job, 0, None) == Code.TIMEOUT and not self.attended:
+            if self._goes_on(job) and not self.attended:
                 lost = self.lost
             call(lib.backup_cancel, job)
         return lost
@@ -159,24 +159,29 @@ class JobHandle(Handle):
     def is_running(self) -> bool:
         """Whether the job has not ended. In its own hook: False, since nobody waits for it there."""
         with suppress(Conflict), self.use() as job:
-            return bool(lib.backup_wait(job, 0, None) == Code.TIMEOUT)
+            return self._goes_on(job)
         return False
 
     def watch(self, job: int, seconds: float = 1e6) -> None:
         """Waits for the end, and may return before."""
-        until_readable([lib.backup_eventfd(job)], seconds)
+        if until_readable([lib.backup_eventfd(job)], seconds) and self._goes_on(job):
+            pause()  # somebody wrote there, and it stays readable
+
+    @staticmethod
+    def _goes_on(job: int) -> bool:
+        return bool(lib.backup_wait(job, 0, None) == Code.TIMEOUT)
 
     def wait_for_end(self) -> None:
         """Waits, whatever the result; signals' handlers run meanwhile."""
         with suppress(Conflict), self.use() as job:
-            while lib.backup_wait(job, 0, None) == Code.TIMEOUT:
+            while self._goes_on(job):
                 self.watch(job)
 
     def runs(self) -> bool:
         return self._was_running
 
     def _end(self, job: int) -> None:
-        if self.lost is not None and lib.backup_wait(job, 0, None) == Code.TIMEOUT:
+        if self.lost is not None and self._goes_on(job):
             self._was_running = True
             lib.backup_cancel(job, None)
 

@@ -10,6 +10,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +135,19 @@ class Job:
         return first.with_traceback(traceback)
 
     async def _ended_in_asyncio(self) -> Progress:
+        with suppress(OSError):  # there are no more descriptors
+            await self._readable_in_asyncio()
+        while not self.done:  # or somebody has written there
+            await asyncio.sleep(_SLICE)
+        return self.wait()
+
+    async def _readable_in_asyncio(self) -> None:
         with self._handle.use() as job:
             eventfd: int = lib.backup_eventfd(job)
-            own = -1
-            if eventfd >= 0:
-                try:
-                    # One of our own for each wait: a loop watches a descriptor only once.
-                    own = duplicate(eventfd)
-                except OSError:
-                    own = -1  # there are no more
-        if own < 0:
-            while not self.done:
-                await asyncio.sleep(_SLICE)
-            return self.wait()
+            if eventfd < 0:
+                return
+            # One of our own for each wait: a loop watches a descriptor only once.
+            own = duplicate(eventfd)
         try:
             loop = asyncio.get_running_loop()
             ended = asyncio.Event()
@@ -157,7 +158,6 @@ class Job:
                 loop.remove_reader(own)
         finally:
             os.close(own)
-        return self.wait()
 
 
 def _dropped(handle: JobHandle) -> None:

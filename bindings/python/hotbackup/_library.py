@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "HOTBACKUP_LIBRARY"
@@ -11,8 +12,23 @@ BUNDLED = Path(__file__).resolve().parent / "libhotbackup.so.0"
 SYSTEM = "libhotbackup.so.0"
 
 
+def refuse_interpreters_with_a_lock_of_their_own() -> None:
+    """ctypes calls every hook under the lock of the main interpreter. Where another interpreter has one
+    of its own (which is so from 3.13 on; before, ctypes cannot be imported there) both would change the
+    same objects at once. (Tried: the process crashes.)"""
+    own = False
+    with suppress(ImportError, AttributeError, TypeError):  # a module that is Python's own
+        import _interpreters  # type: ignore[import-not-found, unused-ignore]
+
+        here, main = _interpreters.get_current()[0], _interpreters.get_main()[0]
+        own = here != main and _interpreters.get_config(here).gil == "own"
+    if own:
+        raise ImportError("hotbackup cannot be used in an interpreter with a lock (GIL) of its own")
+
+
 def load() -> ctypes.CDLL:
     """The library of this package's wheel, else that of $HOTBACKUP_LIBRARY, else the system's."""
+    refuse_interpreters_with_a_lock_of_their_own()
     tried = []
     if BUNDLED.exists():
         return ctypes.CDLL(str(BUNDLED))
