@@ -7,14 +7,12 @@ import os
 import subprocess
 import sys
 import threading
-import warnings
-import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripts import said
-from world import SECONDS, Gate, SaidNo
+from world import SECONDS, SaidNo
 
 import hotbackup
 from hotbackup import Coordinator, FileClass, Job, _alive, _handles
@@ -100,40 +98,6 @@ def test_one_coordinator_that_makes_many_backups_leaks_no_thread_and_no_descript
         some(100)
         assert threads_and_descriptors() == before
         assert len(_handles.live) == handles
-
-
-def test_a_dropped_backup_goes_on_and_its_job_keeps_the_coordinator(data_dir: Path) -> None:
-    gate = Gate()
-    job = Coordinator(data_dir, checkpoint=gate).start()
-    gc.collect()
-    gate.open.set()
-    assert job.wait().percent == 100
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        del job
-        gc.collect()
-    assert [warning.category for warning in caught] == [ResourceWarning]
-    assert str(data_dir) in str(caught[0].message)
-
-
-def test_a_dropped_restore_is_cancelled(data_dir: Path, place: Path) -> None:
-    with Coordinator(data_dir) as coordinator:
-        snapshot = coordinator.run().location
-    calls: list[str] = []
-    gate = Gate()
-
-    def validate(staging: Path, hook: hotbackup.Hook) -> None:
-        gate(hook)
-        calls.append("validate")
-
-    job = hotbackup.restore(snapshot, place / "target", validate=validate)
-    collected = weakref.ref(job)
-    assert gate.reached.wait(SECONDS)
-    threading.Timer(0.1, gate.open.set).start()
-    del job, validate
-    assert collected() is None
-    assert calls == ["validate"]
-    assert not (place / "target").exists()
 
 
 def test_a_closed_coordinator_refuses_and_its_jobs_stay_good(data_dir: Path) -> None:
