@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dis
 import operator
+import time
 from _queue import Empty, SimpleQueue  # the real one, see _threads
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from ._handles import JobHandle
 from ._threads import until_readable
 
 _ANSWER = "answer"
+_TRIES = 100
 _LOOK, _SLICE = 1.0, 0.02
 """Seconds between two looks at a job, with and without a descriptor to wait for."""
 
@@ -37,8 +39,11 @@ class HookCall:
         # and make a freeze that is done one that failed, after which nobody thaws.
         self._answers: defaultdict[str, object] = defaultdict(partial(function, *arguments))
         self._begun = False
+        self._struck = 0
         self.error: BaseException | None = None
         """What the hook raised."""
+        self.ended = 0.0
+        """When, in seconds of ``time.monotonic``."""
         self.answered: SimpleQueue[None] = SimpleQueue()
 
     @property
@@ -62,10 +67,12 @@ class HookCall:
         self._begun = True
         try:
             operator.getitem(self._answers, _ANSWER)
+            self.ended = time.monotonic()
         except BaseException as error:
             if self.over:
                 raise
-            if _struck_at_entry(error):
+            self._struck += 1
+            if self._struck < _TRIES and _struck_at_entry(error):
                 self._begun = False
                 raise
             self.error = error

@@ -74,6 +74,7 @@ class Coordinator:
     ):
         refuse_at_exit()
         self._hooks = Hooks(checkpoint, freeze, thaw, release, validate, progress)
+        self._hooks.freeze_timeout = freeze_timeout
         self._jobs: dict[str, weakref.ref[Job]] = {}
         given = options(
             hooks=self._hooks,

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
-from typing import Optional, cast
+from typing import Optional, TypeVar, cast
 
 from . import _alive
 from ._answers import check_hook, objection
 from ._arguments import AnyPath, decode_path, encode_path, signed, unsigned
 from ._caller import Caller, HookCall
-from ._errors import Conflict, call
+from ._errors import Conflict, FreezeTimeout, call
 from ._ffi import DESTROY, HOOK, PROGRESS, VALIDATE, lib
 from ._progress import Progress, at
-from ._threads import Inside
+from ._threads import Inside, pause
 
 _WHOLE = (1 << 64) - 1
+_T = TypeVar("_T")
 
 
 class Hook:
@@ -26,26 +29,39 @@ class Hook:
 
     def __init__(self, address: int):
         self._address: int | None = address
+        self._users: set[object] = set()
 
-    def _given(self) -> int:
-        if self._address is None:
-            raise Conflict("the hook has returned, and what it was given is no longer valid")
-        return self._address
+    def _call(self, function: Callable[[int], _T]) -> _T:
+        """Gives a function what the library gave, which is not let go of meanwhile."""
+        user = object()
+        try:
+            self._users.add(user)
+            if self._address is None:
+                raise Conflict("the hook has returned, and what it was given is no longer valid")
+            return function(self._address)
+        finally:
+            self._users.discard(user)
+
+    def _end(self) -> None:
+        """The hook has returned; a thread that it left may be in a call."""
+        self._address = None
+        until = time.monotonic() + 1
+        while self._users and time.monotonic() < until:
+            pause()
 
     @property
     def job_id(self) -> str:
         """The UUID of the job that called this hook."""
-        job_id: bytes = lib.backup_id(lib.backup_hook_job(self._given()))
-        return job_id.decode()
+        return self._call(lambda hook: str(lib.backup_id(lib.backup_hook_job(hook)), "ascii"))
 
     @property
     def location(self) -> Path:
         """Where the job's result will be, like :attr:`Job.location`."""
-        return decode_path(lib.backup_location(lib.backup_hook_job(self._given())))
+        return self._call(lambda hook: decode_path(lib.backup_location(lib.backup_hook_job(hook))))
 
     def cancel(self) -> None:
         """Asks the job to end as cancelled; the hook may finish normally."""
-        call(lib.backup_cancel, lib.backup_hook_job(self._given()))
+        self._call(lambda hook: call(lib.backup_cancel, lib.backup_hook_job(hook)))
 
     def add_file(self, path: AnyPath, file_class: int, length: int | None = None) -> None:
         """Names a live file, from a checkpoint or freeze hook: then the directories are not
@@ -55,19 +71,19 @@ class Hook:
         length: only so many bytes from the start. Raises Conflict from any other hook.
         """
         size = _WHOLE if length is None else unsigned(length, 64, "length")
-        name = encode_path(path, "path")
-        call(lib.backup_hook_add_file, self._given(), name, signed(file_class, "file_class"), size)
+        name, number = encode_path(path, "path"), signed(file_class, "file_class")
+        self._call(lambda hook: call(lib.backup_hook_add_file, hook, name, number, size))
 
     def add_bytes(self, path: AnyPath, data: bytes) -> None:
         """Gives a file that only the snapshot has, from a checkpoint or freeze hook."""
-        data = bytes(data)
-        call(lib.backup_hook_add_bytes, self._given(), encode_path(path, "path"), data, len(data))
+        name, data = encode_path(path, "path"), bytes(data)
+        self._call(lambda hook: call(lib.backup_hook_add_bytes, hook, name, data, len(data)))
 
     def set_metadata(self, metadata: bytes) -> None:
         """Sets the metadata of this backup, at most 1 MiB, in place of that of the options; from
         any hook of a backup up to and with ``release``."""
         metadata = bytes(metadata)
-        call(lib.backup_hook_set_metadata, self._given(), metadata, len(metadata))
+        self._call(lambda hook: call(lib.backup_hook_set_metadata, hook, metadata, len(metadata)))
 
 
 SimpleHook = Callable[[Hook], object]
@@ -104,8 +120,10 @@ class Hooks:
             check_hook(name, hook)
         self.callers: set[Caller] = set()
         """The threads that are in ``run``."""
-        self._frozen_with: dict[str, TypeError] = {}
-        """What a freeze returned that cannot stay, by job: fails the thaw."""
+        self.freeze_timeout: float | None = None
+        """In seconds."""
+        self._frozen: dict[str, Frozen] = {}
+        """The jobs between freeze and thaw."""
 
     def install(self, options: int) -> None:
         """Gives them to the library's options, which keep this object alive."""
@@ -136,34 +154,58 @@ class Hooks:
                 made.run()
             else:
                 caller.perform(made)
-        hook._address = None
-        frozen_with = self._frozen_with.pop(job_id, None)
+            hook._end()
+        frozen = self._frozen.pop(job_id, None)
         if made.error is not None:
             return _fail(address, made.error)
         if name == "progress" and made.answer is False:
             return 1
-        why = objection(name, made.answer)
-        if name == "freeze" and isinstance(why, TypeError) and isinstance(made.answer, Number):
-            # It did run, and may hold the writes: it is thawed, and then that fails.
-            self._frozen_with[job_id] = why
+        why: str | BaseException | None = objection(name, made.answer)
+        did_run = why is None or (isinstance(why, TypeError) and isinstance(made.answer, Number))
+        if name == "freeze" and did_run:
+            # With a number it may hold the writes: it is thawed, and then that fails.
+            self._frozen[job_id] = Frozen(made.ended or time.monotonic(), time.monotonic(), why)
             return 0
-        why = why or frozen_with
+        if frozen is not None:
+            why = why or frozen.objection(self.freeze_timeout)
         return 0 if why is None else _fail(address, why)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A freeze that was done, until its thaw."""
+
+    since: float
+    seen: float
+    """When the library learned of it. That takes the interpreter's lock if it was done on another thread."""
+    why: str | BaseException | None
+    """Why the job fails."""
+
+    def objection(self, timeout: float | None) -> str | BaseException | None:
+        """Why its thaw, which was done just now, fails all the same."""
+        now = time.monotonic()
+        if self.why is None and timeout is not None and now - self.since > timeout >= now - self.seen:
+            # The library has seen a shorter time.
+            return FreezeTimeout(
+                f"writes stood still for {now - self.since:.1f} s, longer than the freeze timeout of "
+                f"{timeout:g} s, while another thread kept the interpreter's lock; no snapshot was made"
+            )
+        return self.why
 
 
 def _fail(address: int, why: str | BaseException) -> int:
     if isinstance(why, str):
         lib.backup_hook_set_error(address, why.encode(), None, DESTROY())
     else:
-        cause = _alive.keep(_alive.Cause(why))
-        lib.backup_hook_set_error(address, _message(why), cause, _alive.destroy)
+        message = _message(why)
+        lib.backup_hook_set_error(address, message, _alive.keep(_alive.Cause(why)), _alive.destroy)
     return 1
 
 
 def _message(error: BaseException) -> bytes:
     try:
         said = str(error)
-    except Exception:
+    except BaseException:
         said = ""
     kind = type(error).__name__
     text = f"{kind}: {said}" if said else kind

@@ -339,3 +339,37 @@ def test_hooks_are_let_go_when_opening_fails(place: Path) -> None:
     with pytest.raises(hotbackup.InvalidArgument):
         Coordinator(place, checkpoint=lambda _: None, freeze=lambda _: None)
     assert len(_alive._objects) == before
+
+
+@pytest.mark.parametrize("way", ["wait", "run"])
+def test_another_thread_may_use_what_a_hook_was_given_until_the_hook_has_returned(
+    data_dir: Path, way: str
+) -> None:
+    """And gets an exception then, in whatever call it is: not a crash."""
+    refused: list[str] = []
+
+    def uses(hook: Hook) -> None:
+        try:
+            while True:
+                assert hook.job_id and hook.location
+                hook.set_metadata(b"")
+        except hotbackup.Conflict as error:
+            refused.append(str(error))
+
+    users: list[threading.Thread] = []
+
+    def checkpoint(hook: Hook) -> None:
+        users[:] = [threading.Thread(target=uses, args=(hook,)) for _ in range(3)]
+        for user in users:
+            user.start()
+
+    with Coordinator(
+        data_dir, checkpoint=checkpoint, freeze=lambda _: None, thaw=lambda _: None
+    ) as coordinator:
+        for _ in range(20):
+            refused.clear()
+            WAYS[way](coordinator)
+            for user in users:
+                user.join(SECONDS)
+            assert len(refused) == 3 and all("returned" in said for said in refused), refused
+            hotbackup.prune(coordinator.root, 1)

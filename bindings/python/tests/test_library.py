@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import PACKAGE
 
 LIBRARY = os.environ.get("HOTBACKUP_LIBRARY", "")
@@ -68,3 +69,20 @@ def test_another_abi_and_another_library_are_refused(tmp_path: Path) -> None:
         failed = load(PACKAGE, HOTBACKUP_LIBRARY=str(other))
         assert failed.returncode != 0
         assert reason in failed.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before, ctypes itself cannot be imported there")
+def test_an_interpreter_with_a_lock_of_its_own_is_refused() -> None:
+    """Its hooks would run under the lock of another one, and the process crash."""
+    script = """
+import _interpreters
+said = _interpreters.run_string(_interpreters.create(), "import hotbackup")
+print(said.type.__name__, said.msg)
+"""
+    program = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+    )
+    assert program.stdout.startswith("ImportError hotbackup cannot be used in an interpreter"), program.stderr
