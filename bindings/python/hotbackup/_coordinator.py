@@ -43,7 +43,15 @@ class Coordinator:
     Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and
     resume writes; ``release(hook)`` unpins; ``validate(staging, hook)`` looks at the copy;
     ``progress(progress, hook)`` watches, and cancels by returning False. They run one at a time. A
-    hook that raises has undone its own work, and fails the job with that exception. Raises
+    hook that raises has undone its own work, and fails the job with that exception. It returns when
+    its work is done: False (HookFailed), and what stands for work to come, such as a coroutine or a
+    future, or may be a code of C's, a number (TypeError), fail the job; ``validate`` and ``progress``
+    return None, True or False.
+
+    The freeze timeout cannot make ``thaw`` run while a call of C in another thread keeps the
+    interpreter's lock: writes stand still until it lets go, and the backup fails with FreezeTimeout.
+
+    Raises TypeError: a hook is no function, or an ``async def``, a generator function or a class;
     NotFound: no such directory; InvalidArgument; RestoreUnfinished: call recover first; Conflict:
     a restore is at work there; Unsupported: no such layout.
     """

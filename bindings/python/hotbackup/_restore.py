@@ -40,8 +40,8 @@ def restore(
     A target that does not exist appears by one rename; an existing one is replaced, and kept aside
     for :func:`restore_undo` unless keep_undo is False. If the job fails, the target is as it was,
     save for an empty ``.lifecycle/owner``.
-    Keep the Job: dropping it cancels the restore. layout: None takes the snapshot's. The hooks run
-    on a thread of the library's.
+    Keep the Job and wait for it: dropping it cancels the restore, with a ResourceWarning, and does not
+    wait for that. layout: None takes the snapshot's. The hooks run on a thread of the library's.
     """
     refuse_at_exit()
     given = options(
@@ -72,7 +72,8 @@ def verify(
     progress: ProgressHook | None = None,
 ) -> Job:
     """Starts a verification of a snapshot and returns at once; the job completes if the snapshot is
-    what its manifest says, and is Corrupt if not. Keep the Job: dropping it cancels it."""
+    what its manifest says, and is Corrupt if not. Keep the Job and wait for it: dropping it cancels
+    it, with a ResourceWarning."""
     refuse_at_exit()
     given = options(
         hooks=Hooks(validate=validate, progress=progress),

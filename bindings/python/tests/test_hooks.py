@@ -325,6 +325,7 @@ def test_hooks_are_let_go_with_their_coordinator(data_dir: Path) -> None:
             coordinator.run()
         return weakref.ref(host)
 
+    gc.collect()  # what other tests left
     before = len(_alive._objects)
     host = use()
     gc.collect()
@@ -333,6 +334,7 @@ def test_hooks_are_let_go_with_their_coordinator(data_dir: Path) -> None:
 
 
 def test_hooks_are_let_go_when_opening_fails(place: Path) -> None:
+    gc.collect()
     before = len(_alive._objects)
     with pytest.raises(hotbackup.NotFound):
         Coordinator(place / "missing", **quiet_hooks())
