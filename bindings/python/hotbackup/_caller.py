@@ -23,12 +23,10 @@ from ._constants import Code
 from ._descriptors import pair
 from ._ffi import lib
 from ._handles import JobHandle
-from ._threads import until_readable
+from ._threads import SLICE, until_readable
 
 _ANSWER = "answer"
 _TRIES = 100
-_LOOK, _SLICE = 1.0, 0.02
-"""Seconds between two looks at a job, with and without a descriptor to wait for."""
 
 
 class HookCall:
@@ -130,10 +128,10 @@ class Caller:
                 call.answered.put(None)
                 if call.error is not None and not isinstance(call.error, Exception):
                     self.interrupt = self.interrupt or call.error
-            if lib.backup_wait(job, int(_SLICE * 1000) if plainly else 0, None) != Code.TIMEOUT:
+            if lib.backup_wait(job, int(SLICE * 1000) if plainly else 0, None) != Code.TIMEOUT:
                 return
             if not plainly:
-                ready = until_readable([woken, eventfd], _LOOK if eventfd >= 0 else _SLICE)
+                ready = until_readable([woken, eventfd], 1e6 if eventfd >= 0 else SLICE)
                 if woken in ready:
                     with suppress(OSError):
                         self._woken.recv(64)

@@ -21,10 +21,7 @@ from ._errors import Conflict, Failures, InvalidArgument, WaitTimeout, call, tak
 from ._ffi import RawProgress, lib
 from ._handles import JobHandle
 from ._progress import Progress, from_raw
-from ._threads import inside
-
-_SLICE = 0.02
-"""Seconds between two looks at a job that has no descriptor to wait for."""
+from ._threads import SLICE, inside
 
 
 class Job:
@@ -138,7 +135,7 @@ class Job:
         with suppress(OSError):  # there are no more descriptors
             await self._readable_in_asyncio()
         while not self.done:  # or somebody has written there
-            await asyncio.sleep(_SLICE)
+            await asyncio.sleep(SLICE)
         return self.wait()
 
     async def _readable_in_asyncio(self) -> None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_SLICE = 0.02
+SLICE = 0.02
 """Seconds between two looks at what cannot be waited for."""
 _LOOK = 1.0
 """Seconds after which is looked all the same: a descriptor that somebody closed wakes nobody."""
@@ -85,7 +85,7 @@ def until_readable(descriptors: Sequence[int], seconds: float) -> list[int]:
         if readable or not events:
             return readable
         # Somebody closed them: from now on poll returns at once.
-    seconds = max(0.0, min(seconds, _SLICE))
+    seconds = max(0.0, min(seconds, SLICE))
     if on_ours:
         _poll().poll(seconds * 1000 + 1)
     else:
@@ -95,4 +95,4 @@ def until_readable(descriptors: Sequence[int], seconds: float) -> list[int]:
 
 def pause() -> None:
     """Waits a moment."""
-    until_readable((), _SLICE)
+    until_readable((), SLICE)

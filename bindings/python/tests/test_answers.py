@@ -78,7 +78,6 @@ SEEN_AT_ONCE: dict[str, object] = {
     "callable object": Called(),
     "partial of a callable object": functools.partial(Called(), 1),
     "callable object that yields": CalledAsGenerator(),
-    "async mock": unittest.mock.AsyncMock(),
     "class": dict,
     "string": "freeze",
     "number": 1,
@@ -145,6 +144,7 @@ def popen(*_: object) -> object:
 
 UNFINISHED: dict[str, Callable[..., object]] = {
     "a coroutine": passed_on(coroutine),
+    "a coroutine of a mock": unittest.mock.AsyncMock(),
     "a coroutine of a lambda": lambda *_: coroutine(),
     "a generator": passed_on(generator),
     "a generator expression": lambda *_: (stop for stop in (1, 2)),

@@ -245,6 +245,8 @@ try: c.close()
 except KeyboardInterrupt: say("interrupted", c.closed, job.done)
 go.set()
 c.close()
+until = time.monotonic() + 30
+while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < until: pass
 say(job.done, len(os.listdir("/proc/self/task")), hotbackup.recover(data).name)
 """
     lines, _ = interrupted(script, data_dir, signal.SIGINT)
@@ -263,7 +265,9 @@ def use():
         try: call()
         except (hotbackup.BackupError, Stop): pass
 def handler(*_):
+    global armed
     if armed:
+        armed = {"raise" not in does}  # else it would strike where this script catches it
         signal.setitimer(signal.ITIMER_REAL, 0)  # not above itself
         try:
             {does.replace("; ", chr(10) + " " * 12)}
