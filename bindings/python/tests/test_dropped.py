@@ -87,7 +87,7 @@ def test_a_dropped_restore_is_cancelled_and_a_warning_says_so(
             assert collected() is None and not gate.open.is_set()
         assert said == [f"the Job of the {what} was dropped without a wait, which is cancelled"]
         gate.open.set()
-        ended(lambda: threads() == before)
+        ended(lambda: threads() <= before)
         assert not target.exists()
     hotbackup.restore(snapshot, target).wait()
 
@@ -214,11 +214,16 @@ job.wait()
 
 
 def test_dropped_restores_leave_no_thread_and_no_descriptor(snapshot: Path, place: Path) -> None:
-    before = threads(), len(os.listdir("/proc/self/fd")), len(hotbackup._handles.live)
+    def left() -> tuple[int, int, int]:
+        return threads(), len(os.listdir("/proc/self/fd")), len(hotbackup._handles.live)
+
+    gc.collect()
+    before = left()
     with resource_warnings():
         for number in range(20):
             hotbackup.restore(snapshot, place / f"target-{number}")
-    ended(lambda: (threads(), len(os.listdir("/proc/self/fd")), len(hotbackup._handles.live)) == before)
+    # A thread that has ended is seen there for a moment, before too.
+    ended(lambda: all(now <= then for now, then in zip(left(), before)))
 
 
 def test_a_coordinator_that_another_thread_drops_is_closed(data_dir: Path) -> None:

@@ -219,7 +219,7 @@ def test_ctrl_c_ends_a_close_at_once_and_exit_waits_for_the_hook(
 def hook(_):
     begun.set()
     say("now")
-    time.sleep(3)
+    time.sleep(1.5)
     say("hook ends")
 def release(_): say("release")
 """
