@@ -657,7 +657,9 @@ public:
         return set(backup_options_set_root, detail::text(directory));
     }
 
-    /// Takes over a root that belongs to another data directory, which is Code::Conflict otherwise.
+    /// Takes over a root that belongs to another data directory, which is Code::Conflict otherwise (one
+    /// that was moved, copied or made anew is another), and begins a new one where one was before and is
+    /// missing, which is Code::NotFound otherwise (its disk is not mounted).
     Options &adopt_root(bool adopt = true) & {
         return set(backup_options_set_adopt_root, adopt ? 1 : 0);
     }
@@ -876,8 +878,9 @@ public:
     std::filesystem::path root() const { return backup_coordinator_root(handle()); }
 
     /// Starts a backup and returns at once; its hooks run on a thread of the library's. Code::Conflict:
-    /// a backup runs already, or the root belongs to another data directory; Code::Io, Code::NoSpace:
-    /// the root cannot be written. All else comes out of Job::wait(). Not on a temporary, whose end would
+    /// a backup runs already, the root belongs to another data directory, or another has taken the data
+    /// directory's place; Code::NotFound: a root that was used before is not there; Code::Io,
+    /// Code::NoSpace: the root cannot be written. All else comes out of Job::wait(). Not on a temporary, whose end would
     /// cancel it at once.
     Job start() & { return detail::Jobs::make(backup_start, handle()); }
     /// @cond

@@ -93,7 +93,8 @@ impl Options {
         Ok(())
     }
 
-    /// Takes over a root that belongs to another data directory.
+    /// Takes over a root that belongs to another data directory (one that was moved, copied or made anew is
+    /// another), and begins a new one where one was before and is missing (its disk is not mounted).
     pub fn set_adopt_root(&mut self, adopt: bool) {
         self.adopt_root = adopt;
     }
@@ -144,7 +145,8 @@ impl Options {
         self.symlinks = symlinks;
     }
 
-    /// The longest freeze window; by default 30 s; zero: none.
+    /// The longest freeze window; by default 30 s; zero: none. A thaw that returns after it fails the job
+    /// too: it cannot be made quick.
     pub fn set_freeze_timeout(&mut self, timeout: Duration) {
         self.freeze_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
     }

@@ -158,6 +158,20 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn each_test_that_the_docs_name_is_there() {
+    for document in documents() {
+        let text = prose(&document);
+        // Every other piece is between backticks.
+        for named in text.split('`').skip(1).step_by(2) {
+            let is_test = named.starts_with("tests/") || named.starts_with("src/");
+            if is_test && !named.contains(['*', '<', ' ']) {
+                assert!(package().join(named).exists(), "{}: {named}", document.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_go_in_the_docs_compiles_and_runs() {
     for block in in_language("go") {
         let module = tempfile::tempdir().unwrap();

@@ -58,8 +58,9 @@ func (c *Coordinator) Root() string { return c.core.root }
 // called before Start has returned. When ctx ends, the job is cancelled, as by [Job.Cancel], and its
 // error is also [context.Cause] of ctx.
 //
-// [ErrConflict]: a backup runs already, here or elsewhere, or the root belongs to another data
-// directory. [ErrIO], [ErrNoSpace]: the root cannot be written. [ErrCancelled]: ctx had ended already.
+// [ErrConflict]: a backup runs already, here or elsewhere, the root belongs to another data directory, or
+// another directory has taken the data directory's place. [ErrNotFound]: a root that was used before is
+// not there now. [ErrIO], [ErrNoSpace]: the root cannot be written. [ErrCancelled]: ctx had ended already.
 // Everything later is the job's result, which [Job.Wait] returns.
 func (c *Coordinator) Start(ctx context.Context) (*Job, error) {
 	if err := notStarted(ctx); err != nil {

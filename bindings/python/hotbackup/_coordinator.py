@@ -30,7 +30,8 @@ class Coordinator:
 
     data_dir: the directory, which is there already.
     root: where snapshots live, on any file system; by default ``.lifecycle/backup`` in data_dir.
-    adopt_root: takes over a root that belongs to another data directory.
+    adopt_root: takes over a root that belongs to another data directory (one that was moved, copied or
+    made anew is another), and begins a new one where one was before and is missing.
     sources: further directories, as pairs of a directory and its prefix in the snapshot.
     layout: the engine's, such as "sqlite", with rules for its files.
     rules: pairs of a glob and a FileClass; the first match wins, before those of the layout.
@@ -137,9 +138,10 @@ class Coordinator:
     def start(self) -> Job:
         """Starts a backup and returns at once; its hooks run on a thread of the library's.
 
-        Conflict: a backup runs already, here or elsewhere, or the root belongs to another data
-        directory. InputOutputError, NoSpace: the root cannot be written. Everything later is the
-        job's result.
+        Conflict: a backup runs already, here or elsewhere, the root belongs to another data
+        directory, or another directory has taken the data directory's place. NotFound: a root that was
+        used before is not there now. InputOutputError, NoSpace: the root cannot be written.
+        Everything later is the job's result.
         """
         refuse_at_exit()
         with self._handle.use() as coordinator:
