@@ -80,10 +80,8 @@ impl Backup<'_> {
                 self.copy_rest(&pinned, &source, &staged, &file.path, rest, &mut checksum, buffer)?;
                 self.save(file, staged, *length, checksum.value(), stat)?
             }
-            (Some(Early::Prefix { length, first, last, held }), Some(stat)) => {
-                let saved = self.copy_log(file, &source, stat, *length, [first, last], buffer)?;
-                self.has_not_been_punched(file, &source, *length, *held)?;
-                saved
+            (Some(Early::Prefix { length, first, last }), Some(stat)) => {
+                self.copy_log(file, &source, stat, *length, [first, last], buffer)?
             }
             _ => match self.copy_immutable(file, &source, buffer)? {
                 Some(saved) => saved,
@@ -108,7 +106,8 @@ impl Backup<'_> {
         let staged = self.staging.create(&file.path, stat.mode)?;
         let mut checksum = Checksum::default();
         self.copy_rest(&pinned, source, &staged, &file.path, 0..length, &mut checksum, buffer)?;
-        self.has_not_shrunk(file, &pinned, source, length)?;
+        let now = self.has_not_shrunk(file, &pinned, source, length)?;
+        self.has_not_been_punched(&pinned, source, length, stat, &now)?;
         let unchanged = block(&pinned, source, 0..length.min(BLOCK))? == *first
             && block(&pinned, source, length.saturating_sub(BLOCK)..length)? == *last;
         if !unchanged {
@@ -135,10 +134,8 @@ impl Backup<'_> {
         let now = self.has_not_shrunk(file, &pinned, source, reference.size)?;
         if let Some(pin) = self.sources[file.source].pins.get(&file.relative)
             && pin.stat.size == now.size
-            && pin.stat.allocated > now.allocated
         {
-            // It has given blocks back: where data is compressed that leaves no hole.
-            self.has_not_been_punched(file, source, now.size, Some(now.size))?;
+            self.has_not_been_punched(&pinned, source, now.size, &pin.stat, &now)?;
         }
         let has_grown = now.size > reference.size && file.limit.is_none();
         if unfinished_ok && has_grown && !file.named {
@@ -166,23 +163,24 @@ impl Backup<'_> {
         Err(Error::at(Code::SourceChanged, "copying", source, why))
     }
 
-    /// A file of which fewer bytes are data than were has been punched: as one that was truncated, but for
-    /// its length.
+    /// A file that had blocks for all of its bytes, has given some back, and has holes now was punched: it is
+    /// as one that was truncated, but for its length. (Compression gives blocks back and leaves no hole.)
     fn has_not_been_punched(
         &self,
-        file: &Listed,
+        pinned: &File,
         source: &Path,
         length: u64,
-        held: Option<u64>,
+        was: &Stat,
+        now: &Stat,
     ) -> Result<()> {
-        let Some(held) = held else { return Ok(()) };
-        let pinned = self.open_pinned(file)?;
-        let now = file::data_in(&pinned, length)
+        if was.allocated < length || now.allocated >= was.allocated {
+            return Ok(());
+        }
+        let data = file::data_in(pinned, length)
             .map_err(|error| Error::io("looking for holes in", source, error))?;
-        let Some(now) = now.filter(|now| *now < held) else { return Ok(()) };
+        let Some(data) = data.filter(|data| *data < length) else { return Ok(()) };
         self.shrank.store(true, Relaxed);
-        let why =
-            format!("it holds {now} bytes, and held {held} when it was captured: the rest was punched out");
+        let why = format!("it holds {data} bytes, and held {length} when it was captured: it was punched");
         Err(Error::at(Code::SourceChanged, "copying", source, why))
     }
 

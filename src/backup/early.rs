@@ -41,8 +41,8 @@ pub enum Early {
     Cloned { length: u64 },
     /// The head of a pinned file is staged; the rest follows, up to this length.
     Head { length: u64, checksum: Checksum },
-    /// The length of a log, the blocks at both ends of it, and how much of it is data.
-    Prefix { length: u64, first: Vec<u8>, last: Vec<u8>, held: Option<u64> },
+    /// The length of a log, and the blocks at both ends of it.
+    Prefix { length: u64, first: Vec<u8>, last: Vec<u8> },
 }
 
 impl Backup<'_> {
@@ -103,9 +103,7 @@ impl Backup<'_> {
                 let pinned = self.open_pinned(file)?;
                 let first = block(&pinned, source, 0..length.min(BLOCK))?;
                 let last = block(&pinned, source, length.saturating_sub(BLOCK)..length)?;
-                let held = file::data_in(&pinned, length)
-                    .map_err(|error| Error::io("looking for holes in", source, error))?;
-                Ok(Some(Early::Prefix { length, first, last, held }))
+                Ok(Some(Early::Prefix { length, first, last }))
             }
             FileClass::Pinned => {
                 let pinned = self.open_pinned(file)?;
