@@ -221,7 +221,7 @@ fn whoever_looks_beside_a_prune_sees_no_damaged_snapshot_and_always_a_latest() {
         });
         for _ in 0..150 {
             let newest = place.back_up(&frozen()).unwrap();
-            if looks.load(Relaxed) % 2 == 0 {
+            if looks.load(Relaxed).is_multiple_of(2) {
                 hotbackup::prune(&place.root(), 1).unwrap();
             } else {
                 hotbackup::delete(&place.root(), &newest.id().to_string()).unwrap();
