@@ -23,23 +23,28 @@ struct Arguments {
     fs::path dir;
     unsigned rounds = 5;
     std::string only; // a variant; empty: all
+    bool broken = false;
 };
 
-// [directory] [--rounds N] [--only VARIANT]
-inline Arguments arguments(int argc, char **argv)
+// [directory] [--rounds N] [--only VARIANT], and, where something may be broken to see that it is found,
+// [--break WHAT]
+inline Arguments arguments(int argc, char **argv, const std::string &breakable = {})
 {
     Arguments found;
+    std::string usage = "usage: " + std::string(argv[0]) + " [directory] [--rounds N] [--only VARIANT]" +
+                        (breakable.empty() ? "" : " [--break " + breakable + "]");
     for (int i = 1; i < argc; i++) {
         std::string argument = argv[i];
         if (argument == "--rounds" && i + 1 < argc)
             found.rounds = static_cast<unsigned>(std::stoul(argv[++i]));
         else if (argument == "--only" && i + 1 < argc)
             found.only = argv[++i];
+        else if (argument == "--break" && i + 1 < argc && !breakable.empty() && argv[i + 1] == breakable)
+            found.broken = true, i++;
         else if (argument.rfind("--", 0) != 0 && found.dir.empty())
             found.dir = argument;
         else
-            throw std::runtime_error("usage: " + std::string(argv[0]) +
-                                     " [directory] [--rounds N] [--only VARIANT]");
+            throw std::runtime_error(usage);
     }
     if (found.rounds == 0)
         throw std::runtime_error("at least one round");

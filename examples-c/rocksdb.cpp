@@ -2,10 +2,12 @@
 // opened and checked by RocksDB, and compared key by key with what was committed at the freeze.
 //
 //     make -C examples-c rocksdb      or: build/rocksdb [directory] [--rounds N] [--only VARIANT]
+//                                                       [--break flush]
 //
 // RocksDB knows its live files, so the best backup names them (DisableFileDeletions until release,
 // GetLiveFilesStorageInfo in the freeze). A host that has no access to these calls lets the
-// directory be walked by the layout "rocksdb". Both are shown here.
+// directory be walked by the layout "rocksdb". Both are shown here. With `--break flush` nobody
+// flushes what is in no log, which has to be found.
 #include <hotbackup.hpp>
 
 #include <rocksdb/db.h>
@@ -15,6 +17,7 @@
 #include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -39,14 +42,20 @@ struct Variant {
     bool apart;    // logs in a directory of their own, and written when FlushWAL is called
     bool blobs;    // long values in blob files, which are garbage-collected
     bool recycled; // logs are renamed and overwritten in place
+    bool unlogged; // two of three commits are made with disableWAL: until a flush they are in memory alone
+
+    // Whether all memtables have to be flushed in the freeze.
+    bool flushes() const { return unlogged || (named && recycled); }
 };
 
 constexpr Variant kVariants[] = {
-    {"named", true, false, false, false},
-    {"named-wal-dir-blobs", true, true, true, false},
-    {"named-recycled", true, false, false, true},
-    {"walked-wal-dir-blobs", false, true, true, false},
-    {"walked-recycled", false, false, false, true},
+    {"named", true, false, false, false, false},
+    {"named-wal-dir-blobs", true, true, true, false, false},
+    {"named-recycled", true, false, false, true, false},
+    {"walked-wal-dir-blobs", false, true, true, false, false},
+    {"walked-recycled", false, false, false, true, false},
+    {"named-unlogged", true, false, false, false, true},
+    {"walked-unlogged", false, false, false, false, true},
 };
 
 void check(const rocksdb::Status &status, const char *doing)
@@ -91,6 +100,8 @@ rocksdb::Options options_of(const Variant &variant, const fs::path &logs)
         options.enable_blob_garbage_collection = true;
         options.blob_garbage_collection_age_cutoff = 0.5;
     }
+    // A commit to both families that is in no log is whole after a crash only if they are flushed together.
+    options.atomic_flush = variant.unlogged;
     return options;
 }
 
@@ -115,6 +126,7 @@ rocksdb::Options live_options(const Variant &variant, const fs::path &logs, lsm:
 class Database {
 public:
     Database(const Variant &variant, const rocksdb::Options &options, const fs::path &path)
+        : unlogged_(variant.unlogged)
     {
         std::vector<rocksdb::ColumnFamilyDescriptor> families = {{rocksdb::kDefaultColumnFamilyName, options}};
         if (!variant.recycled)
@@ -140,9 +152,11 @@ public:
             check(value ? writes.Put(family(key), key, *value) : writes.Delete(family(key), key), "batching");
         rocksdb::WriteOptions how;
         how.sync = sync;
+        how.disableWAL = unlogged_ && !sync && commits_++ % 3 != 0;
         check(db_->Write(how, &writes), "writing");
     }
 
+    // All families, at once with `atomic_flush`, else one after the other.
     void flush() { check(db_->Flush(rocksdb::FlushOptions(), families_), "flushing"); }
 
     // RocksDB's own checks, and all that is in there.
@@ -170,6 +184,8 @@ private:
 
     std::unique_ptr<rocksdb::DB> db_;
     std::vector<rocksdb::ColumnFamilyHandle *> families_;
+    bool unlogged_;
+    std::atomic<std::uint64_t> commits_ = 0;
 };
 
 // --- The backup ---
@@ -187,14 +203,15 @@ hotbackup::FileClass class_of(rocksdb::FileType type, bool recycled)
 }
 
 // Exactly the files that make up the database at this moment; deletions are disabled.
-void name_live_files(rocksdb::DB &db, hotbackup::Hook &hook)
+void name_live_files(rocksdb::DB &db, bool flushes, hotbackup::Hook &hook)
 {
     auto options = db.GetDBOptions();
     bool recycled = options.recycle_log_file_num > 0;
     rocksdb::LiveFilesStorageInfoOptions how;
-    // The logs hold what is not in tables yet, so nothing need be flushed. But among recycled logs
-    // those that wait to be reused cannot be told from live ones, unless all is flushed: 0.
-    how.wal_size_for_flush = recycled ? 0 : std::numeric_limits<std::uint64_t>::max();
+    // The logs hold what is not in tables yet, so nothing need be flushed; 0: all families are. That must
+    // be for commits that are in no log, and where logs are recycled: among those that wait to be reused
+    // the live ones cannot be told otherwise.
+    how.wal_size_for_flush = flushes ? 0 : std::numeric_limits<std::uint64_t>::max();
     std::vector<rocksdb::LiveFileStorageInfo> files;
     check(db.GetLiveFilesStorageInfo(how, &files), "asking for live files"); // calls FlushWAL, too
     for (const auto &file : files) {
@@ -223,18 +240,21 @@ void freeze(lsm::Writers &writers, Rest rest)
     }
 }
 
-hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycled)
+hotbackup::Options naming(Database &database, lsm::Writers &writers, bool flushes)
 {
     rocksdb::DB &db = database.db();
     hotbackup::Options options;
     options.layout("rocksdb")
-        .checkpoint([&, recycled](hotbackup::Hook &) {
-            if (recycled)
+        .checkpoint([&, flushes](hotbackup::Hook &) {
+            if (flushes)
                 database.flush(); // so that little is left to be flushed in the freeze
             check(db.DisableFileDeletions(), "disabling deletions");
         })
-        .freeze([&](hotbackup::Hook &hook) { freeze(writers, [&] { name_live_files(db, hook); }); },
-                [&](hotbackup::Hook &) { writers.thaw(); })
+        .freeze(
+            [&, flushes](hotbackup::Hook &hook) {
+                freeze(writers, [&] { name_live_files(db, flushes, hook); });
+            },
+            [&](hotbackup::Hook &) { writers.thaw(); })
         .release([&](hotbackup::Hook &) {
             // Not forced, which is the default: something else may have disabled them, too.
             check(db.EnableFileDeletions(false), "enabling deletions");
@@ -242,22 +262,30 @@ hotbackup::Options naming(Database &database, lsm::Writers &writers, bool recycl
     return options;
 }
 
-hotbackup::Options walking(Database &database, lsm::Writers &writers, bool recycled)
+hotbackup::Options walking(Database &database, lsm::Writers &writers, bool recycled, bool flushes)
 {
-    rocksdb::DB &db = database.db();
     hotbackup::Options options;
-    options.layout("rocksdb").freeze(
-        [&](hotbackup::Hook &) {
-            // Only with manual_wal_flush there is something to be written, from RocksDB's own buffer.
-            freeze(writers, [&] { check(db.FlushWAL(false), "flushing the log"); });
-        },
-        [&](hotbackup::Hook &) { writers.thaw(); });
+    options.layout("rocksdb")
+        .checkpoint([&, flushes](hotbackup::Hook &) {
+            if (flushes)
+                database.flush(); // likewise
+        })
+        .freeze(
+            [&, flushes](hotbackup::Hook &) {
+                freeze(writers, [&] {
+                    // Only with manual_wal_flush there is something to be written, from RocksDB's own buffer.
+                    check(database.db().FlushWAL(false), "flushing the log");
+                    if (flushes)
+                        database.flush();
+                });
+            },
+            [&](hotbackup::Hook &) { writers.thaw(); });
     if (recycled) // they are renamed and overwritten, so that the layout's append_only is wrong
         options.rule("*.log", hotbackup::FileClass::Mutable);
     return options;
 }
 
-void run(const Variant &variant, const fs::path &dir, unsigned rounds)
+void run(const Variant &variant, const fs::path &dir, unsigned rounds, bool flushes)
 {
     fs::path data = dir / "data", logs = dir / "logs";
     fs::remove_all(dir);
@@ -275,14 +303,14 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds)
         if (variant.recycled != (database.db().GetDBOptions().recycle_log_file_num > 0))
             throw std::runtime_error("this RocksDB does not recycle its logs as it was told");
         lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
-        auto how = variant.named ? naming(database, writers, variant.recycled)
-                                 : walking(database, writers, variant.recycled);
+        auto how = variant.named ? naming(database, writers, flushes)
+                                 : walking(database, writers, variant.recycled, flushes);
         how.root(dir / "backups");
         if (variant.apart)
             how.source(logs, kLogs);
         hotbackup::Coordinator coordinator(data, how);
         trial.live(coordinator, writers, churn, rounds);
-        if (!variant.named || !variant.recycled) // there all was flushed, so no log is missed
+        if (!variant.flushes()) // else no log is missed
             trial.self_check(coordinator);
         coordinator.close(); // no hook is called any more
         writers.stop();
@@ -300,12 +328,12 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds)
 
 int main(int argc, char **argv)
 try {
-    auto arguments = lsm::arguments(argc, argv);
+    auto arguments = lsm::arguments(argc, argv, "flush");
     bool known = false;
     for (const Variant &variant : kVariants)
         if (arguments.only.empty() || arguments.only == variant.name) {
             known = true;
-            run(variant, arguments.dir / "rocksdb", arguments.rounds);
+            run(variant, arguments.dir / "rocksdb", arguments.rounds, variant.flushes() && !arguments.broken);
         }
     if (!known)
         throw std::runtime_error("there is no variant " + arguments.only);

@@ -5,18 +5,26 @@
 #[path = "c/library.rs"]
 mod library;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use library::{has, has_header, library, package, run, staged};
+use tempfile::TempDir;
 
 /// Of each variant.
 const ROUNDS: &str = "20";
 
 const EXACT: &str = ": 20 snapshots, 0 wrong";
 
-const VARIANTS: [&str; 5] =
-    ["named", "named-wal-dir-blobs", "named-recycled", "walked-wal-dir-blobs", "walked-recycled"];
+const VARIANTS: [&str; 7] = [
+    "named",
+    "named-wal-dir-blobs",
+    "named-recycled",
+    "walked-wal-dir-blobs",
+    "walked-recycled",
+    "named-unlogged",
+    "walked-unlogged",
+];
 
 /// A log was deleted from a restored database, which opened all the same, and the comparison told.
 const LOST_LOG_FOUND: &str = "found by comparison";
@@ -25,7 +33,8 @@ const CLOSED: &str = ": the snapshot of the closed database holds all of its";
 
 #[test]
 fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
-    let Some(printed) = back_up("rocksdb") else { return };
+    let Some(rocksdb) = Program::of("rocksdb") else { return };
+    let printed = rocksdb.run();
     for variant in VARIANTS {
         assert!(printed.contains(&format!("rocksdb {variant}{EXACT}")), "{variant}: {printed}");
         assert!(printed.contains(&format!("rocksdb {variant}{CLOSED}")), "{variant}: {printed}");
@@ -35,34 +44,61 @@ fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
 
 #[test]
 fn every_snapshot_of_leveldb_is_the_point_of_its_freeze() {
-    let Some(printed) = back_up("leveldb") else { return };
+    let Some(leveldb) = Program::of("leveldb") else { return };
+    let printed = leveldb.run();
     for line in [EXACT, LOST_LOG_FOUND, CLOSED] {
         assert!(printed.contains(line), "{line}: {printed}");
     }
 }
 
-/// What the program printed; none: the engine is not installed.
-fn back_up(engine: &str) -> Option<String> {
-    if !has("c++") || !has_header(&format!("{engine}/db.h"), &format!("lib{engine}-dev")) {
-        return None;
+#[test]
+fn commits_to_rocksdb_that_are_in_no_log_and_that_nobody_flushes_are_missed() {
+    let Some(rocksdb) = Program::of("rocksdb") else { return };
+    for variant in ["named-unlogged", "walked-unlogged"] {
+        let output =
+            rocksdb.command().args(["--only", variant, "--break", "flush"]).output().expect("it runs");
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{variant}: {printed}");
+        let wrong = format!("rocksdb {variant}: THE RESTORED DATABASE IS WRONG: ");
+        assert!(printed.contains(&wrong), "{printed}");
     }
-    let stage = staged();
-    let data = tempfile::tempdir().expect("a temporary directory");
-    let program = compile(engine, stage.path());
-    Some(run(Command::new(program).arg(data.path()).args(["--rounds", ROUNDS])))
 }
 
-fn compile(engine: &str, stage: &Path) -> PathBuf {
-    let program = stage.join(engine);
-    run(Command::new("c++")
-        .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"])
-        .arg("-I")
-        .arg(package().join("include"))
-        .arg(package().join("examples-c").join(engine).with_extension("cpp"))
-        .arg(library())
-        .arg(format!("-Wl,-rpath,{}", stage.display()))
-        .arg(format!("-l{engine}"))
-        .arg("-o")
-        .arg(&program));
-    program
+/// A program of examples-c, and a directory to run it in.
+struct Program {
+    stage: TempDir,
+    program: PathBuf,
+}
+
+impl Program {
+    /// None: the engine is not installed.
+    fn of(engine: &str) -> Option<Self> {
+        if !has("c++") || !has_header(&format!("{engine}/db.h"), &format!("lib{engine}-dev")) {
+            return None;
+        }
+        let stage = staged();
+        let program = stage.path().join(engine);
+        run(Command::new("c++")
+            .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"])
+            .arg("-I")
+            .arg(package().join("include"))
+            .arg(package().join("examples-c").join(engine).with_extension("cpp"))
+            .arg(library())
+            .arg(format!("-Wl,-rpath,{}", stage.path().display()))
+            .arg(format!("-l{engine}"))
+            .arg("-o")
+            .arg(&program));
+        Some(Self { stage, program })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(self.stage.path().join("data")).args(["--rounds", ROUNDS]);
+        command
+    }
+
+    /// What it printed.
+    fn run(&self) -> String {
+        run(&mut self.command())
+    }
 }
