@@ -132,6 +132,64 @@ fn a_table_that_was_pinned_unfinished_and_is_truncated_after_the_window_is_found
     assert_eq!(Store::assert_sound(job.location()), 3);
 }
 
+/// As a builder that had stalled, or whose times were set: by its stamp it has long been left alone.
+#[test]
+fn a_table_that_looked_finished_when_it_was_pinned_is_found_out_too() {
+    for class in [UNFINISHED_OK, FileClass::IMMUTABLE] {
+        let place = Place::new();
+        let store = Store::new(&place);
+        write(&store.table(2), &bytes(600_000, 2)[..200_000]);
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        File::options().write(true).open(store.table(2)).unwrap().set_modified(old).unwrap();
+        let mut options = options(class);
+        let (in_freeze, in_thaw) = (store.clone(), store.clone());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (frozen, thawed) = (calls.clone(), calls.clone());
+        options.hooks().freeze_thaw(
+            move |_| {
+                if frozen.fetch_add(1, Relaxed) == 0 {
+                    write(&in_freeze.table(2), &bytes(600_000, 2));
+                    write(&in_freeze.0.join("MANIFEST"), b"2");
+                }
+                Ok(())
+            },
+            move |_| {
+                if thawed.load(Relaxed) == 1 {
+                    // More than it had when it was pinned.
+                    in_thaw.compact_by(|table| table.set_len(400_000).unwrap());
+                }
+                Ok(())
+            },
+        );
+        let job = place.back_up(&options).unwrap();
+        assert_eq!(Store::assert_sound(job.location()), 3);
+    }
+}
+
+#[test]
+fn live_files_that_a_checkpoint_named_and_that_shrank_and_went_are_source_changed() {
+    let place = Place::new();
+    let store = Store::new(&place);
+    let mut options = options(UNFINISHED_OK);
+    options.hooks().checkpoint(|hook| {
+        hook.add_file(Path::new("1.sst"), UNFINISHED_OK, None).unwrap();
+        hook.add_file(Path::new("MANIFEST"), FileClass::Mutable, None).unwrap();
+        Ok(())
+    });
+    let once = AtomicBool::new(false);
+    options.hooks().freeze_thaw(
+        |_| Ok(()),
+        move |_| {
+            if !once.swap(true, Relaxed) {
+                store.compact();
+            }
+            Ok(())
+        },
+    );
+    let error = place.refused(&options);
+    assert_eq!(error.code(), Code::SourceChanged, "{error}");
+}
+
 #[test]
 fn tables_that_are_truncated_at_each_try_fail_the_backup_after_a_few() {
     for class in [UNFINISHED_OK, FileClass::IMMUTABLE] {

@@ -39,6 +39,8 @@ pub struct Pins {
     /// How many files are to be pinned.
     expected: usize,
     made: u64,
+    /// Each pin is looked at in the window, however old its file is: one was written to unseen.
+    careful: bool,
     /// The time by the source's own file system, or an earlier one; `None`: nothing is known of it.
     now_ns: Option<i128>,
 }
@@ -90,6 +92,7 @@ impl Pins {
             refusal: None,
             expected: 0,
             made: 0,
+            careful: false,
             now_ns: None,
         })
     }
@@ -182,11 +185,7 @@ impl Pins {
     /// what it is by the last look, inside the window.
     pub fn look_again(&mut self, path: &Path) -> io::Result<()> {
         let Some(pin) = self.held.get(path).filter(|pin| pin.young) else { return Ok(()) };
-        let stat = match (&pin.by, &self.place) {
-            (By::Link(name), Some(place)) => place.dir.stat(name)?,
-            (By::Descriptor(file), _) => Stat::of(file)?,
-            (By::Link(_), None) | (By::Name, _) => return Ok(()),
-        };
+        let Some(stat) = self.stat_of(pin)? else { return Ok(()) };
         let young = self.is_young(&stat);
         if let Some(pin) = self.held.get_mut(path) {
             (pin.stat, pin.most, pin.young) = (stat, pin.most.max(stat.size), young);
@@ -194,8 +193,26 @@ impl Pins {
         Ok(())
     }
 
+    /// The window has closed. A file that no look in it stated, since it had long been left alone when it was
+    /// pinned, was left alone until now, or its size at the window is not known: it was finished, perhaps,
+    /// and perhaps truncated since. `false`: that is so.
+    pub fn was_left_alone(&self, path: &Path) -> io::Result<bool> {
+        let Some(pin) = self.held.get(path).filter(|pin| !pin.young) else { return Ok(true) };
+        let now = self.stat_of(pin)?;
+        Ok(now.is_none_or(|now| (now.size, now.mtime_ns) == (pin.stat.size, pin.stat.mtime_ns)))
+    }
+
+    /// `None`: nobody can write to it.
+    fn stat_of(&self, pin: &Pin) -> io::Result<Option<Stat>> {
+        match (&pin.by, &self.place) {
+            (By::Link(name), Some(place)) => place.dir.stat(name).map(Some),
+            (By::Descriptor(file), _) => Stat::of(file).map(Some),
+            (By::Link(_), None) | (By::Name, _) => Ok(None),
+        }
+    }
+
     fn is_young(&self, stat: &Stat) -> bool {
-        self.now_ns.is_none_or(|now| stat.mtime_ns > now - YOUNG_NS)
+        self.careful || self.now_ns.is_none_or(|now| stat.mtime_ns > now - YOUNG_NS)
     }
 
     /// `None`: the link has another number than the file, as on some overlays and unions, where it may not
@@ -279,6 +296,7 @@ impl Pins {
     pub fn start_over(&mut self) -> Result<()> {
         let sizes = self.held.iter().map(|(path, pin)| (path.clone(), (pin.stat.inode, pin.most)));
         self.earlier = sizes.collect();
+        self.careful = true;
         self.retain(|_| false)
     }
 

@@ -22,6 +22,7 @@ use super::look::{Look, disagreement};
 use super::rest;
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
+use crate::layout::FileClass;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, keeps_reserve};
 use crate::sys::dir::Stat;
 use crate::sys::file;
@@ -173,11 +174,27 @@ impl Backup<'_> {
     /// The window is closed: the attributes of directories, which say nothing of the data.
     fn caught(&mut self, look: Look, early: HashMap<PathBuf, Early>) -> Result<Captured> {
         self.drop_other_pins(&look.listing)?;
+        self.were_left_alone(&look.listing)?;
         self.expect(&look);
         let Look { listing, stats, mut links, .. } = look;
         let directories = self.directories(&listing.directories)?;
         links.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Captured { files: listing.files, early, stats, directories, links, bytes: listing.bytes })
+    }
+
+    /// What was not stated in the window is as it was before: the window would take longer for each of them.
+    fn were_left_alone(&self, listing: &Listing) -> Result<()> {
+        for file in listing.files.iter().filter(|file| matches!(file.class, FileClass::Immutable { .. })) {
+            let source = &self.sources[file.source];
+            let full = || source.dir.full(&file.relative);
+            let alone = source.pins.was_left_alone(&file.relative);
+            if !alone.map_err(|error| Error::io("looking at", &full(), error))? {
+                self.shrank.store(true, Relaxed);
+                let why = "it was written to after it was pinned, though it had long been left alone";
+                return Err(Error::at(Code::SourceChanged, "capturing", &full(), why));
+            }
+        }
+        Ok(())
     }
 
     fn directories(&self, places: &[Place]) -> Result<Vec<DirectoryEntry>> {
