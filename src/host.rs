@@ -316,7 +316,7 @@ impl Server<'_> {
 
     fn report_progress(&self) {
         let Some(hook) = &self.hooks.progress else { return };
-        match guarded(|| hook(&self.job.progress(), &self.context(false))) {
+        match guarded_here(|| hook(&self.job.progress(), &self.context(false))) {
             Ok(flow) if flow.is_continue() => {}
             Ok(_) => self.monitor.cancel(),
             Err(why) => self.monitor.stop(self.failed("progress", why)),
@@ -333,7 +333,7 @@ impl Server<'_> {
     }
 
     fn call(&self, name: &str, may_name: bool, hook: impl FnOnce(&Hook<'_>) -> HookResult) -> Result<()> {
-        guarded(|| hook(&self.context(may_name))).map_err(|why| self.failed(name, why))
+        guarded_here(|| hook(&self.context(may_name))).map_err(|why| self.failed(name, why))
     }
 
     fn failed(&self, name: &str, why: HookError) -> Error {
@@ -344,6 +344,19 @@ impl Server<'_> {
     fn context(&self, may_name: bool) -> Hook<'_> {
         Hook { job: self.job, said: &self.host.said, may_name }
     }
+}
+
+/// A child that a hook forked, and that comes back from the hook, has none of the threads that the job needs,
+/// and would wait for them, while its parent waits for it: it ends here.
+fn guarded_here<T>(
+    hook: impl FnOnce() -> std::result::Result<T, HookError>,
+) -> std::result::Result<T, HookError> {
+    let process = std::process::id();
+    let done = guarded(hook);
+    if std::process::id() != process {
+        crate::sys::thread::exit_forked_child();
+    }
+    done
 }
 
 /// A hook that panics has failed; the job goes on to clean up.

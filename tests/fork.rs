@@ -277,3 +277,34 @@ fn a_child_may_open_its_own_while_its_parents_backup_runs() {
         assert_eq!(child.wait(), 0);
     }
 }
+
+/// Its threads are the parent's: it would wait for them, and the parent for it.
+#[test]
+fn a_child_that_a_hook_forks_and_that_comes_back_from_it_ends() {
+    let _alone = alone();
+    let place = Place::with_files();
+    let mut options = Options::new();
+    let fork_in = |name: &'static str| {
+        move || {
+            // SAFETY: the child does nothing but return.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                return;
+            }
+            let mut status = 0;
+            // SAFETY: `status` is valid, and the child is this process's own.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 1), "{name}");
+        }
+    };
+    let done = |act: &dyn Fn()| {
+        act();
+        Ok(())
+    };
+    options.hooks().checkpoint(move |_| done(&fork_in("checkpoint")));
+    options.hooks().freeze_thaw(move |_| done(&fork_in("freeze")), move |_| done(&fork_in("thaw")));
+    options.hooks().release(move |_| done(&fork_in("release")));
+    options.hooks().validate(move |_, _| done(&fork_in("validate")));
+    place.back_up(&options).unwrap();
+    assert_eq!(sound_snapshots(&place.root()).len(), 1);
+}

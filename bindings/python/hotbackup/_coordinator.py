@@ -31,7 +31,8 @@ class Coordinator:
     data_dir: the directory, which is there already.
     root: where snapshots live, on any file system; by default ``.lifecycle/backup`` in data_dir.
     adopt_root: takes over a root that belongs to another data directory (one that was moved, copied or
-    made anew is another), and begins a new one where one was before and is missing.
+    made anew is another), begins a new one where one was before and is missing, and takes a further
+    source that is another than the one that its prefix had, or is empty now.
     sources: further directories, as pairs of a directory and its prefix in the snapshot.
     layout: the engine's, such as "sqlite", with rules for its files.
     rules: pairs of a glob and a FileClass; the first match wins, before those of the layout.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Number
 from pathlib import Path
 from typing import Optional, TypeVar, cast
 
 from . import _alive
-from ._answers import check_hook, objection
+from ._answers import check_hook, may_have_run, objection
 from ._arguments import AnyPath, decode_path, encode_path, signed, unsigned
 from ._caller import Caller, HookCall
 from ._errors import Conflict, FreezeTimeout, call
@@ -147,6 +149,7 @@ class Hooks:
         """Makes a call that the library asked for, and gives its answer."""
         hook = Hook(address)
         job_id = hook.job_id
+        process = os.getpid()
         made = HookCall(getattr(self, name), *arguments, hook)
         with Inside(self, lambda: job_id, of_library=True):
             caller = next((caller for caller in tuple(self.callers) if caller.job.id() == job_id), None)
@@ -154,6 +157,8 @@ class Hooks:
                 made.run()
             else:
                 caller.perform(made)
+            if os.getpid() != process:
+                _end_child(made.error)
             hook._end()
         frozen = self._frozen.pop(job_id, None)
         if made.error is not None:
@@ -161,7 +166,7 @@ class Hooks:
         if name == "progress" and made.answer is False:
             return 1
         why: str | BaseException | None = objection(name, made.answer)
-        did_run = why is None or (isinstance(why, TypeError) and isinstance(made.answer, Number))
+        did_run = why is None or may_have_run(made.answer)
         if name == "freeze" and did_run:
             # With a number it may hold the writes: it is thawed, and then that fails.
             self._frozen[job_id] = Frozen(made.ended or time.monotonic(), time.monotonic(), why)
@@ -191,6 +196,19 @@ class Frozen:
                 f"{timeout:g} s, while another thread kept the interpreter's lock; no snapshot was made"
             )
         return self.why
+
+
+def _end_child(error: BaseException | None) -> None:
+    """A child that a hook forked has none of the library's threads: it ends here, as it would anywhere."""
+    code = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def _fail(address: int, why: str | BaseException) -> int:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import functools
+import io
 import itertools
 import multiprocessing.pool
+import operator
+import sched
 import sqlite3
 import subprocess
 import sys
 import threading
 import unittest.mock
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -79,6 +84,7 @@ SEEN_AT_ONCE: dict[str, object] = {
     "partial of a callable object": functools.partial(Called(), 1),
     "callable object that yields": CalledAsGenerator(),
     "class": dict,
+    "partial of a class": functools.partial(Called),
     "string": "freeze",
     "number": 1,
     "called function": (lambda: False)(),
@@ -123,6 +129,22 @@ class Entered(contextlib.ContextDecorator):
         pass
 
 
+class Stopped:
+    def stop(self) -> None:
+        pass
+
+    def __call__(self) -> None:
+        pass
+
+
+class Deferred:
+    def addCallback(self) -> None:
+        pass
+
+    def addErrback(self) -> None:
+        pass
+
+
 EXECUTOR = concurrent.futures.ThreadPoolExecutor(1)
 POOL = multiprocessing.pool.ThreadPool(1)
 LOOP = asyncio.new_event_loop()
@@ -134,6 +156,12 @@ def workers() -> Iterator[None]:
     EXECUTOR.shutdown()
     POOL.terminate()
     LOOP.close()
+
+
+def holding_itself() -> object:
+    found: list[object] = []
+    found.append(found)
+    return found
 
 
 def popen(*_: object) -> object:
@@ -158,7 +186,14 @@ UNFINISHED: dict[str, Callable[..., object]] = {
     "a map": lambda *_: map(int, ()),
     "a filter": lambda *_: filter(int, ()),
     "a starmap": lambda *_: itertools.starmap(int, ()),
+    "an imap": lambda *_: POOL.imap(int, ()),
+    "a zip": lambda *_: zip((1,), map(int, ())),
+    "a chain": lambda *_: itertools.chain(map(int, ())),
     "a function": lambda *_: print,
+    "a method of an operator": lambda *_: operator.methodcaller("pause"),
+    "a function with a cache": lambda *_: functools.lru_cache(len),
+    "a weak method": lambda *_: weakref.WeakMethod(Stopped().stop),
+    "an object to call": lambda *_: Stopped(),
     "a method": lambda *_: "".join,
     "a lambda": lambda *_: lambda: None,
     "a partial": lambda *_: functools.partial(int),
@@ -171,6 +206,14 @@ UNFINISHED: dict[str, Callable[..., object]] = {
     "coroutines in a list": lambda *_: [coroutine(), coroutine()],
     "a coroutine in a tuple": lambda *_: (None, coroutine()),
     "a future in a dictionary": lambda *_: {"shard": EXECUTOR.submit(int)},
+    "a coroutine in a deque": lambda *_: collections.deque([coroutine()]),
+    "a coroutine in an ordered dictionary": lambda *_: collections.OrderedDict(shard=coroutine()),
+    "a generator in values": lambda *_: {"shard": generator()}.values(),
+    "what a loop will call": lambda *_: LOOP.call_soon(int),
+    "what a loop will call from another thread": lambda *_: LOOP.call_soon_threadsafe(int),
+    "what a loop will call later": lambda *_: LOOP.call_later(0, int),
+    "what a scheduler will call": lambda *_: sched.scheduler().enter(0, 0, int),
+    "a promise of Twisted's kind": lambda *_: Deferred(),
 }
 
 
@@ -287,6 +330,25 @@ def test_who_is_asked_answers_yes_or_no(data_dir: Path, name: str, answer: objec
         coordinator.run()
 
 
+FAILED: dict[str, Callable[..., object]] = {
+    "a process that failed": lambda *_: subprocess.run([sys.executable, "-c", "exit(3)"], check=False),
+    "a code and its output": lambda *_: subprocess.getstatusoutput("exit 3"),
+    "a checkpoint that was busy": lambda *_: (3, 10, 5),
+}
+
+
+@pytest.mark.parametrize("what", FAILED)
+@pytest.mark.parametrize("name", ["checkpoint", "freeze"])
+def test_a_code_of_failure_is_one_wherever_it_stands(data_dir: Path, name: str, what: str) -> None:
+    calls: list[str] = []
+    with Coordinator(data_dir, **writing(calls, **{name: FAILED[what]})) as coordinator:
+        with pytest.raises(HookFailed, match="it returned the code 3 in a "):
+            coordinator.run()
+        assert hotbackup.list_snapshots(coordinator.root) == []
+    # Of a code that stands with something else nobody knows what it is: the writes may be held.
+    assert calls.count("thaw") == int(name == "freeze" and what != "a process that failed")
+
+
 def test_what_a_lambda_returns_by_the_way_is_no_matter(data_dir: Path) -> None:
     database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     answers: list[Callable[..., object]] = [
@@ -296,6 +358,10 @@ def test_what_a_lambda_returns_by_the_way_is_no_matter(data_dir: Path) -> None:
         lambda *_: database.execute("PRAGMA user_version"),
         lambda *_: (database.execute("PRAGMA user_version").fetchone(), [0, None, True]),
         lambda *_: {"flushed": 0},
+        lambda *_: subprocess.getstatusoutput("true"),
+        lambda *_: (True, 1),
+        lambda *_: holding_itself(),
+        lambda *_: io.StringIO(),
         lambda *_: threading.Lock(),
         lambda *_: "done",
         lambda *_: b"",

@@ -247,3 +247,33 @@ def test_threads_that_close_and_use_a_coordinator_get_errors_and_no_crash(data_d
 
 if __name__ == "__main__":
     thousand_backups(Path(sys.argv[1]))
+
+
+@pytest.mark.parametrize(("ending", "status"), [("sys.exit(3)", 3), ("raise OSError", 1), ("return", 0)])
+def test_a_child_that_a_hook_forks_ends_as_it_would_anywhere(
+    data_dir: Path, ending: str, status: int
+) -> None:
+    """It has none of the library's threads, which it would wait for, and its parent for it."""
+    program = f"""
+import os, sys, hotbackup
+
+def freeze(_):
+    child = os.fork()
+    if child == 0:
+        {ending}
+    statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+statuses = []
+coordinator = hotbackup.Coordinator({str(data_dir)!r}, freeze=freeze, thaw=lambda _: None)
+coordinator.start().wait()
+coordinator.close()
+print(statuses)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout == f"[{status}]\n", ran
