@@ -164,6 +164,27 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
     );
 }
 
+/// A sandbox, or a kernel without them: what a backup can do without it does without.
+#[test]
+fn calls_that_are_refused_every_time_and_are_not_needed_are_done_without() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::in_memory();
+    write(&place.data().join("a"), b"a");
+    for call in ["fadvise64", "fstatfs", "fchmod", "fchown", "utimensat", "flock"] {
+        for refusal in ["ENOSYS", "EPERM", "EACCES"] {
+            let what = format!("{call}:error={refusal}");
+            let (ended, has_come) = run(&[Path::new("back up"), &place.data()], &what);
+            if let Ended::Failed(code, message) = ended {
+                panic!("{what}: {code}: {message}");
+            }
+            assert!(has_come, "{what} is never called");
+            sound_snapshots(&place.root());
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_read_fails_the_verification() {
     if !has_strace() {

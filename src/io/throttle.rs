@@ -20,6 +20,9 @@ pub struct Throttle {
 /// limit that is set again and again lets no more through than one that is set once.
 struct Ledger {
     bytes_per_second: u64,
+    /// The last limit that was none of 0: what was granted under it is paid for at its rate, so that lifting it
+    /// for a moment forgives nothing.
+    pays: u64,
     /// Bytes that were granted and are not paid for; below zero: what was saved up.
     owed: f64,
     as_of: Instant,
@@ -29,7 +32,7 @@ impl Ledger {
     /// Counts the time since it was last looked at.
     fn settle(&mut self) {
         let now = Instant::now();
-        let rate = self.bytes_per_second as f64;
+        let rate = self.pays as f64;
         let paid = rate * now.saturating_duration_since(self.as_of).as_secs_f64();
         self.owed = (self.owed - paid).max(-rate * BURST.as_secs_f64());
         self.as_of = now;
@@ -39,7 +42,7 @@ impl Ledger {
 impl Throttle {
     /// 0: no limit.
     pub fn new(bytes_per_second: u64) -> Self {
-        let ledger = Ledger { bytes_per_second, owed: 0.0, as_of: Instant::now() };
+        let ledger = Ledger { bytes_per_second, pays: bytes_per_second, owed: 0.0, as_of: Instant::now() };
         Self { ledger: Mutex::new(ledger), changed: Condvar::new() }
     }
 
@@ -48,6 +51,9 @@ impl Throttle {
         let mut ledger = self.ledger.lock();
         ledger.settle();
         ledger.bytes_per_second = bytes_per_second;
+        if bytes_per_second != 0 {
+            ledger.pays = bytes_per_second;
+        }
         self.changed.notify_all();
     }
 
@@ -72,7 +78,6 @@ impl Throttle {
             ledger.settle();
             if ledger.bytes_per_second == 0 {
                 // What is copied without a limit is owed to nobody.
-                ledger.owed = 0.0;
                 return;
             }
             if ledger.owed <= 0.0 {
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn a_limit_that_is_set_again_and_again_gives_no_new_burst() {
         // Each piece is owed for 10 s at first, so 200 settings in a moment must let none through.
-        for rates in [[100_000, 100_000], [100_000, 99_999], [50_000, 100_000]] {
+        for rates in [[100_000, 100_000], [100_000, 99_999], [50_000, 100_000], [100_000, 0]] {
             let throttle = Throttle::new(rates[0]);
             throttle.take(1_000_000, || false);
             for round in 0..200 {

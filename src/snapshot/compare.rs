@@ -120,7 +120,10 @@ fn compare_file(
     }
     let file = tree.open_file(&entry.path).map_err(failed)?;
     if how.level == VerifyLevel::Media {
-        file::evict(&file).map_err(failed)?;
+        file::evict(&file).map_err(|error| {
+            let why = format!("its pages cannot be dropped here ({error}), so what the disk has cannot be read; the level `checksum` can be used");
+            Error::at(Code::Unsupported, "verifying", &path, why)
+        })?;
     }
     if entry.size > copy::BUFFER as u64 {
         file::will_read_in_order(&file);

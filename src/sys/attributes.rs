@@ -20,10 +20,10 @@ pub fn give_to(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
 
 /// Attributes are kept as far as they can be. Only root can give files away, and not each root can: a
 /// user namespace, a capability that is missing, and a server that squashes root refuse it. And there
-/// are file systems without owners and modes (CIFS, exFAT, many by FUSE). The manifest has the truth.
+/// are file systems without owners and modes (CIFS, whose server may say EACCES, exFAT, many by FUSE). The manifest has the truth.
 pub(super) fn where_allowed(given: io::Result<()>) -> io::Result<()> {
     match given.as_ref().err().and_then(io::Error::raw_os_error) {
-        Some(libc::EPERM | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
+        Some(libc::EPERM | libc::EACCES | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(()),
         _ => given,
     }
 }

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::attributes::{give_to, set_mtime, times, where_allowed};
 use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
-use super::{beneath, is_unsupported, memory, retry};
+use super::{beneath, is_refused, is_unsupported, memory, retry};
 
 /// One entry of a listing.
 #[derive(Clone, Debug)]
@@ -245,6 +245,14 @@ impl Dir {
         super::file::is_of_the_kernels_own(&self.fd)
     }
 
+    /// When it was made, in nanoseconds since 1970, where its file system tells.
+    pub fn born_ns(&self) -> Option<i64> {
+        let found = retry(|| rfs::statx(&self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME)).ok()?;
+        let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+        let born = found.stx_btime;
+        is_known.then(|| born.tv_sec.checked_mul(1_000_000_000)?.checked_add(born.tv_nsec.into())).flatten()
+    }
+
     /// Whether something is mounted on a name, of this file system or of another. A subvolume of btrfs
     /// has a device number of its own and is no mount: it can be renamed.
     pub fn is_mount(&self, path: &Path) -> io::Result<bool> {
@@ -289,7 +297,10 @@ impl Dir {
     /// Bytes that an unprivileged writer may still use on its file system. `None`: it does not say how
     /// large it is, as some network and FUSE file systems do not, and so nothing of its room.
     pub fn free_bytes(&self) -> io::Result<Option<u64>> {
-        let stat = retry(|| rfs::fstatvfs(&self.fd))?;
+        let stat = match retry(|| rfs::fstatvfs(&self.fd)) {
+            Err(error) if is_refused(&error) => return Ok(None),
+            other => other?,
+        };
         Ok((stat.f_blocks != 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 

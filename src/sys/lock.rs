@@ -39,10 +39,16 @@ pub fn try_lock(file: impl AsFd, hold: Hold) -> io::Result<Lock> {
         Ok(()) => Ok(Lock::Taken),
         Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::WOULDBLOCK) => Ok(Lock::Held),
-            // NFS needs a file that is open for writing, which no directory is: EBADF.
-            Some(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL | Errno::BADF) => {
-                Ok(Lock::Refused)
-            }
+            // NFS needs a file that is open for writing, which no directory is: EBADF. A sandbox says EPERM or EACCES.
+            Some(
+                Errno::NOSYS
+                | Errno::OPNOTSUPP
+                | Errno::NOLCK
+                | Errno::INVAL
+                | Errno::BADF
+                | Errno::PERM
+                | Errno::ACCESS,
+            ) => Ok(Lock::Refused),
             _ => Err(error),
         },
     }

@@ -32,6 +32,11 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result
     }
 }
 
+/// Whether a call is refused because this kernel, file system or sandbox does not know it, or forbids it.
+pub(crate) fn is_refused(error: &io::Error) -> bool {
+    is_unsupported(error) || matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+}
+
 /// Whether a call is refused because this kernel or file system does not know it.
 pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP))
