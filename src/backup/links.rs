@@ -52,13 +52,22 @@ pub fn follow(sources: &[Source], source: &Source, relative: &Path, path: &Path,
     let target = Path::new(&target);
     let real = full.canonicalize().unwrap_or_else(|_| target.to_path_buf());
     let is_captured = sources.iter().any(|source| real.starts_with(source.dir.path()));
-    let preserved = match is_captured && target.is_relative() {
-        true => "set_symlinks can preserve it",
-        false => "set_symlinks can preserve it, and then a restored copy leads to the same place as this one",
+    let preserved = match (target.is_relative(), real.starts_with(source.dir.path())) {
+        (true, true) => "set_symlinks can preserve it",
+        (true, false) => "set_symlinks can preserve it, and then a restored copy leads out of itself",
+        (false, _) => {
+            "set_symlinks can preserve it, and then a restored copy leads to the same place as this one"
+        }
     };
+    let led_to = real.clone();
     let real = show(&real);
     let why = match &opened {
         _ if is_captured => format!("it is a symbolic link to {real}, which is captured itself; {preserved}"),
+        Some(_) if sources.iter().any(|source| source.dir.path().starts_with(&led_to)) => {
+            format!(
+                "it is a symbolic link to {real}, in which a source lies, so that it can be none; {preserved}; or a rule can exclude it"
+            )
+        }
         Some(_) => format!(
             "it is a symbolic link to the directory {real}, whose files would be missing: add that as a source with \
              the prefix {}; or {preserved}",
@@ -67,7 +76,14 @@ pub fn follow(sources: &[Source], source: &Source, relative: &Path, path: &Path,
         None if full.exists() => {
             format!("it is a symbolic link to the file {real}, which would be missing; {preserved}")
         }
+        None if leads_in_a_circle(&full) => {
+            format!("it is a symbolic link that leads in a circle; {preserved}")
+        }
         None => format!("it is a symbolic link to {real}, where nothing is; {preserved}"),
     };
     refuse(Code::Unsupported, why)
+}
+
+fn leads_in_a_circle(link: &Path) -> bool {
+    std::fs::metadata(link).is_err_and(|error| error.raw_os_error() == Some(libc::ELOOP))
 }

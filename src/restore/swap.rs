@@ -11,6 +11,7 @@ use super::stage::RESTORE;
 use super::units::{self, Coming};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
+use crate::snapshot::LIFECYCLE;
 use crate::snapshot::owner::JOURNAL;
 use crate::snapshot::tree::Tree;
 use crate::sys::dir::{Dir, is_absent};
@@ -193,7 +194,12 @@ fn move_name(target: &Dir, from: &Path, to: &Path) -> Result<()> {
         }
         other => other,
     };
-    moved.map_err(|error| Error::io("moving into place", &target.full(to), error))
+    // The path of a database's file, not that of its place in `.lifecycle`.
+    let (doing, path) = match to.starts_with(LIFECYCLE) {
+        true => ("moving aside", from),
+        false => ("moving into place", to),
+    };
+    moved.map_err(|error| Error::io(doing, &target.full(path), error))
 }
 
 fn rename_opened(target: &Dir, from: &Path, to: &Path, refused: io::Error) -> io::Result<()> {
