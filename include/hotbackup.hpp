@@ -658,8 +658,9 @@ public:
     }
 
     /// Takes over a root that belongs to another data directory, which is Code::Conflict otherwise (one
-    /// that was moved, copied or made anew is another), and begins a new one where one was before and is
-    /// missing, which is Code::NotFound otherwise (its disk is not mounted).
+    /// that was moved, copied or made anew is another), begins a new one where one was before and is
+    /// missing, which is Code::NotFound otherwise (its disk is not mounted), and takes a further source that
+    /// is another than the one that its prefix had, or is empty now.
     Options &adopt_root(bool adopt = true) & {
         return set(backup_options_set_adopt_root, adopt ? 1 : 0);
     }

@@ -52,10 +52,11 @@ impl Coordinator {
         let data_dir = absolute(data_dir)?;
         let options = options.clone();
         let (keeper, plan) = Keeper::start(move || {
-            let lock = owner::open_host(&data_dir)?;
             let (plan, held) = Plan::new(&data_dir, options)?;
+            // Nothing may move in a further source either.
+            let locks = held.iter().map(owner::open_host).collect::<Result<Vec<_>>>()?;
             owner::remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
-            Ok(((lock, held), plan))
+            Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
             plan: Arc::new(plan),

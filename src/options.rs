@@ -94,7 +94,8 @@ impl Options {
     }
 
     /// Takes over a root that belongs to another data directory (one that was moved, copied or made anew is
-    /// another), and begins a new one where one was before and is missing (its disk is not mounted).
+    /// another), begins a new one where one was before and is missing (its disk is not mounted), and takes a
+    /// further source that is another than the one that its prefix had, or is empty now.
     pub fn set_adopt_root(&mut self, adopt: bool) {
         self.adopt_root = adopt;
     }

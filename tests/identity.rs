@@ -285,8 +285,7 @@ fn a_further_source_that_was_replaced_under_an_open_coordinator_is_a_conflict() 
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     fs::rename(&wal, place.beside("moved")).unwrap();
     write(&wal.join("1.log"), b"another");
-    let job = coordinator.start().unwrap();
-    says(&job.wait(None).unwrap_err(), Code::Conflict, &[wal.to_str().unwrap()]);
+    says(&coordinator.start().unwrap_err(), Code::Conflict, &[wal.to_str().unwrap()]);
     assert!(hotbackup::list(&place.root()).unwrap().is_empty());
     assert_eq!(tree(&wal).len(), 1);
 }

@@ -96,8 +96,9 @@ func WithRoot(path string) Option {
 }
 
 // WithAdoptRoot takes over a root that belongs to another data directory, which is [ErrConflict]
-// otherwise (one that was moved, copied or made anew is another), and begins a new one where one was
-// before and is missing, which is [ErrNotFound] otherwise (its disk is not mounted).
+// otherwise (one that was moved, copied or made anew is another), begins a new one where one was before
+// and is missing, which is [ErrNotFound] otherwise (its disk is not mounted), and takes a further source
+// that is another than the one that its prefix had, or is empty now.
 func WithAdoptRoot() Option {
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
 		return C.backup_options_set_adopt_root(o, 1, e)

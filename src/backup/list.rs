@@ -17,6 +17,7 @@ use crate::io::near::Near;
 use crate::io::walk::walk_into;
 use crate::layout::FileClass;
 use crate::snapshot::claim::is_the_librarys;
+use crate::snapshot::owner::refuse_unfinished;
 use crate::snapshot::{LIFECYCLE, LONGEST_PATH, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
@@ -172,6 +173,7 @@ fn walk_source(
         let keep_out = is_the_librarys(relative, directory, entries);
         if keep_out {
             skip();
+            refuse_half_restored(source, relative)?;
         }
         Ok(keep_out)
     })?;
@@ -204,6 +206,20 @@ fn walk_source(
         }
     }
     Ok(())
+}
+
+/// A nested database whose restore was interrupted would be captured half old and half new, and without the
+/// journal that finishes it.
+fn refuse_half_restored(source: &Source, relative: &Path) -> Result<()> {
+    if relative.file_name() != Some(LIFECYCLE.as_ref()) {
+        return Ok(());
+    }
+    let above = relative.parent().unwrap_or(Path::new(""));
+    match source.dir.open_dir(above) {
+        Ok(database) => refuse_unfinished(&database, "capturing the database in"),
+        // It went away meanwhile.
+        Err(_) => Ok(()),
+    }
 }
 
 /// The library's own directory at the top of a source, and the backup root.

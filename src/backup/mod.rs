@@ -26,8 +26,10 @@ use crate::error::{Code, Result};
 use crate::host::{Host, Link};
 use crate::io::remove::remove_tree;
 use crate::io::{Monitor, Phase};
-use crate::snapshot::claim::{KnownRoots, refuse_anothers};
+use crate::snapshot::claim::refuse_anothers;
 use crate::snapshot::id::DataDir;
+use crate::snapshot::known::KnownRoots;
+use crate::snapshot::known_sources::expect_sources;
 use crate::snapshot::owner::take_for_backup;
 use crate::snapshot::root::Root;
 use crate::snapshot::tree::Tree;
@@ -63,10 +65,11 @@ pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     if !plan.options.adopt_root {
         known.expect(&plan.root)?;
     }
-    refuse_anothers(&plan.root, &data_dir, plan.options.adopt_root)?;
+    refuse_anothers(&plan.root, &data_dir, &known, plan.options.adopt_root)?;
+    let further = plan.sources[1..].iter().map(|source| Ok((source.prefix.as_path(), source.open()?)));
+    expect_sources(&directory, &further.collect::<Result<Vec<_>>>()?, plan.options.adopt_root)?;
     let root = Root::open(&plan.root)?;
-    let root_id = root.claim(&data_dir, plan.options.adopt_root)?;
-    known.remember(&directory, root_id, &plan.root)?;
+    root.claim(&directory, &data_dir, known, plan.options.adopt_root)?;
     let name = root.next_name(clock.started_at_s())?;
     let location = plan.root.join(&name);
     Ok((location, Prepared { plan, id, data_dir, clock, root, name, _running: running }))
@@ -141,11 +144,15 @@ impl<'a> Backup<'a> {
     /// A file that has shrunk under its pin belongs to a point that is gone: an engine may truncate what
     /// it deletes. The next capture most likely finds it deleted.
     fn capture_and_copy(&mut self) -> Result<Contents> {
+        let mut first = None;
         for _ in 1..CAPTURES {
             match self.capture_and_copy_once() {
                 Err(error) if error.code() == Code::SourceChanged && self.shrank.swap(false, Relaxed) => {
+                    first.get_or_insert(error);
                     self.start_over()?;
                 }
+                // What a checkpoint named is not named anew, and by now it is deleted: it had shrunk first.
+                Err(error) if error.code() == Code::NotFound => return Err(first.unwrap_or(error)),
                 other => return other,
             }
         }

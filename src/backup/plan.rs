@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
 use crate::options::Options;
 use crate::snapshot::claim::is_root;
-use crate::snapshot::owner::open_data_dir;
+use crate::snapshot::owner::{OWNER_NAME, open_data_dir};
 use crate::snapshot::{LIFECYCLE, MANIFEST};
 use crate::sys::dir::Dir;
 
@@ -64,6 +64,7 @@ impl Plan {
     /// Checks what can be checked without a backup. The directories are to be held open for as long as
     /// the plan: then no other one gets their inodes.
     pub fn new(data_dir: &Path, options: Options) -> Result<(Self, Vec<Dir>)> {
+        open_data_dir(data_dir)?;
         let mut held = vec![open_data_dir(&resolve(data_dir)?)?];
         let mut sources = vec![Planned::of(&held[0], Path::new(""))?];
         for source in &options.sources {
@@ -83,14 +84,29 @@ impl Plan {
             None => data_dir.join(LIFECYCLE).join("backup"),
         };
         check_root(&root, &data_dir, &sources)?;
-        if let Some(root) = held.iter().find(|source| is_root(source)) {
-            let why = "it is a backup root";
-            return Err(Error::at(Code::InvalidArgument, "using as data", root.path(), why));
-        }
+        sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;
         let layout = options.layout.unwrap_or(Layout::DEFAULT);
         let rules = layout.rules_after(&options.rules);
         Ok((Self { data_dir, root, sources, layout, rules, options }, held))
     }
+}
+
+/// A snapshot, or anything else in a root or a `.lifecycle`, is no database: its host would write to it.
+fn refuse_the_librarys(source: &Path) -> Result<()> {
+    let refuse = |why| Err(Error::at(Code::InvalidArgument, "using as data", source, why));
+    let is_root = |path: &Path| Dir::open(path).is_ok_and(|directory| is_root(&directory));
+    if is_root(source) {
+        return refuse("it is a backup root");
+    }
+    if source.ancestors().skip(1).any(is_root) {
+        return refuse("it lies in a backup root; restore a snapshot to use it");
+    }
+    let is_lifecycle =
+        |path: &Path| path.file_name() == Some(LIFECYCLE.as_ref()) && path.join(OWNER_NAME).is_file();
+    if source.ancestors().any(is_lifecycle) {
+        return refuse("it lies in the library's own directory");
+    }
+    Ok(())
 }
 
 fn resolve(path: &Path) -> Result<PathBuf> {
@@ -107,6 +123,9 @@ fn check_root(root: &Path, data_dir: &Path, sources: &[Planned]) -> Result<()> {
     let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     if sources.iter().any(|source| source.path == real) {
         return refuse("it is the data directory or another source itself");
+    }
+    if sources.iter().any(|source| source.path.starts_with(&real)) {
+        return refuse("the data directory or another source lies in it");
     }
     // A restored data directory may hold a manifest at its top and is no snapshot.
     let above = real.ancestors().filter(|above| !data_dir.starts_with(above));

@@ -62,9 +62,10 @@ pub unsafe extern "C" fn backup_options_set_root(
 
 /// 1: takes over a root that belongs to another data directory, which is BACKUP_CONFLICT
 /// otherwise (the data directory was moved, copied or made anew: it is known by an id, kept in
-/// its .lifecycle, and by its path and inode); and begins a new one where a root was before and
-/// is missing now, which is BACKUP_NOT_FOUND otherwise (its disk is not mounted). 0 is the
-/// default. (since 0.1)
+/// its .lifecycle, by its path and inode, and by having made the root's last backup); begins a
+/// new one where a root was before and is missing now, which is BACKUP_NOT_FOUND otherwise (its
+/// disk is not mounted); and takes a further source that is another than the one that its prefix
+/// had, or is empty now. 0 is the default. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_adopt_root(
     options: Option<&mut backup_options>,

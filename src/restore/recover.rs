@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::aside;
 use super::journal::Swap;
-use super::stage::{RESTORE, clean, parent_of, sibling_prefix};
+use super::stage::{RESTORE, clean, parent_of};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
 use crate::error::{Code, Error, Result};
@@ -15,6 +15,7 @@ use crate::snapshot::owner::{
     JOURNAL, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
 };
 use crate::snapshot::root::remove_unlocked;
+use crate::snapshot::stage_name::sibling_prefix;
 use crate::sys::dir::Dir;
 
 /// What a recovery found and made of it. The values are those of the C header.

@@ -1,7 +1,7 @@
 //! Staging: a restored tree beside or in its target, checked before anything is touched.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,6 +18,7 @@ use crate::snapshot::claim::is_root;
 use crate::snapshot::compare::{Comparison, Staged, compare};
 use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_open_above, refuse_unfinished, take_for_restore};
 use crate::snapshot::root::{make_locked, remove_unlocked};
+use crate::snapshot::stage_name::sibling_prefix;
 use crate::snapshot::tree::Tree;
 use crate::snapshot::{FileEntry, Kept, LIFECYCLE, has_room};
 use crate::sync::Mutex;
@@ -159,16 +160,6 @@ pub fn parent_of(target: &Path) -> Result<(Dir, PathBuf)> {
         false => Error::io("opening", above, error),
     })?;
     Ok((parent, PathBuf::from(name)))
-}
-
-/// `.<name>.hotbackup-`, cut so that the whole stays a legal name.
-pub fn sibling_prefix(name: &Path) -> OsString {
-    const LONGEST: usize = 200;
-    let name = name.as_os_str().as_bytes();
-    let mut bytes = b".".to_vec();
-    bytes.extend_from_slice(&name[..name.len().min(LONGEST)]);
-    bytes.extend_from_slice(b".hotbackup-");
-    OsString::from_vec(bytes)
 }
 
 fn joined(prefix: &OsString, id: Uuid) -> PathBuf {

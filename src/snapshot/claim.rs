@@ -1,6 +1,7 @@
-//! Whose a backup root is, by a record in the root; and which roots a data directory has used, by a
-//! record there. What a path names may change: each container has its own `/data`, and where a disk is
-//! not mounted an empty directory has its place.
+//! Whose a backup root is, by a record in the root. What a path names may change: each container has its
+//! own `/data`. And a data directory may be copied with its id, to the same path of another container: so
+//! each backup leaves a new seal in the root's record, and in the data directory, which remembers them
+//! (see [`KnownRoots`]). A copy does not know the seals that came after it.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
@@ -9,11 +10,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::LIFECYCLE;
-use super::id::{DataDir, holds_nothing_new};
+use super::id::{DataDir, is_no_file};
+use super::known::KnownRoots;
 use super::owner::OWNER_NAME;
 use super::path_text::PathText;
-use super::root::Root;
+use super::root::{LOCK, Root, newest_data_dir_id, snapshot_numbers};
+use super::stage_name::is_staging;
+use super::{LIFECYCLE, MANIFEST};
 use crate::error::{Code, Error, Result, show};
 use crate::io::whole;
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
@@ -25,20 +28,12 @@ pub const SOURCE: &str = "source";
 /// What is written before it takes its name.
 pub const NEW_SOURCE: &str = ".source.new";
 
-/// The roots that a data directory has used.
-const ROOTS: &str = ".lifecycle/roots";
-
-const NEW_ROOTS: &str = ".lifecycle/roots.new";
-
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// No record of ours is longer.
 const LONGEST: u64 = 1 << 20;
 
-/// So many roots are remembered, the oldest forgotten first.
-const MOST_ROOTS: usize = 64;
-
-const USING: &str = "using the backup root";
+pub(super) const USING: &str = "using the backup root";
 
 /// What `source` holds. Its first field tells it from a file of that name that a database may have.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +43,9 @@ struct Record {
     data_dir: PathText,
     data_dir_id: Option<Uuid>,
     data_dir_inode: u64,
+    data_dir_born_ns: Option<i64>,
+    /// Of the last backup; `None`: its data directory can remember none.
+    seal: Option<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -58,16 +56,27 @@ struct Mark {
 
 /// Whether a directory is a backup root, of whatever data directory.
 pub fn is_root(directory: &Dir) -> bool {
-    let record = read_small(directory, SOURCE).ok().flatten();
-    record.is_some_and(|record| serde_json::from_slice::<Mark>(&record).is_ok())
+    let Ok(Some(record)) = read_small(directory, SOURCE) else { return false };
+    serde_json::from_slice::<Mark>(&record).is_ok()
+        || record.first() == Some(&b'/') && is_one_of_the_first_version(directory)
+}
+
+/// Its record was a path, which a database's file may hold too. Snapshots are what must not be lost.
+fn is_one_of_the_first_version(directory: &Dir) -> bool {
+    let has = |name: &str| directory.find(Path::new(name)).is_ok_and(|found| found.is_some());
+    let is_snapshot = |number: &u64| has(&format!("ts-{number}/{MANIFEST}"));
+    has(LOCK) && snapshot_numbers(directory).is_ok_and(|numbers| numbers.iter().any(is_snapshot))
 }
 
 /// Whether a directory that lies in a source or in the target of a restore is the library's own: the
-/// `.lifecycle` of another database, or a backup root of whatever data directory.
+/// `.lifecycle` of another database, a backup root of whatever data directory, or what a restore that is
+/// under way, or was killed, has staged.
 pub fn is_the_librarys(path: &Path, directory: &Dir, entries: &[Entry]) -> bool {
     let has = |name: &str| entries.iter().any(|entry| entry.kind == Kind::File && entry.name == name);
-    let is_lifecycle = path.file_name() == Some(LIFECYCLE.as_ref()) && has(OWNER_NAME);
-    is_lifecycle || has(SOURCE) && is_root(directory)
+    let is_called = |name: &str| path.file_name() == Some(name.as_ref());
+    is_called(LIFECYCLE) && has(OWNER_NAME)
+        || path.file_name().is_some_and(is_staging)
+        || has(SOURCE) && is_root(directory)
 }
 
 /// What a root says of its owner.
@@ -126,16 +135,41 @@ impl Record {
                 from.inode
             ));
         }
+        // The top of each file system has the same inode.
+        let both = self.data_dir_born_ns.zip(from.born_ns);
+        if from.inode_stays && both.is_some_and(|(then, now)| then != now) {
+            return Some(format!(
+                "it belongs to a directory that was {} and was made at another time than this one",
+                show(&from.path)
+            ));
+        }
         None
     }
 }
 
 /// The id of the root with this owner if `data_dir` may use it, taking it over from another with `adopt`.
 /// `None`: it has none yet.
-fn allowed(root: &Dir, owner: &Owner, data_dir: &DataDir, adopt: bool) -> Result<Option<Uuid>> {
+fn allowed(
+    root: &Dir,
+    owner: &Owner,
+    data_dir: &DataDir,
+    known: &KnownRoots,
+    adopt: bool,
+) -> Result<Option<Uuid>> {
     let why = match owner {
-        Owner::Nobody => return Ok(None),
-        Owner::Known(record) => record.differs(data_dir),
+        // Its record may be lost, and the snapshots are there all the same.
+        Owner::Nobody => newest_data_dir_id(root).filter(|id| Some(*id) != data_dir.id).map(|id| {
+            format!("its snapshots are of a directory with the id {id}, not of {}", show(&data_dir.path))
+        }),
+        Owner::Known(record) => record.differs(data_dir).or_else(|| {
+            let is_sealed_by_another = record.seal.is_some_and(|seal| !known.has_sealed(record.id, seal));
+            is_sealed_by_another.then(|| {
+                format!(
+                    "another copy of {} with the same id has made backups into it since",
+                    show(&data_dir.path)
+                )
+            })
+        }),
         Owner::Path(path) if *path == data_dir.path => None,
         Owner::Path(path) => Some(format!("it belongs to {}, not to {}", show(path), show(&data_dir.path))),
         Owner::Unknown => Some(format!("its file {SOURCE} is damaged, or not this library's")),
@@ -151,35 +185,73 @@ fn allowed(root: &Dir, owner: &Owner, data_dir: &DataDir, adopt: bool) -> Result
 }
 
 /// Refuses a root of another before anything is made in it, a lock included.
-pub fn refuse_anothers(root: &Path, data_dir: &DataDir, adopt: bool) -> Result<()> {
+pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adopt: bool) -> Result<()> {
     match Dir::open(root) {
-        Ok(found) => allowed(&found, &Owner::of(&found)?, data_dir, adopt).map(drop),
+        Ok(found) => allowed(&found, &Owner::of(&found)?, data_dir, known, adopt).map(drop),
         // Whoever makes or opens it says what is wrong.
         Err(_) => Ok(()),
     }
 }
 
+/// Whether nothing says whose a root is.
+pub(super) fn is_nobodys(root: &Dir) -> Result<bool> {
+    Ok(matches!(Owner::of(root)?, Owner::Nobody))
+}
+
 impl Root {
     /// Makes sure that the root belongs to this data directory, taking over one that belongs to none or,
-    /// with `adopt`, to another. Returns the root's own id.
-    pub fn claim(&self, data_dir: &DataDir, adopt: bool) -> Result<Uuid> {
+    /// with `adopt`, to another; and that the directory remembers it.
+    pub fn claim(
+        &self,
+        directory: &Dir,
+        data_dir: &DataDir,
+        mut known: KnownRoots,
+        adopt: bool,
+    ) -> Result<()> {
         let owner = Owner::of(&self.dir)?;
-        let id = match allowed(&self.dir, &owner, data_dir, adopt)? {
+        let id = match allowed(&self.dir, &owner, data_dir, &known, adopt)? {
             Some(id) => id,
             None => random::uuid()?,
         };
+        let seal = match &owner {
+            Owner::Known(record) => record.seal,
+            _ => None,
+        };
+        known.remember(directory, id, self.dir.path(), seal)?;
         let record = Record {
             hotbackup_root: VERSION,
             id,
             data_dir: PathText::of(&data_dir.path),
             data_dir_id: data_dir.id,
             data_dir_inode: data_dir.inode,
+            data_dir_born_ns: data_dir.born_ns,
+            seal,
         };
         let is_so = matches!(&owner, Owner::Known(found) if text_of(found) == text_of(&record));
         if !is_so {
             self.write_record(&record)?;
         }
-        Ok(id)
+        Ok(())
+    }
+
+    /// Leaves a new seal once a snapshot is published. The data directory remembers it first: a root with one
+    /// that it does not know would be refused. One that cannot be left is no harm: the old one still holds.
+    pub fn seal(&self, directory: &Dir) {
+        if let Ok(Some(record)) = self.remember_new_seal(directory) {
+            let _ = self.write_record(&record);
+        }
+    }
+
+    /// The root's record with a new seal; `None`: its data directory can remember none.
+    fn remember_new_seal(&self, directory: &Dir) -> Result<Option<Record>> {
+        let Owner::Known(mut record) = Owner::of(&self.dir)? else { return Ok(None) };
+        if record.data_dir_id.is_none() {
+            return Ok(None);
+        }
+        record.seal = Some(random::uuid()?);
+        let mut known = KnownRoots::of(directory)?;
+        let is_remembered = known.remember(directory, record.id, self.dir.path(), record.seal)?;
+        Ok(is_remembered.then_some(record))
     }
 
     fn write_record(&self, record: &Record) -> Result<()> {
@@ -191,92 +263,19 @@ impl Root {
     }
 }
 
-fn text_of(record: &impl Serialize) -> Vec<u8> {
+pub(super) fn text_of(record: &impl Serialize) -> Vec<u8> {
     // Plain structs of ours always serialise.
     let mut text = serde_json::to_vec_pretty(record).unwrap_or_default();
     text.push(b'\n');
     text
 }
 
-/// The roots that a data directory has used.
-#[derive(Default, Serialize, Deserialize)]
-pub struct KnownRoots {
-    version: u32,
-    roots: Vec<KnownRoot>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct KnownRoot {
-    id: Uuid,
-    path: PathText,
-}
-
-impl KnownRoots {
-    /// As a data directory remembers them.
-    pub fn of(data_dir: &Dir) -> Result<Self> {
-        let Some(bytes) = read_small(data_dir, ROOTS)? else { return Ok(Self::default()) };
-        match serde_json::from_slice::<Self>(&bytes) {
-            Ok(known) if known.version == VERSION => Ok(known),
-            _ => {
-                let path = data_dir.full(Path::new(ROOTS));
-                let why = "it is damaged, or of another version; once it is removed, the roots used so far are forgotten";
-                Err(Error::at(Code::Corrupt, "reading the roots of a data directory", &path, why))
-            }
-        }
-    }
-
-    fn at(&self, path: &Path) -> Option<&KnownRoot> {
-        self.roots.iter().rev().find(|known| known.path.path().as_deref() == Some(path))
-    }
-
-    /// A root that was there before is there: where its disk is not mounted, a new one would fill the
-    /// disk of the system instead, and hide the old one's snapshots.
-    pub fn expect(&self, root: &Path) -> Result<()> {
-        let Some(known) = self.at(root) else { return Ok(()) };
-        let missing = match Dir::open(root) {
-            Err(error) if is_absent(&error) => "is not there",
-            Err(_) => return Ok(()),
-            Ok(found) if matches!(Owner::of(&found)?, Owner::Nobody) => "is no root",
-            Ok(_) => return Ok(()),
-        };
-        let why = format!(
-            "the root {} was here, and now the directory {missing}: is its disk mounted? set_adopt_root begins a \
-             new one",
-            known.id
-        );
-        Err(Error::at(Code::NotFound, USING, root, why))
-    }
-
-    /// Remembers a root, where the data directory can.
-    pub fn remember(mut self, data_dir: &Dir, id: Uuid, root: &Path) -> Result<()> {
-        if self.at(root).is_some_and(|known| known.id == id) {
-            return Ok(());
-        }
-        self.roots.retain(|known| known.id != id);
-        self.roots.push(KnownRoot { id, path: PathText::of(root) });
-        let too_many = self.roots.len().saturating_sub(MOST_ROOTS);
-        self.roots.drain(..too_many);
-        self.version = VERSION;
-        let (new, path) = (Path::new(NEW_ROOTS), Path::new(ROOTS));
-        let written = data_dir.stat(Path::new("")).and_then(|owner| {
-            whole::write_new(data_dir, new, 0o644, &text_of(&self))?;
-            data_dir.give_to(new, owner.uid, owner.gid)?;
-            data_dir.rename(new, data_dir, path)?;
-            data_dir.open_dir(Path::new(LIFECYCLE))?.sync()
-        });
-        match written {
-            Err(error) if !holds_nothing_new(&error) && !is_absent(&error) => {
-                Err(Error::io("writing", &data_dir.full(path), error))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn read_small(directory: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_small(directory: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     match directory.open_file(Path::new(name)).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
         Err(error) if is_absent(&error) => Ok(None),
+        // As one that says nothing that is understood.
+        Err(error) if is_no_file(&error) => Ok(Some(b"-".to_vec())),
         Err(error) => Err(Error::io("reading", &directory.full(Path::new(name)), error)),
         Ok(_) => Ok(Some(bytes)),
     }

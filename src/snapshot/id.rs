@@ -28,6 +28,8 @@ pub struct DataDir {
     pub inode: u64,
     /// Whether its file system keeps inode numbers for good.
     pub inode_stays: bool,
+    /// When it was made, where its file system tells.
+    pub born_ns: Option<i64>,
 }
 
 impl DataDir {
@@ -41,15 +43,18 @@ impl DataDir {
             Some(id) => Some(id),
             None => make(directory)?,
         };
-        Ok(Self { path, id, inode, inode_stays })
+        let born_ns = directory.born_ns();
+        Ok(Self { path, id, inode, inode_stays, born_ns })
     }
 }
 
-fn read(directory: &Dir) -> Result<Option<Uuid>> {
+/// The id of a directory; `None`: it has none.
+pub fn read(directory: &Dir) -> Result<Option<Uuid>> {
     let path = directory.full(Path::new(ID));
     let mut text = Vec::new();
     match directory.open_file(Path::new(ID)).and_then(|file| file.take(100).read_to_end(&mut text)) {
         Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) if is_no_file(&error) => text.clear(),
         Err(error) => return Err(Error::io("reading the id of a data directory", &path, error)),
         Ok(_) => {}
     }
@@ -58,6 +63,11 @@ fn read(directory: &Dir) -> Result<Option<Uuid>> {
             "it is damaged; once it is removed, the next backup makes a new one and must adopt its root";
         Error::at(Code::Corrupt, "reading the id of a data directory", &path, why)
     })
+}
+
+/// Whether a link or a directory is where a file should be.
+pub(super) fn is_no_file(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR))
 }
 
 fn make(directory: &Dir) -> Result<Option<Uuid>> {

@@ -5,6 +5,8 @@ pub mod claim;
 pub mod compare;
 pub mod hex;
 pub mod id;
+pub mod known;
+pub mod known_sources;
 mod listing;
 mod manifest;
 pub mod owner;
@@ -13,6 +15,7 @@ pub mod path_text;
 mod prune;
 pub mod root;
 mod space;
+pub mod stage_name;
 pub mod tree;
 
 pub use attributes::{Attributes, Kept};

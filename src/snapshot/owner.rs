@@ -27,12 +27,11 @@ pub const JOURNAL: &str = ".lifecycle/restore/journal";
 /// A held lock. Dropped on the I/O thread that took it.
 pub struct OwnerLock(#[allow(dead_code)] File);
 
-/// Opens a data directory for its host: its restore is finished and none is at work. `None`: a
+/// Opens a data directory, or a further source, for its host: its restore is finished and none is at work. `None`: a
 /// read-only or full source, on which no restore can work either, or a file system without locks.
-pub fn open_host(data_dir: &Path) -> Result<Option<OwnerLock>> {
-    let directory = open_data_dir(data_dir)?;
-    let owner = take(&directory, Hold::Shared, "opening", "a restore is at work in it")?;
-    refuse_unfinished(&directory, "opening")?;
+pub fn open_host(directory: &Dir) -> Result<Option<OwnerLock>> {
+    let owner = take(directory, Hold::Shared, "opening", "a restore is at work in it")?;
+    refuse_unfinished(directory, "opening")?;
     match owner {
         Owner::Held(lock) => Ok(Some(lock)),
         Owner::NoLocks | Owner::NotThere(_) => Ok(None),

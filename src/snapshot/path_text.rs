@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::hex;
 
 /// A path as it stands in a record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PathText {
     /// As it is.

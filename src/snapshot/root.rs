@@ -17,7 +17,7 @@ use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::lock::{Hold, Lock, try_lock};
 
 /// The root's lock, never unlinked: whoever holds it may write here.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// What is written before it takes its name; one writer at a time, so one name is enough.
 const NEW_LATEST: &str = ".latest.new";
@@ -230,6 +230,17 @@ pub fn snapshot_numbers(root: &Dir) -> Result<Vec<u64>> {
     let entries = root.entries().map_err(|error| Error::io("listing", root.path(), error))?;
     let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
     Ok(directories.filter_map(|entry| number_of(&entry.name)).collect())
+}
+
+/// The id of the data directory that the newest snapshot is of, as far as one can be read and tells.
+pub fn newest_data_dir_id(root: &Dir) -> Option<Uuid> {
+    let mut numbers = snapshot_numbers(root).ok()?;
+    numbers.sort_unstable();
+    let newest = |number: &u64| {
+        let snapshot = root.open_dir(Path::new(&format!("ts-{number}"))).ok()?;
+        super::parse::read(&snapshot).ok()?.data_dir_id
+    };
+    numbers.iter().rev().find_map(newest)
 }
 
 /// The name that `latest` gives. Only its last component counts, beside the marker: in a copied

@@ -1,0 +1,150 @@
+//! The roots that a data directory has used, by a record in it: where a disk is not mounted an empty
+//! directory has its place, and a copy of the directory does not know what the original did since.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::LIFECYCLE;
+use super::claim::{USING, VERSION, is_nobodys, read_small, text_of};
+use super::id::holds_nothing_new;
+use super::path_text::PathText;
+use super::root::snapshot_numbers;
+use crate::error::{Code, Error, Result};
+use crate::io::whole;
+use crate::sys::dir::{Dir, is_absent};
+
+const ROOTS: &str = ".lifecycle/roots";
+
+const NEW_ROOTS: &str = ".lifecycle/roots.new";
+
+/// So many roots are remembered, the oldest forgotten first.
+const MOST_ROOTS: usize = 64;
+
+/// So many seals of each: roots may be copies of each other, used in turn.
+const MOST_SEALS: usize = 32;
+
+/// The roots that a data directory has used.
+#[derive(Default, Serialize, Deserialize)]
+pub struct KnownRoots {
+    version: u32,
+    roots: Vec<KnownRoot>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KnownRoot {
+    id: Uuid,
+    /// As its user gave it.
+    path: PathText,
+    /// The same with links resolved.
+    real_path: Option<PathText>,
+    /// The last ones, the newest at the end.
+    #[serde(default)]
+    seals: Vec<Uuid>,
+}
+
+impl KnownRoots {
+    /// As a data directory remembers them.
+    pub fn of(data_dir: &Dir) -> Result<Self> {
+        let Some(bytes) = read_small(data_dir, ROOTS)? else { return Ok(Self::default()) };
+        match serde_json::from_slice::<Self>(&bytes) {
+            Ok(known) if known.version == VERSION => Ok(known),
+            _ => {
+                let path = data_dir.full(Path::new(ROOTS));
+                let why = "it is damaged, or of another version; once it is removed, the roots used so far are \
+                           forgotten, and each must be adopted once";
+                Err(Error::at(Code::Corrupt, "reading the roots of a data directory", &path, why))
+            }
+        }
+    }
+
+    fn at(&self, path: &Path) -> Option<&KnownRoot> {
+        let real = real(path);
+        self.roots.iter().rev().find(|known| known.is_at(path, &real))
+    }
+
+    /// A root that was there before is there: where its disk is not mounted, a new one would fill the
+    /// disk of the system instead, and hide the old one's snapshots.
+    pub fn expect(&self, root: &Path) -> Result<()> {
+        let Some(known) = self.at(root) else { return Ok(()) };
+        let missing = match Dir::open(root) {
+            Err(error) if is_absent(&error) => "is not there",
+            Err(_) => return Ok(()),
+            Ok(found) if is_nobodys(&found)? && snapshot_numbers(&found)?.is_empty() => "is no root",
+            Ok(_) => return Ok(()),
+        };
+        let why = format!(
+            "the root {} was here, and now the directory {missing}: is its disk mounted? set_adopt_root begins a \
+             new one",
+            known.id
+        );
+        Err(Error::at(Code::NotFound, USING, root, why))
+    }
+
+    /// Whether this directory has sealed that root so.
+    pub fn has_sealed(&self, root: Uuid, seal: Uuid) -> bool {
+        self.roots.iter().any(|known| known.id == root && known.seals.contains(&seal))
+    }
+
+    /// Remembers a root and a seal of it. `false`: the data directory can hold nothing new.
+    pub fn remember(&mut self, data_dir: &Dir, id: Uuid, root: &Path, seal: Option<Uuid>) -> Result<bool> {
+        let is_known = self.at(root).is_some_and(|known| known.id == id);
+        if is_known && seal.is_none_or(|seal| self.has_sealed(id, seal)) {
+            return Ok(true);
+        }
+        let real = real(root);
+        // Those of a copy elsewhere are the root's too.
+        let mut seals = Vec::new();
+        for of_copy in self.roots.iter().filter(|known| known.id == id).flat_map(|known| &known.seals) {
+            if !seals.contains(of_copy) {
+                seals.push(*of_copy);
+            }
+        }
+        seals.retain(|known| Some(*known) != seal);
+        seals.extend(seal);
+        seals.drain(..seals.len().saturating_sub(MOST_SEALS));
+        // Disks may take turns here, and copies of the root be elsewhere: none is forgotten.
+        self.roots.retain(|known| known.id != id || !known.is_at(root, &real));
+        let (path, real_path) = (PathText::of(root), Some(PathText::of(&real)));
+        self.roots.push(KnownRoot { id, path, real_path, seals });
+        let too_many = self.roots.len().saturating_sub(MOST_ROOTS);
+        self.roots.drain(..too_many);
+        self.version = VERSION;
+        write(data_dir, NEW_ROOTS, ROOTS, &text_of(self))
+    }
+}
+
+impl KnownRoot {
+    fn is_at(&self, path: &Path, real: &Path) -> bool {
+        let real_path = self.real_path.as_ref().and_then(PathText::path);
+        self.path.path().as_deref() == Some(path) || real_path.as_deref() == Some(real)
+    }
+}
+
+/// A path with its links resolved, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let Ok(found) = above.canonicalize() {
+            return found.join(path.strip_prefix(above).unwrap_or(Path::new("")));
+        }
+    }
+    path.to_path_buf()
+}
+
+/// Writes a record into the `.lifecycle` of a data directory, whole or not at all. `false`: it can hold
+/// nothing new.
+pub(super) fn write(data_dir: &Dir, new: &str, path: &str, text: &[u8]) -> Result<bool> {
+    let (new, path) = (Path::new(new), Path::new(path));
+    let written = data_dir.stat(Path::new("")).and_then(|owner| {
+        whole::write_new(data_dir, new, 0o644, text)?;
+        data_dir.give_to(new, owner.uid, owner.gid)?;
+        data_dir.rename(new, data_dir, path)?;
+        data_dir.open_dir(Path::new(LIFECYCLE))?.sync()
+    });
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if holds_nothing_new(&error) || is_absent(&error) => Ok(false),
+        Err(error) => Err(Error::io("writing", &data_dir.full(path), error)),
+    }
+}
