@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use common::{Place, frozen, restore, sound_snapshots, tree, verify, write};
-use hotbackup::{Code, Options, Symlinks};
+use hotbackup::{Code, FileClass, Options, Symlinks};
 
 /// A database whose logs lie on another disk, where a link leads to.
 fn with_linked_logs() -> (Place, PathBuf) {
@@ -147,4 +147,30 @@ fn links_to_files_and_to_nothing_are_called_so() {
         assert!(error.message().contains(said) && !error.message().contains("add that"), "{error}");
         fs::remove_file(&link).unwrap();
     }
+}
+
+/// What its error says to do can be done: a source cannot hold another.
+#[test]
+fn a_link_to_what_holds_the_data_is_not_said_to_be_a_source() {
+    let place = Place::with_files();
+    for target in ["..", "/", "../data"] {
+        let link = place.data().join("up");
+        symlink(target, &link).unwrap();
+        let error = place.refused(&frozen());
+        assert_eq!((error.code(), error.path()), (Code::Unsupported, Some(link.as_path())), "{error}");
+        assert!(!error.message().contains("add that as a source"), "{error}");
+        let mut options = frozen();
+        options.add_rule("up", FileClass::Excluded).unwrap();
+        let job = place.back_up(&options).unwrap();
+        assert!(!job.location().join("up").exists());
+        fs::remove_file(link).unwrap();
+    }
+}
+
+#[test]
+fn a_link_that_leads_in_a_circle_is_called_so() {
+    let place = Place::with_files();
+    symlink("round", place.data().join("round")).unwrap();
+    let error = place.refused(&frozen());
+    assert!(error.code() == Code::Unsupported && error.message().contains("in a circle"), "{error}");
 }

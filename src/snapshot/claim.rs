@@ -44,6 +44,7 @@ struct Record {
     data_dir_id: Option<Uuid>,
     data_dir_inode: u64,
     data_dir_born_ns: Option<i64>,
+    data_dir_file_system: Option<u64>,
     /// Of the last backup; `None`: its data directory can remember none.
     seal: Option<Uuid>,
 }
@@ -136,10 +137,11 @@ impl Record {
             ));
         }
         // The top of each file system has the same inode.
-        let both = self.data_dir_born_ns.zip(from.born_ns);
-        if from.inode_stays && both.is_some_and(|(then, now)| then != now) {
+        let is_born_later = self.data_dir_born_ns.zip(from.born_ns).is_some_and(|(then, now)| then != now);
+        let both = self.data_dir_file_system.zip(from.file_system);
+        if from.inode_stays && (is_born_later || both.is_some_and(|(then, now)| then != now)) {
             return Some(format!(
-                "it belongs to a directory that was {} and was made at another time than this one",
+                "it belongs to a directory that was {} on another file system, or was made at another time",
                 show(&from.path)
             ));
         }
@@ -225,6 +227,7 @@ impl Root {
             data_dir_id: data_dir.id,
             data_dir_inode: data_dir.inode,
             data_dir_born_ns: data_dir.born_ns,
+            data_dir_file_system: data_dir.file_system,
             seal,
         };
         let is_so = matches!(&owner, Owner::Known(found) if text_of(found) == text_of(&record));

@@ -30,6 +30,8 @@ pub struct DataDir {
     pub inode_stays: bool,
     /// When it was made, where its file system tells.
     pub born_ns: Option<i64>,
+    /// The number of its file system, where that stays.
+    pub file_system: Option<u64>,
 }
 
 impl DataDir {
@@ -44,7 +46,8 @@ impl DataDir {
             None => make(directory)?,
         };
         let born_ns = directory.born_ns();
-        Ok(Self { path, id, inode, inode_stays, born_ns })
+        let file_system = directory.file_system();
+        Ok(Self { path, id, inode, inode_stays, born_ns, file_system })
     }
 }
 

@@ -88,7 +88,7 @@ impl KnownSource {
             }
             None if is_empty(source)? => {
                 let why =
-                    format!("the directory {} was here, and now it is empty: is its disk mounted?", self.id);
+                    format!("the directory {} was here, and now it is empty (is its disk mounted?)", self.id);
                 refuse(Code::NotFound, why)
             }
             None => Ok(()),
