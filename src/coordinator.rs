@@ -126,9 +126,9 @@ impl Coordinator {
             }
             runtime.busy = true;
         }
-        let link = Link::new(&inner.plan.options, io::Work::CopyAndVerify);
+        let link = Link::new(&inner.plan.settings, io::Work::CopyAndVerify);
         let plan = inner.plan.clone();
-        let begun = Work::begin(&inner.plan.options, &link, move || backup::prepare(plan, id), backup::run);
+        let begun = Work::begin(&inner.plan.settings, &link, move || backup::prepare(plan, id), backup::run);
         match begun {
             Err(error) => {
                 inner.runtime.lock().busy = false;
@@ -227,7 +227,7 @@ impl Begun {
     pub fn run(mut self) -> Result<()> {
         let Some((inner, work)) = self.parts.take() else { return Ok(()) };
         self.state.begin();
-        let options = &inner.plan.options;
+        let options = &inner.plan.settings;
         work.link().host.serve(&options.hooks, &self.job(), options.freeze_timeout);
         let result = work.join();
         self.end(inner, result)

@@ -80,6 +80,7 @@ struct Inner {
     path: Option<PathBuf>,
     cause: Option<Cause>,
     has_aftermath: bool,
+    is_of_a_point_that_is_gone: bool,
 }
 
 impl Error {
@@ -92,6 +93,7 @@ impl Error {
             path: None,
             cause: None,
             has_aftermath: false,
+            is_of_a_point_that_is_gone: false,
         }))
     }
 
@@ -155,6 +157,17 @@ impl Error {
             inner.message = format!("{}; {what}", inner.message);
             inner.has_aftermath = true;
         })
+    }
+
+    /// The same failure, which may be none of the next point that is captured: the file that it is of was
+    /// truncated, as engines do with what they delete.
+    pub(crate) fn of_a_point_that_is_gone(self) -> Self {
+        self.with(|inner| inner.is_of_a_point_that_is_gone = true)
+    }
+
+    /// Whether it is worth to capture another point.
+    pub(crate) fn is_of_a_point_that_is_gone(&self) -> bool {
+        self.0.is_of_a_point_that_is_gone
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {

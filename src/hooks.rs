@@ -146,6 +146,7 @@ impl Hook<'_> {
             return refuse(Code::InvalidArgument, "it would be a file and a directory");
         }
         said.in_this_hook.insert(path, file);
+        said.now = None;
         Ok(())
     }
 }
@@ -168,23 +169,32 @@ pub(crate) struct Said {
     pub(crate) is_sealed: bool,
     in_checkpoint: LiveFiles,
     in_this_hook: LiveFiles,
+    /// All that counts now, made of both once for all who ask.
+    now: Option<Arc<LiveFiles>>,
 }
 
 impl Said {
     /// What the checkpoint named stays; what a freeze named is true only until its thaw.
     pub(crate) fn checkpoint_ended(&mut self) {
         self.in_checkpoint = std::mem::take(&mut self.in_this_hook);
+        self.now = None;
     }
 
     pub(crate) fn freeze_ended(&mut self) {
-        self.in_this_hook.clear();
+        if !self.in_this_hook.is_empty() {
+            self.in_this_hook.clear();
+            self.now = None;
+        }
     }
 
     /// All that counts now; the later call wins.
-    pub(crate) fn live_files(&self) -> LiveFiles {
-        let mut files = self.in_checkpoint.clone();
-        files.extend(self.in_this_hook.clone());
-        files
+    pub(crate) fn live_files(&mut self) -> Arc<LiveFiles> {
+        let all = || {
+            let mut files = self.in_checkpoint.clone();
+            files.extend(self.in_this_hook.clone());
+            Arc::new(files)
+        };
+        self.now.get_or_insert_with(all).clone()
     }
 
     fn clashes(&self, path: &Path) -> bool {

@@ -8,7 +8,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
@@ -112,7 +111,7 @@ impl Host {
     }
 
     /// The files that the hooks named, and that count now.
-    pub(crate) fn live_files(&self) -> LiveFiles {
+    pub(crate) fn live_files(&self) -> Arc<LiveFiles> {
         self.said.lock().live_files()
     }
 
@@ -262,8 +261,7 @@ impl Server<'_> {
         let Some(since) = self.frozen_since.take() else {
             return self.monitor.check();
         };
-        let window = since.elapsed().as_nanos() as u64;
-        self.monitor.counters.freeze_ns.fetch_max(window, Relaxed);
+        self.monitor.froze_for(since.elapsed());
         let Some((_, hook)) = &self.hooks.freeze_thaw else { return Ok(()) };
         self.host.said.lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))

@@ -250,23 +250,23 @@ impl Job {
             let life = state.life.lock();
             (life.state, life.finished_at_ms, state.monitor.phase(), state.monitor.percent())
         };
-        let counters = &state.monitor.counters;
+        let counts = state.monitor.counts();
         Progress {
             kind: state.kind,
             state: now,
             phase,
             percent,
-            bytes_total: counters.bytes_total.load(Relaxed),
-            bytes_done: counters.bytes_done.load(Relaxed),
-            files_total: counters.files_total.load(Relaxed),
-            files_done: counters.files_done.load(Relaxed),
-            bytes_copied: counters.bytes_copied.load(Relaxed),
-            bytes_cloned: counters.bytes_cloned.load(Relaxed),
-            bytes_linked: counters.bytes_linked.load(Relaxed),
-            bytes_holes: counters.bytes_holes.load(Relaxed),
-            files_skipped: counters.files_skipped.load(Relaxed),
-            files_left_out: counters.files_left_out.load(Relaxed),
-            freeze_ns: counters.freeze_ns.load(Relaxed),
+            bytes_total: counts.bytes_total,
+            bytes_done: counts.bytes_done,
+            files_total: counts.files_total,
+            files_done: counts.files_done,
+            bytes_copied: counts.bytes_copied,
+            bytes_cloned: counts.bytes_cloned,
+            bytes_linked: counts.bytes_linked,
+            bytes_holes: counts.bytes_holes,
+            files_skipped: counts.files_skipped,
+            files_left_out: counts.files_left_out,
+            freeze_ns: counts.freeze_ns,
             started_at_ms: state.clock.started_at_ms(),
             finished_at_ms,
         }

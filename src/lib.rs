@@ -13,6 +13,7 @@ mod layout;
 mod options;
 mod restore;
 mod snapshot;
+mod staging;
 mod sync;
 mod sys;
 mod verify;

@@ -1,40 +1,34 @@
 //! The verification of a published snapshot, as a job of its own.
 
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::error::Result;
 use crate::host::Link;
 use crate::io::Phase;
-use crate::options::{Options, VerifyLevel};
-use crate::snapshot::{self, compare, read};
+use crate::options::Options;
+use crate::snapshot::{self, read};
+use crate::staging::{Proof, layout_of, rules_of};
 
-/// Reads the manifest, lets the validators look, then compares: a validator that changes
-/// something is found out.
-pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
-    read_and_compare(location, options, link).map_err(|error| error.or_at("verifying", location))
+/// Reads the manifest, lets the validators look, then compares.
+pub fn run(location: &Path, settings: &Options, job: &Link) -> Result<()> {
+    read_and_prove(location, settings, job).map_err(|error| error.or_at("verifying", location))
 }
 
-fn read_and_compare(location: &Path, options: &Options, link: &Link) -> Result<()> {
-    link.host.enter(Phase::Verify)?;
+fn read_and_prove(location: &Path, settings: &Options, job: &Link) -> Result<()> {
+    job.host.enter(Phase::Verify)?;
     let directory = snapshot::open_directory(location)?;
     snapshot::lock_in_use(&directory)?;
     let manifest = read(&directory)?;
-    let counters = &link.monitor.counters;
-    counters.bytes_total.store(manifest.bytes(), Relaxed);
-    counters.files_total.store(manifest.files.len() as u64, Relaxed);
-    let layout = compare::layout_of(&manifest, options);
-    layout.validate(location)?;
-    link.host.validate(location)?;
-    if options.verify == VerifyLevel::None {
-        return link.monitor.commit();
-    }
-    let comparison = compare::Comparison {
-        level: options.verify,
-        rules: &compare::rules_of(&manifest, &layout, options),
-        staged: None,
-        threads: options.io_threads(),
+    job.monitor.expect(manifest.bytes(), manifest.files.len() as u64);
+    let layout = layout_of(&manifest, settings);
+    let proof = Proof {
+        manifest: &manifest,
+        rules: &rules_of(&manifest, &layout, settings),
+        layout,
+        level: settings.verify,
+        threads: settings.io_threads(),
+        job,
     };
-    compare::compare(&directory, &manifest, &comparison, &link.monitor)?;
-    link.monitor.commit()
+    proof.of_published(&directory)?;
+    job.monitor.commit()
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::list::Source;
+use super::context::{Context, Place};
 use super::plan::identity;
 use crate::error::{Code, Error, show};
 use crate::options::Symlinks;
@@ -21,15 +21,17 @@ pub enum Link {
     Refused(Error),
 }
 
-/// Looks where a link leads. `path` is its place in the snapshot.
-pub fn follow(sources: &[Source], source: &Source, relative: &Path, path: &Path, symlinks: Symlinks) -> Link {
-    let full = source.dir.full(relative);
+/// Looks where a link leads.
+pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
+    let Place { source, relative, path } = place;
+    let (sources, symlinks) = (&context.sources, context.settings().symlinks);
+    let full = place.full();
     let refuse = |code, why: String| Link::Refused(Error::at(code, "listing", &full, why));
     let opened = Dir::open(&full).ok();
     if let Some(directory) = &opened {
         let led_to = identity(directory).ok();
         if let Some(other) = sources[1..].iter().find(|other| Some(other.is) == led_to) {
-            if other.prefix == path {
+            if other.prefix == *path {
                 return Link::SourceInItsPlace;
             }
             // Kept, it would lead a restored copy to the live files.

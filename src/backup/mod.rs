@@ -1,187 +1,115 @@
 //! The life of a backup: checkpoint → pin → freeze → copy → verify → publish.
+//!
+//! Each phase is a function of the [`Context`] that returns what the next one takes; this file alone
+//! knows them all. What each class of files means in each of them stands in `policy.rs`.
 
+mod capture;
+mod catalog;
+mod contents;
+mod context;
 mod copy;
-mod early;
 mod finish;
+mod in_window;
 mod links;
 mod list;
-mod look;
+mod named;
+mod observation;
 mod pin;
 mod plan;
-mod reserve;
+mod policy;
+mod prepare;
+mod record;
 mod rest;
 mod room;
-mod window;
-
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-
-use uuid::Uuid;
+mod source;
+mod survey;
 
 pub use plan::Plan;
+pub use prepare::{Prepared, prepare};
 
 use crate::error::{Code, Result};
-use crate::host::{Host, Link};
+use crate::host::Link;
+use crate::io::Phase;
 use crate::io::remove::remove_tree;
-use crate::io::{Monitor, Phase};
-use crate::snapshot::claim::refuse_anothers;
-use crate::snapshot::id::DataDir;
-use crate::snapshot::known::KnownRoots;
-use crate::snapshot::known_sources::expect_sources;
-use crate::snapshot::owner::take_for_backup;
-use crate::snapshot::root::Root;
-use crate::snapshot::tree::Tree;
-use crate::sys::clock::Clock;
-use crate::sys::dir::Dir;
-use finish::Contents;
-use list::Source;
-use rest::Rest;
+use contents::Contents;
+use context::Context;
+use survey::Survey;
 
-/// How often a point is captured anew because a file of it has shrunk.
+/// How often a point is captured because a file of it has shrunk: an engine deletes what it truncates, so
+/// the second time mostly finds it gone.
 const CAPTURES: usize = 4;
 
 const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots are as they were";
 
-/// A backup that holds the root's lock and has its name. It lives on its I/O thread.
-pub struct Prepared {
-    plan: Arc<Plan>,
-    id: Uuid,
-    data_dir: DataDir,
-    clock: Clock,
-    root: Root,
-    name: String,
-    _running: Option<Dir>,
-}
-
-/// Takes the locks and chooses the name. Returns where the snapshot will be.
-pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
-    let clock = Clock::start();
-    let directory = plan.sources[0].open()?;
-    let running = take_for_backup(&directory)?;
-    let data_dir = DataDir::identify(&directory)?;
-    let known = KnownRoots::of(&directory)?;
-    if !plan.options.adopt_root {
-        known.expect(&plan.root)?;
-    }
-    refuse_anothers(&plan.root, &data_dir, &known, plan.options.adopt_root)?;
-    let further = plan.sources[1..].iter().map(|source| Ok((source.prefix.as_path(), source.open()?)));
-    expect_sources(&directory, &further.collect::<Result<Vec<_>>>()?, plan.options.adopt_root)?;
-    let root = Root::open(&plan.root)?;
-    root.claim(&directory, &data_dir, known, plan.options.adopt_root)?;
-    let name = root.next_name(clock.started_at_s())?;
-    let location = plan.root.join(&name);
-    Ok((location, Prepared { plan, id, data_dir, clock, root, name, _running: running }))
-}
-
 /// Makes the backup. Whatever happens, the host is let go of first and no residue stays.
-pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
-    let host = &link.host;
-    let outcome = host.enter(Phase::Checkpoint).and_then(|()| {
-        let mut backup = Backup::new(&prepared, link)?;
-        backup.make().map_err(|error| {
-            // Whoever asked the job to stop did so before its work failed for that reason.
-            let first = link.monitor.check().err().unwrap_or(error);
-            // The first failure is the job's; that of a hook here could only be a second one.
-            let _ = host.thaw();
-            let _ = host.release();
-            backup.discard();
-            first
-        })
-    });
+pub fn run(prepared: Prepared, job: &Link) -> Result<()> {
+    let outcome = job.host.enter(Phase::Checkpoint).and_then(|()| open_and_make(&prepared, job));
     outcome.map_err(|error| error.or_at("backing up", &prepared.plan.data_dir).aftermath(UNHARMED))
 }
 
-/// A backup under way.
-struct Backup<'a> {
-    prepared: &'a Prepared,
-    plan: &'a Plan,
-    host: &'a Host,
-    monitor: &'a Monitor,
-    threads: usize,
-    sources: Vec<Source>,
-    staging: Tree,
-    /// Whether the file system of source and root clones files, as far as known.
-    clones: AtomicBool,
-    /// Without a freeze: for how long mutable files have rested.
-    rest: Rest,
-    /// A file was found to be shorter than it was.
-    shrank: AtomicBool,
+fn open_and_make(prepared: &Prepared, job: &Link) -> Result<()> {
+    let context = Context::open(prepared, job)?;
+    let outcome = Survey::new(&context).and_then(|survey| make_or_let_go(&context, survey));
+    if outcome.is_err() {
+        discard(&context);
+    }
+    outcome
 }
 
-impl<'a> Backup<'a> {
-    fn new(prepared: &'a Prepared, link: &'a Link) -> Result<Self> {
-        let plan = &prepared.plan;
-        prepared.root.clean()?;
-        let sources = Source::open_all(plan, &prepared.root.dir, prepared.id)?;
-        let staging = Tree::new(prepared.root.make_staging(prepared.id)?);
-        Ok(Self {
-            prepared,
-            plan,
-            host: &link.host,
-            monitor: &link.monitor,
-            threads: plan.options.io_threads(),
-            sources,
-            staging,
-            clones: AtomicBool::new(false),
-            rest: Rest::default(),
-            shrank: AtomicBool::new(false),
-        })
-    }
+fn make_or_let_go(context: &Context<'_>, mut survey: Survey) -> Result<()> {
+    let job = context.job;
+    make(context, &mut survey).map_err(|error| {
+        // Whoever asked the job to stop did so before its work failed for that reason.
+        let first = job.monitor.check().err().unwrap_or(error);
+        // The first failure is the job's; that of a hook here could only be a second one.
+        let _ = job.host.thaw();
+        let _ = job.host.release();
+        // What cannot be removed the next backup tries again.
+        let _ = survey.unpin();
+        first
+    })
+}
 
-    fn make(&mut self) -> Result<()> {
-        self.host.checkpoint()?;
-        let mut contents = self.capture_and_copy()?;
-        self.host.release()?;
-        self.unpin()?;
-        self.host.enter(Phase::Verify)?;
-        self.verify(&mut contents)?;
-        self.host.enter(Phase::Publish)?;
-        self.publish()
-    }
+fn make(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
+    let host = context.host();
+    host.checkpoint()?;
+    let contents = capture_and_copy(context, survey)?;
+    host.release()?;
+    survey.unpin()?;
+    host.enter(Phase::Verify)?;
+    finish::verify(context, contents)?;
+    host.enter(Phase::Publish)?;
+    finish::publish(context)
+}
 
-    /// A file that has shrunk under its pin belongs to a point that is gone: an engine may truncate what
-    /// it deletes. The next capture most likely finds it deleted.
-    fn capture_and_copy(&mut self) -> Result<Contents> {
-        let mut first = None;
-        for _ in 1..CAPTURES {
-            match self.capture_and_copy_once() {
-                Err(error) if error.code() == Code::SourceChanged && self.shrank.swap(false, Relaxed) => {
-                    first.get_or_insert(error);
-                    self.start_over()?;
-                }
-                // What a checkpoint named is not named anew, and by now it is deleted: it had shrunk first.
-                Err(error) if error.code() == Code::NotFound => return Err(first.unwrap_or(error)),
-                other => return other,
+/// A file that has shrunk under its pin belongs to a point that is gone: an engine may truncate what
+/// it deletes. The next capture most likely finds it deleted.
+fn capture_and_copy(context: &Context<'_>, survey: &mut Survey) -> Result<Contents> {
+    let mut first = None;
+    for _ in 1..CAPTURES {
+        match capture_and_copy_once(context, survey) {
+            Err(error) if error.is_of_a_point_that_is_gone() => {
+                first.get_or_insert(error);
+                survey.start_over()?;
+                context.monitor().starts_over();
             }
+            // What a checkpoint named is not named anew, and by now it is deleted: it had shrunk first.
+            Err(error) if error.code() == Code::NotFound => return Err(first.unwrap_or(error)),
+            other => return other,
         }
-        self.capture_and_copy_once()
     }
+    capture_and_copy_once(context, survey)
+}
 
-    fn capture_and_copy_once(&mut self) -> Result<Contents> {
-        self.host.enter(Phase::Pin)?;
-        let captured = self.capture()?;
-        self.host.enter(Phase::Copy)?;
-        self.copy(captured)
-    }
+fn capture_and_copy_once(context: &Context<'_>, survey: &mut Survey) -> Result<Contents> {
+    context.host().enter(Phase::Pin)?;
+    let point = capture::capture(context, survey)?;
+    context.host().enter(Phase::Copy)?;
+    copy::copy(context, survey, point)
+}
 
-    fn start_over(&mut self) -> Result<()> {
-        self.staging.start_over()?;
-        self.sources.iter_mut().try_for_each(|source| source.pins.start_over())?;
-        self.monitor.counters.files_done.store(0, Relaxed);
-        self.monitor.counters.files_left_out.store(0, Relaxed);
-        Ok(())
-    }
-
-    fn unpin(&mut self) -> Result<()> {
-        self.sources.iter_mut().try_for_each(|source| source.pins.remove())
-    }
-
-    /// Removes pins and staging. What cannot be removed the next backup tries again.
-    fn discard(&mut self) {
-        let _ = self.unpin();
-        let staging = self.staging.dir.path().file_name().unwrap_or_default().to_os_string();
-        let _ = remove_tree(&self.prepared.root.dir, staging.as_ref());
-    }
+/// Removes the staging. What cannot be removed the next backup tries again.
+fn discard(context: &Context<'_>) {
+    let staging = context.staging.dir.path().file_name().unwrap_or_default().to_os_string();
+    let _ = remove_tree(&context.prepared.root.dir, staging.as_ref());
 }

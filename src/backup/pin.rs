@@ -3,13 +3,13 @@
 //! A pin is a second link on the source's own file system; where links are refused, an open
 //! descriptor; and where those run out on a source that nobody can write to, the name itself.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::policy::Pinning;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
@@ -18,16 +18,14 @@ use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 
-/// A file that was written to so shortly before it was pinned may not have been complete.
+/// A file that was written to so shortly before it was pinned may not have been complete. The coarsest
+/// stamps of file systems are of two seconds.
 const YOUNG_NS: i128 = 2_000_000_000;
 
 /// The pins in one source.
 pub struct Pins {
-    place: Option<Place>,
-    held: HashMap<PathBuf, Pin>,
-    /// The inode and the largest size of each file that an earlier capture of this backup pinned.
-    earlier: HashMap<PathBuf, (u64, u64)>,
-    last_name: u64,
+    links: Option<Links>,
+    last_link: u32,
     open: usize,
     most_open: usize,
     /// How many descriptors of the process may be taken for each of them.
@@ -46,46 +44,77 @@ pub struct Pins {
 }
 
 /// The directory of the links.
-struct Place {
+struct Links {
     lifecycle: Dir,
     name: PathBuf,
     dir: Dir,
 }
 
-/// One pinned file.
+/// One pinned file: what it was when it was pinned, or looked at again.
 pub struct Pin {
-    /// The inode that the listing gave for the name.
+    /// The device that it is on.
+    pub device: u64,
+    /// Its own inode.
     pub inode: u64,
-    /// What it was when it was pinned, or looked at again.
-    pub stat: Stat,
+    /// Its size.
+    pub size: u64,
+    /// How much was allocated for it.
+    pub allocated: u64,
     /// The largest size that it was seen to have. An engine may truncate what it deletes.
     pub most: u64,
+    /// When it was last written to.
+    pub mtime_ns: i128,
     /// It was written to so shortly before that it may not have been complete.
     young: bool,
     by: By,
 }
 
 enum By {
-    Link(PathBuf),
+    /// The link of this number.
+    Link(u32),
     Descriptor(File),
     Name,
+}
+
+impl Pin {
+    /// Whether the pin is of this file: the name may have been another's when it was pinned.
+    pub fn is_of(&self, stat: &Stat) -> bool {
+        (self.device, self.inode) == (stat.device, stat.inode)
+    }
+
+    /// An earlier pin of the same inode saw it as large as that.
+    pub fn was_seen_by(&mut self, (inode, most): (u64, u64)) {
+        if self.inode == inode {
+            self.most = self.most.max(most);
+        }
+    }
+
+    /// Whether it may not have been complete when it was last looked at.
+    pub fn is_young(&self) -> bool {
+        self.young
+    }
+
+    fn take(&mut self, stat: &Stat, young: bool) {
+        (self.device, self.inode) = (stat.device, stat.inode);
+        (self.size, self.allocated, self.mtime_ns) = (stat.size, stat.allocated, stat.mtime_ns);
+        (self.most, self.young) = (self.most.max(stat.size), young);
+    }
 }
 
 impl Pins {
     /// Makes the directory of the links, and removes what a crashed backup has left.
     pub fn new(source: &Dir, id: Uuid, sources: usize) -> Result<Self> {
-        let place = match Self::make_place(source, id) {
-            Ok(place) => Some(place),
+        let links = match Self::make_links(source, id) {
+            Ok(links) => Some(links),
             // A source that is read-only for us, or full, is pinned by descriptors.
             Err(error) if is_refusal(error.os_error()) => None,
             Err(error) => return Err(error),
         };
         Ok(Self {
-            place,
-            held: HashMap::new(),
-            earlier: HashMap::new(),
-            last_name: 0,
+            links,
+            last_link: 0,
             open: 0,
+            // Half of the descriptors for the pins of all sources, half for the rest.
             most_open: descriptor_limit() / (2 * sources),
             share: 2 * sources,
             read_only: source.is_read_only().unwrap_or(false),
@@ -97,7 +126,7 @@ impl Pins {
         })
     }
 
-    fn make_place(source: &Dir, id: Uuid) -> Result<Place> {
+    fn make_links(source: &Dir, id: Uuid) -> Result<Links> {
         let path = source.full(Path::new(LIFECYCLE));
         let lifecycle = source
             .ensure_own_dir(Path::new(LIFECYCLE), 0o755)
@@ -106,34 +135,20 @@ impl Pins {
         remove_unlocked(&lifecycle, PINS.as_ref(), true)?;
         let name = PathBuf::from(format!("{PINS}{id}"));
         let dir = make_locked(&lifecycle, &name)?;
-        Ok(Place { lifecycle, name, dir })
+        Ok(Links { lifecycle, name, dir })
     }
 
-    /// A look at so many files begins. What file systems stamp with is their own, not this machine's: that of a server
-    /// may be ahead or behind. The directory of the links was stamped when the last one was made.
+    /// A look at so many files begins. What file systems stamp with is their own, not this machine's: that of
+    /// a server may be ahead or behind. The directory of the links was stamped when the last one was made.
     pub fn begin_look(&mut self, files: usize) {
         self.expected = files;
-        let stat = self.place.as_ref().and_then(|place| place.dir.stat(Path::new("")).ok());
+        let stat = self.links.as_ref().and_then(|links| links.dir.stat(Path::new("")).ok());
         self.now_ns = stat.map(|stat| stat.mtime_ns);
     }
 
-    /// Pins the file that has this name in `directory`, unless the pin is held already. `exactly`: the pin
-    /// must have the name's own number. `false`: it is gone, or it is no file any more.
-    pub fn hold(
-        &mut self,
-        path: &Path,
-        inode: u64,
-        directory: &Dir,
-        name: &Path,
-        exactly: bool,
-    ) -> Result<bool> {
-        // A pin of another inode than the listing's may be of another file, which had the name for a
-        // moment; where listings number differently (overlays), each look pins anew.
-        if self.held.get(path).is_some_and(|pin| pin.inode == inode && pin.stat.inode == inode) {
-            return Ok(true);
-        }
-        self.drop_pin(path)?;
-        let pinned = match self.link(directory, name, exactly) {
+    /// Pins the file that has this name in `directory`. `None`: it is gone, or it is no file.
+    pub fn make(&mut self, directory: &Dir, name: &Path, how: Pinning) -> Result<Option<Pin>> {
+        let pinned = match self.link(directory, name, how) {
             Ok(Some(pinned)) => Ok(pinned),
             Ok(None) => self.open(directory, name),
             Err(error) if is_refusal(error.raw_os_error().unwrap_or(0)) => {
@@ -144,28 +159,27 @@ impl Pins {
         };
         match pinned {
             Ok((by, stat)) => {
-                self.open += usize::from(matches!(by, By::Descriptor(_)));
                 self.made += 1;
-                let is_file = stat.kind == Kind::File;
-                let young = self.is_young(&stat);
-                let most = match self.earlier.get(path) {
-                    Some((same, size)) if *same == stat.inode => stat.size.max(*size),
-                    _ => stat.size,
-                };
-                self.held.insert(path.to_path_buf(), Pin { inode, stat, most, young, by });
-                if !is_file {
-                    self.drop_pin(path)?;
+                if stat.kind != Kind::File {
+                    self.let_go(&by)?;
+                    return Ok(None);
                 }
-                Ok(is_file)
+                Ok(Some(self.pin(by, &stat)))
             }
             // ELOOP: a symbolic link took the name.
-            Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => Ok(false),
+            Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => Ok(None),
             Err(error) => {
                 let is_shortage = error.raw_os_error() == Some(libc::EMFILE);
                 let error = Error::io("pinning", &directory.full(name), error);
                 Err(if is_shortage { error.since(&self.shortage()) } else { error })
             }
         }
+    }
+
+    fn pin(&self, by: By, stat: &Stat) -> Pin {
+        let young = self.is_young(stat);
+        let Stat { device, inode, size, allocated, mtime_ns, .. } = *stat;
+        Pin { device, inode, size, allocated, most: size, mtime_ns, young, by }
     }
 
     fn shortage(&self) -> String {
@@ -183,12 +197,11 @@ impl Pins {
 
     /// Looks again at a file that may have been pinned before it was complete: what counts is
     /// what it is by the last look, inside the window.
-    pub fn look_again(&mut self, path: &Path) -> io::Result<()> {
-        let Some(pin) = self.held.get(path).filter(|pin| pin.young) else { return Ok(()) };
-        let Some(stat) = self.stat_of(pin)? else { return Ok(()) };
-        let young = self.is_young(&stat);
-        if let Some(pin) = self.held.get_mut(path) {
-            (pin.stat, pin.most, pin.young) = (stat, pin.most.max(stat.size), young);
+    pub fn look_again(&self, pin: &mut Pin) -> io::Result<()> {
+        if pin.young
+            && let Some(stat) = self.stat_of(pin)?
+        {
+            pin.take(&stat, self.is_young(&stat));
         }
         Ok(())
     }
@@ -196,16 +209,18 @@ impl Pins {
     /// The window has closed. A file that no look in it stated, since it had long been left alone when it was
     /// pinned, was left alone until now, or its size at the window is not known: it was finished, perhaps,
     /// and perhaps truncated since. `false`: that is so.
-    pub fn was_left_alone(&self, path: &Path) -> io::Result<bool> {
-        let Some(pin) = self.held.get(path).filter(|pin| !pin.young) else { return Ok(true) };
+    pub fn was_left_alone(&self, pin: &Pin) -> io::Result<bool> {
+        if pin.young {
+            return Ok(true);
+        }
         let now = self.stat_of(pin)?;
-        Ok(now.is_none_or(|now| (now.size, now.mtime_ns) == (pin.stat.size, pin.stat.mtime_ns)))
+        Ok(now.is_none_or(|now| (now.size, now.mtime_ns) == (pin.size, pin.mtime_ns)))
     }
 
     /// `None`: nobody can write to it.
     fn stat_of(&self, pin: &Pin) -> io::Result<Option<Stat>> {
-        match (&pin.by, &self.place) {
-            (By::Link(name), Some(place)) => place.dir.stat(name).map(Some),
+        match (&pin.by, &self.links) {
+            (By::Link(number), Some(links)) => links.dir.stat(&name_of(*number)).map(Some),
             (By::Descriptor(file), _) => Stat::of(file).map(Some),
             (By::Link(_), None) | (By::Name, _) => Ok(None),
         }
@@ -217,26 +232,27 @@ impl Pins {
 
     /// `None`: the link has another number than the file, as on some overlays and unions, where it may not
     /// be the same file to whoever compares.
-    fn link(&mut self, directory: &Dir, name: &Path, exactly: bool) -> io::Result<Option<(By, Stat)>> {
-        let Some(place) = &self.place else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
-        self.last_name += 1;
-        let pin = PathBuf::from(self.last_name.to_string());
-        directory.link(name, &place.dir, &pin)?;
-        let stat = place.dir.stat(&pin)?;
-        if exactly {
+    fn link(&mut self, directory: &Dir, name: &Path, how: Pinning) -> io::Result<Option<(By, Stat)>> {
+        let Some(links) = &self.links else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
+        self.last_link += 1;
+        let link = name_of(self.last_link);
+        directory.link(name, &links.dir, &link)?;
+        let stat = links.dir.stat(&link)?;
+        if how == Pinning::Exactly {
             let named = directory.stat(name)?;
             if (named.device, named.inode) != (stat.device, stat.inode) {
-                place.dir.unlink(&pin)?;
+                links.dir.unlink(&link)?;
                 return Ok(None);
             }
         }
-        Ok(Some((By::Link(pin), stat)))
+        Ok(Some((By::Link(self.last_link), stat)))
     }
 
-    fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
+    fn open(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
         if self.open < self.most_open {
             let file = directory.open_file(name)?;
             let stat = Stat::of(&file)?;
+            self.open += 1;
             return Ok((By::Descriptor(file), stat));
         }
         match self.read_only {
@@ -250,60 +266,42 @@ impl Pins {
         self.made
     }
 
-    /// Whether a file is pinned by a link, which moves its ctime.
-    pub fn get(&self, path: &Path) -> Option<&Pin> {
-        self.held.get(path)
-    }
-
-    /// Opens the pinned file for reading.
-    pub fn read(&self, source: &Dir, path: &Path) -> Result<File> {
-        let full = source.full(path);
-        let missing = || Error::at(Code::Internal, "reading", &full, "it is not pinned");
-        let failed = |error| Error::io("opening", &full, error);
-        let pin = self.held.get(path).ok_or_else(missing)?;
-        match (&pin.by, &self.place) {
+    /// Opens a pinned file for reading. `path`: its name in the source.
+    pub fn read(&self, pin: &Pin, source: &Dir, path: &Path) -> Result<File> {
+        let failed = |error| Error::io("opening", &source.full(path), error);
+        match (&pin.by, &self.links) {
             (By::Descriptor(file), _) => file.try_clone().map_err(failed),
-            (By::Link(name), Some(place)) => place.dir.open_file(name).map_err(failed),
-            (By::Link(_), None) => Err(missing()),
+            (By::Link(number), Some(links)) => links.dir.open_file(&name_of(*number)).map_err(failed),
+            (By::Link(_), None) => Err(not_pinned(source, path)),
             (By::Name, _) => {
                 let file = source.open_file(path).map_err(failed)?;
-                let now = Stat::of(&file).map_err(failed)?;
-                if (now.device, now.inode) == (pin.stat.device, pin.stat.inode) {
+                if pin.is_of(&Stat::of(&file).map_err(failed)?) {
                     return Ok(file);
                 }
                 let why = "another file has its name now, though the source is read-only";
-                Err(Error::at(Code::SourceChanged, "opening", &full, why))
+                Err(Error::at(Code::SourceChanged, "opening", &source.full(path), why))
             }
         }
     }
 
     /// Lets go of a link once its file is copied, so that a deleted file's space comes back. A
     /// descriptor is closed with the rest.
-    pub fn release(&self, path: &Path) -> Result<()> {
-        if let (Some(Pin { by: By::Link(name), .. }), Some(place)) = (self.held.get(path), &self.place) {
-            unlink(&place.dir, name)?;
+    pub fn release(&self, pin: &Pin) -> Result<()> {
+        match (&pin.by, &self.links) {
+            (By::Link(number), Some(links)) => unlink(&links.dir, &name_of(*number)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// Lets go of pins whose names are not in `keep`.
-    pub fn retain(&mut self, keep: impl Fn(&Path) -> bool) -> Result<()> {
-        let gone: Vec<PathBuf> = self.held.keys().filter(|path| !keep(path)).cloned().collect();
-        gone.iter().try_for_each(|path| self.drop_pin(path))
+    /// Lets go of a pin.
+    pub fn drop_pin(&mut self, pin: Pin) -> Result<()> {
+        self.let_go(&pin.by)
     }
 
-    /// Lets go of all, but for what is known of their sizes: the capture starts over.
-    pub fn start_over(&mut self) -> Result<()> {
-        let sizes = self.held.iter().map(|(path, pin)| (path.clone(), (pin.stat.inode, pin.most)));
-        self.earlier = sizes.collect();
-        self.careful = true;
-        self.retain(|_| false)
-    }
-
-    fn drop_pin(&mut self, path: &Path) -> Result<()> {
-        match (self.held.remove(path).map(|pin| pin.by), &self.place) {
-            (Some(By::Link(name)), Some(place)) => unlink(&place.dir, &name),
-            (Some(By::Descriptor(_)), _) => {
+    fn let_go(&mut self, by: &By) -> Result<()> {
+        match (by, &self.links) {
+            (By::Link(number), Some(links)) => unlink(&links.dir, &name_of(*number)),
+            (By::Descriptor(_), _) => {
                 self.open -= 1;
                 Ok(())
             }
@@ -311,14 +309,17 @@ impl Pins {
         }
     }
 
-    /// Lets go of all.
+    /// The capture starts over, since one of the files was written to unseen: from now on each is looked at.
+    pub fn be_careful(&mut self) {
+        self.careful = true;
+    }
+
+    /// Removes the links of all.
     pub fn remove(&mut self) -> Result<()> {
-        self.held.clear();
-        self.open = 0;
-        if let Some(place) = &self.place {
-            remove_tree(&place.lifecycle, &place.name)?;
+        if let Some(links) = &self.links {
+            remove_tree(&links.lifecycle, &links.name)?;
         }
-        self.place = None;
+        self.links = None;
         Ok(())
     }
 }
@@ -328,6 +329,15 @@ impl Drop for Pins {
     fn drop(&mut self) {
         let _ = self.remove();
     }
+}
+
+/// A file that should be pinned and is not.
+pub fn not_pinned(source: &Dir, path: &Path) -> Error {
+    Error::at(Code::Internal, "reading", &source.full(path), "it is not pinned")
+}
+
+fn name_of(number: u32) -> PathBuf {
+    PathBuf::from(number.to_string())
 }
 
 fn unlink(pins: &Dir, name: &Path) -> Result<()> {

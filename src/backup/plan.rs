@@ -22,8 +22,8 @@ pub struct Plan {
     pub layout: Layout,
     /// The caller's rules and the layout's.
     pub rules: Rules,
-    /// The rest.
-    pub options: Options,
+    /// The rest of what the host chose.
+    pub settings: Options,
 }
 
 /// A directory that will be backed up.
@@ -87,7 +87,7 @@ impl Plan {
         sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;
         let layout = options.layout.unwrap_or(Layout::DEFAULT);
         let rules = layout.rules_after(&options.rules);
-        Ok((Self { data_dir, root, sources, layout, rules, options }, held))
+        Ok((Self { data_dir, root, sources, layout, rules, settings: options }, held))
     }
 }
 

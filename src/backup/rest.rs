@@ -8,104 +8,92 @@
 //! page is clean, so pages are written back before the first byte is read; on tmpfs, where no page is ever
 //! clean, such stores escape.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::Backup;
-use super::list::Listed;
-use super::look::{Look, disagreement};
-use crate::error::{Code, Error, Result, show};
-use crate::layout::FileClass;
-use crate::sys::dir::{Stat, is_absent};
+use super::catalog::{Catalog, NameId};
+use super::context::Context;
+use super::observation::{Observation, disagreement};
+use super::policy::InWindow;
+use super::survey::Survey;
+use crate::error::{Code, Error, Result};
+use crate::sys::dir::is_absent;
 use crate::sys::file;
 
 /// How long stamps must have been the same. The coarsest are of two seconds.
 const QUIET: Duration = Duration::from_millis(2_100);
 
-/// How often a source may disturb its rest.
+/// How often a source may disturb its rest. Each try waits for seconds.
 pub const TRIES: usize = 3;
 
-/// Since when each mutable file has been seen to be what it is.
-#[derive(Default)]
-pub struct Rest(HashMap<PathBuf, (Stat, Instant)>);
-
-impl Rest {
-    /// Takes in a look. The file that has rested for the shortest time, and for how long it still must.
-    pub fn observe(&mut self, look: &Look) -> Option<(PathBuf, Duration)> {
-        let mut restless: Option<(&Path, Duration)> = None;
-        let mut seen = HashMap::new();
-        for (file, stat) in mutable(look) {
-            // The times between which it was what it is: from the end of one look to the start of another.
-            let since = match self.0.get(&file.path) {
-                Some((before, since)) if before == stat => *since,
-                _ => look.ended,
-            };
-            seen.insert(file.path.clone(), (*stat, since));
-            let wait = QUIET.saturating_sub(look.began.saturating_duration_since(since));
-            if !wait.is_zero() && restless.is_none_or(|(_, longest)| wait > longest) {
-                restless = Some((&file.path, wait));
-            }
+/// An observation by which every mutable file has rested, and no write to one was under way.
+pub fn look_at_rest(context: &Context<'_>, survey: &mut Survey) -> Result<Observation> {
+    let mut last = PathBuf::new();
+    for _ in 0..=TRIES {
+        let seen = survey.observe(context)?.accepted()?;
+        if let Some((name, wait)) = restless(&survey.catalog, &seen) {
+            let place = context.place(&survey.catalog, name);
+            context.monitor().doing("waiting for rest of", place.source.dir.path(), &place.relative);
+            context.monitor().pause(wait)?;
+            last = place.path;
+            continue;
         }
-        self.0 = seen;
-        restless.map(|(path, wait)| (path.to_path_buf(), wait))
+        if !seen.has_mutable {
+            return Ok(seen);
+        }
+        wait_for_writes(context, survey, &seen, |file| {
+            // That it fails is for whoever wrote to it to know.
+            let _ = file.sync_data();
+            file::wait_for_writes(file);
+        })?;
+        let again = survey.observe(context)?.accepted()?;
+        match disagreement(&seen, &again) {
+            None => return Ok(again),
+            Some(path) => last = path,
+        }
     }
+    Err(never_rests(context, &last))
 }
 
-impl Backup<'_> {
-    /// A look by which every mutable file has rested, and no write to one was under way.
-    pub(super) fn look_at_rest(&mut self) -> Result<Look> {
-        let mut last = PathBuf::new();
-        for _ in 0..=TRIES {
-            let look = self.look()?.accepted()?;
-            if let Some((path, wait)) = self.rest.observe(&look) {
-                self.monitor.doing(|| format!("waiting for {} to rest", show(&path)));
-                self.monitor.pause(wait)?;
-                last = path;
-                continue;
-            }
-            if !look.has_mutable() {
-                return Ok(look);
-            }
-            self.wait_for_writes(&look, |file| {
-                // That it fails is for whoever wrote to it to know.
-                let _ = file.sync_data();
-                file::wait_for_writes(file);
-            })?;
-            let again = self.look()?.accepted()?;
-            match disagreement(&look, &again) {
-                None => return Ok(again),
-                Some(path) => last = path,
-            }
-        }
-        Err(self.never_rests(&last))
-    }
-
-    /// Waits until no write to a mutable file is under way that began before.
-    pub(super) fn wait_for_writes(&self, look: &Look, wait: impl Fn(&File)) -> Result<()> {
-        for (listed, _) in mutable(look) {
-            self.monitor.check()?;
-            let source = &self.sources[listed.source];
-            let path = || source.dir.full(&listed.relative);
-            self.monitor.doing(|| format!("waiting for writes to {} to end", show(&path())));
-            match source.dir.open_file(&listed.relative) {
-                Ok(opened) => wait(&opened),
-                // The next look says so.
-                Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => {}
-                Err(error) => return Err(Error::io("opening", &path(), error)),
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn never_rests(&self, path: &Path) -> Error {
-        let why = "it is written to again and again, and there is no freeze hook to stop that";
-        Error::at(Code::SourceChanged, "capturing", &self.full(path), why)
-    }
+/// The file that has rested for the shortest time, and for how long it still must: its stamps were the same
+/// between the end of one observation and the start of another.
+fn restless(catalog: &Catalog, seen: &Observation) -> Option<(NameId, Duration)> {
+    let wait = |name: NameId| {
+        let since = catalog[name].live.as_ref()?.same_since.unwrap_or(seen.ended);
+        let wait = QUIET.saturating_sub(seen.began.saturating_duration_since(since));
+        (!wait.is_zero()).then_some((name, wait))
+    };
+    mutable(catalog, seen).filter_map(wait).max_by_key(|(_, wait)| *wait)
 }
 
-fn mutable(look: &Look) -> impl Iterator<Item = (&Listed, &Stat)> {
-    let mutable = look.listing.files.iter().filter(|file| file.class == FileClass::Mutable);
-    mutable.filter_map(|file| Some((file, look.stats.get(&file.path)?)))
+/// Waits until no write to a mutable file is under way that began before.
+pub fn wait_for_writes(
+    context: &Context<'_>,
+    survey: &Survey,
+    seen: &Observation,
+    wait: impl Fn(&File),
+) -> Result<()> {
+    for name in mutable(&survey.catalog, seen) {
+        context.monitor().check()?;
+        let place = context.place(&survey.catalog, name);
+        context.monitor().doing("waiting for the end of writes to", place.source.dir.path(), &place.relative);
+        match place.source.dir.open_file(&place.relative) {
+            Ok(opened) => wait(&opened),
+            // The next observation says so.
+            Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::ELOOP) => {}
+            Err(error) => return Err(place.failed("opening", error)),
+        }
+    }
+    Ok(())
+}
+
+/// The error of a source that is never quiet.
+pub fn never_rests(context: &Context<'_>, path: &Path) -> Error {
+    let why = "it is written to again and again, and there is no freeze hook to stop that";
+    Error::at(Code::SourceChanged, "capturing", &context.full(path), why)
+}
+
+fn mutable(catalog: &Catalog, seen: &Observation) -> impl Iterator<Item = NameId> {
+    seen.live.iter().copied().filter(|name| catalog[*name].policy().in_window == InWindow::All)
 }

@@ -1,75 +1,109 @@
-//! Room for a snapshot, looked for before it is needed: of files with holes only for what they hold.
+//! Room for a snapshot, looked for before it is needed: of files with holes only for what they hold. And
+//! the reserve of free space, kept while files are copied.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
-use super::Backup;
-use super::early::{Early, HEAD};
-use super::list::Listed;
-use super::look::Look;
-use super::window::Captured;
+use super::catalog::{Catalog, NameId};
+use super::context::Context;
+use super::observation::Observation;
+use super::policy::InWindow;
+use super::record::Captured;
+use super::in_window::HEAD;
 use crate::error::{Code, Error, Result};
-use crate::layout::FileClass;
-use crate::snapshot::has_room;
+use crate::snapshot::{has_room, keeps_reserve};
+use crate::sync::Mutex;
 use crate::sys::file;
 
 const DOING: &str = "making room for a snapshot in";
 
-impl Backup<'_> {
-    /// What is copied inside the window must fit before it opens: the host's disk must not fill up
-    /// while the host stands still.
-    pub(super) fn has_room_for_the_window(&self, look: &Look) -> Result<()> {
-        if self.clones.load(Relaxed) {
+/// How often the free space is looked at, at most: it is a call, and files are many.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// A name, how many bytes of it are to be written, and how many are allocated for it.
+type Need = (NameId, u64, u64);
+
+/// What is copied inside the window must fit before it opens: the host's disk must not fill up
+/// while the host stands still.
+pub fn has_room_for_the_window(context: &Context<'_>, catalog: &Catalog, seen: &Observation) -> Result<()> {
+    if context.staging.clones() {
+        return Ok(());
+    }
+    let now = |name: &NameId| {
+        let record = &catalog[*name];
+        let (size, allocated) = record.size_and_allocated();
+        let most = match record.policy().in_window {
+            InWindow::All => size,
+            InWindow::Head => size.min(HEAD),
+            InWindow::LengthAndEnds | InWindow::Nothing => return None,
+        };
+        Some((*name, most, allocated))
+    };
+    has_room_for(context, catalog, seen.live.iter().filter_map(now))
+}
+
+/// What is still to be written once the window is closed.
+pub fn has_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
+    let waits = |name: &NameId| {
+        let record = &catalog[*name];
+        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. });
+        let (size, allocated) = record.size_and_allocated();
+        (!is_there).then_some((*name, size, allocated))
+    };
+    has_room_for(context, catalog, files.iter().filter_map(waits))
+}
+
+fn has_room_for(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    needs: impl Iterator<Item = Need> + Clone,
+) -> Result<()> {
+    let root = &context.prepared.root.dir;
+    let fits = |bytes: u64| has_room(root, bytes, context.settings().min_free, DOING);
+    let most = needs.clone().map(|(_, size, allocated)| size.min(allocated));
+    match fits(most.fold(0, u64::saturating_add)) {
+        // Blocks that were allocated ahead hold nothing yet: now it is worth a closer look.
+        Err(error) if error.code() == Code::NoSpace => {
+            let mut held = 0u64;
+            for (name, size, allocated) in needs {
+                context.monitor().check()?;
+                held = held.saturating_add(held_by(context, catalog, name, size)?.unwrap_or(size.min(allocated)));
+            }
+            fits(held)
+        }
+        other => other,
+    }
+}
+
+/// How much data the start of a file holds. `None`: that cannot be told now.
+fn held_by(context: &Context<'_>, catalog: &Catalog, name: NameId, length: u64) -> Result<Option<u64>> {
+    let place = context.place(catalog, name);
+    let Ok(opened) = place.source.dir.open_file(&place.relative) else { return Ok(None) };
+    file::data_in(&opened, length)
+        .map_err(|error| Error::io("looking for holes in", &place.full(), error))
+}
+
+/// Looks at the free space now and then.
+#[derive(Default)]
+pub struct Reserve(Mutex<Option<Instant>>);
+
+impl Reserve {
+    /// Fails with NO_SPACE where less is free than the host wants to keep.
+    pub fn keep(&self, context: &Context<'_>) -> Result<()> {
+        let now = Instant::now();
+        let mut last = self.0.lock();
+        if last.is_some_and(|last| now - last < EVERY) {
             return Ok(());
         }
-        let now = |file: &&Listed| {
-            let stat = look.stats.get(&file.path)?;
-            let size = file.limit.unwrap_or(stat.size);
-            let most = match file.class {
-                FileClass::Mutable => size,
-                FileClass::Pinned => size.min(HEAD),
-                _ => return None,
-            };
-            Some((most, stat.allocated))
-        };
-        self.has_room_for(look.listing.files.iter().filter_map(|file| Some((file, now(&file)?))))
+        *last = Some(now);
+        drop(last);
+        let reserve = context.settings().min_free;
+        keeps_reserve(&context.prepared.root.dir, reserve)?;
+        keep_in_sources(context)
     }
+}
 
-    /// What is still to be written once the window is closed.
-    pub(super) fn has_room_for_the_copy(&self, captured: &Captured) -> Result<()> {
-        let waits = |file: &&Listed| {
-            !matches!(captured.early.get(&file.path), Some(Early::Copied { .. } | Early::Cloned { .. }))
-        };
-        let now = |file: &Listed| {
-            let pinned = self.sources[file.source].pins.get(&file.relative).map(|pin| pin.stat);
-            let stat = captured.stats.get(&file.path).copied().or(pinned);
-            stat.map_or((0, 0), |stat| (stat.size, stat.allocated))
-        };
-        self.has_room_for(captured.files.iter().filter(waits).map(|file| (file, now(file))))
-    }
-
-    /// For files of these sizes, of which so much is allocated.
-    fn has_room_for<'f>(&self, files: impl Iterator<Item = (&'f Listed, (u64, u64))> + Clone) -> Result<()> {
-        let fits = |bytes: u64| has_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, DOING);
-        let most = files.clone().map(|(_, (size, allocated))| size.min(allocated));
-        match fits(most.fold(0, u64::saturating_add)) {
-            // Blocks that were allocated ahead hold nothing yet: now it is worth a closer look.
-            Err(error) if error.code() == Code::NoSpace => {
-                let mut held = 0u64;
-                for (file, (size, allocated)) in files {
-                    self.monitor.check()?;
-                    held = held.saturating_add(self.held(file, size)?.unwrap_or(size.min(allocated)));
-                }
-                fits(held)
-            }
-            other => other,
-        }
-    }
-
-    /// How much data the start of a file holds. `None`: that cannot be told now.
-    fn held(&self, listed: &Listed, length: u64) -> Result<Option<u64>> {
-        let source = &self.sources[listed.source];
-        let Ok(opened) = source.dir.open_file(&listed.relative) else { return Ok(None) };
-        let full = || source.dir.full(&listed.relative);
-        file::data_in(&opened, length).map_err(|error| Error::io("looking for holes in", &full(), error))
-    }
+/// The sources' own file systems, where pins hold the space of what is deleted.
+pub fn keep_in_sources(context: &Context<'_>) -> Result<()> {
+    let reserve = context.settings().min_free;
+    context.sources.iter().try_for_each(|source| keeps_reserve(&source.dir, reserve))
 }

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::{Path, PathBuf};
 
 use super::Monitor;
 use super::checksum::Checksum;
@@ -21,13 +20,22 @@ const WRITEBACK: u64 = 8 << 20;
 /// No file system has smaller holes, so a range that is no larger is read as it is.
 const SMALLEST_HOLE: u64 = 4 << 10;
 
-/// A file with the path that its errors name.
+/// A file with the path that its errors name, which is made of two only for them.
 #[derive(Clone, Copy)]
 pub struct Named<'a> {
     /// The open file.
     pub file: &'a File,
-    /// Where it is.
-    pub path: &'a Path,
+    /// The directory beneath which it is.
+    pub top: &'a Path,
+    /// Where it is there.
+    pub relative: &'a Path,
+}
+
+impl Named<'_> {
+    /// The whole path.
+    pub fn path(&self) -> PathBuf {
+        self.top.join(self.relative)
+    }
 }
 
 /// How a range of a file is read.
@@ -39,46 +47,50 @@ pub enum Pace {
     Full,
 }
 
-/// Copies `range` of `from` to the same place in `to`, and takes it into the checksum. A source
-/// that ends earlier is [`Code::SourceChanged`].
-pub fn copy_range(
-    from: Named<'_>,
-    to: Named<'_>,
-    range: Range<u64>,
-    pace: Pace,
-    checksum: &mut Checksum,
-    buffer: &mut [u8],
-    monitor: &Monitor,
-) -> Result<()> {
-    let counters = &monitor.counters;
-    let mut unsynced = range.start;
-    let mut written_to = 0;
-    read_range(from, range.clone(), pace, buffer, monitor, |piece| match piece {
-        Piece::Hole(length) => {
-            checksum.zeros(length);
-            counters.bytes_holes.fetch_add(length, Relaxed);
-            monitor.copied(length);
-            Ok(())
-        }
-        Piece::Data(bytes, at) => {
-            checksum.update(bytes);
-            to.file.write_all_at(bytes, at).map_err(|error| Error::io("writing", to.path, error))?;
-            let length = bytes.len() as u64;
-            written_to = at + length;
-            counters.bytes_copied.fetch_add(length, Relaxed);
-            monitor.copied(length);
-            if at + length - unsynced >= WRITEBACK {
-                file::start_writeback(to.file, unsynced..at + length);
-                unsynced = at + length;
+/// Bytes on their way from one file to the same place in another.
+pub struct Transfer<'a> {
+    /// Where they come from.
+    pub from: Named<'a>,
+    /// Where they go.
+    pub to: Named<'a>,
+    /// How fast.
+    pub pace: Pace,
+    /// Who is told, and may stop it.
+    pub monitor: &'a Monitor,
+}
+
+impl Transfer<'_> {
+    /// Copies `range` and takes it into the checksum. A source that ends earlier is
+    /// [`Code::SourceChanged`].
+    pub fn copy(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<()> {
+        let (to, monitor) = (self.to, self.monitor);
+        let mut unsynced = range.start;
+        let mut written_to = 0;
+        let reader = Reader { from: self.from, pace: self.pace, monitor };
+        reader.read(range.clone(), buffer, |piece| match piece {
+            Piece::Hole(length) => {
+                checksum.zeros(length);
+                monitor.found_hole(length);
+                Ok(())
             }
-            Ok(())
+            Piece::Data(bytes, at) => {
+                checksum.update(bytes);
+                to.file.write_all_at(bytes, at).map_err(|error| Error::io("writing", &to.path(), error))?;
+                written_to = at + bytes.len() as u64;
+                monitor.copied(bytes.len() as u64);
+                if written_to - unsynced >= WRITEBACK {
+                    file::start_writeback(to.file, unsynced..written_to);
+                    unsynced = written_to;
+                }
+                Ok(())
+            }
+        })?;
+        // A hole at the end, or nothing at all.
+        if written_to < range.end {
+            to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
         }
-    })?;
-    // A hole at the end, or nothing at all.
-    if written_to < range.end {
-        to.file.set_len(range.end).map_err(|error| Error::io("extending", to.path, error))?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// The checksum of the first `length` bytes of a file; `done` is told of each piece.
@@ -90,7 +102,8 @@ pub fn checksum(
     done: impl Fn(u64),
 ) -> Result<u32> {
     let mut checksum = Checksum::default();
-    read_range(from, 0..length, Pace::Limited, buffer, monitor, |piece| {
+    let reader = Reader { from, pace: Pace::Limited, monitor };
+    reader.read(0..length, buffer, |piece| {
         match piece {
             Piece::Hole(length) => {
                 checksum.zeros(length);
@@ -111,54 +124,70 @@ enum Piece<'a> {
     Data(&'a [u8], u64),
 }
 
-/// Gives each piece of a range in its order.
-fn read_range(
-    from: Named<'_>,
-    range: Range<u64>,
+/// A file that is read piece by piece.
+struct Reader<'a> {
+    from: Named<'a>,
     pace: Pace,
-    buffer: &mut [u8],
-    monitor: &Monitor,
-    mut take: impl FnMut(Piece<'_>) -> Result<()>,
-) -> Result<()> {
-    let failed = |error: io::Error| Error::io("reading", from.path, error);
-    let sparse =
-        range.end - range.start > SMALLEST_HOLE && file::may_have_holes(from.file).map_err(failed)?;
-    let mut at = range.start;
-    while at < range.end {
-        let data = match sparse {
-            true => file::next_data(from.file, at, range.end).map_err(failed)?,
-            false => Some(at..range.end),
-        };
-        let Some(data) = data else { break };
-        if data.start > at {
-            take(Piece::Hole(data.start - at))?;
-        }
-        at = data.start;
-        while at < data.end {
-            monitor.check()?;
-            let mut want = buffer.len().min(usize::try_from(data.end - at).unwrap_or(usize::MAX));
-            if pace == Pace::Limited {
-                want = monitor.throttle.piece(want);
-                monitor.throttle.take(want, || monitor.is_stopped());
-                monitor.check()?;
+    monitor: &'a Monitor,
+}
+
+impl Reader<'_> {
+    /// Gives each piece of a range in its order.
+    fn read(
+        &self,
+        range: Range<u64>,
+        buffer: &mut [u8],
+        mut take: impl FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let file = self.from.file;
+        let sparse = range.end - range.start > SMALLEST_HOLE
+            && file::may_have_holes(file).map_err(|error| self.failed(error))?;
+        let mut at = range.start;
+        while at < range.end {
+            let data = match sparse {
+                true => file::next_data(file, at, range.end).map_err(|error| self.failed(error))?,
+                false => Some(at..range.end),
+            };
+            let Some(data) = data else { break };
+            if data.start > at {
+                take(Piece::Hole(data.start - at))?;
             }
-            let read = file::read_at(from.file, &mut buffer[..want], at).map_err(failed)?;
-            if read == 0 {
-                return Err(shorter(from.path, range.end, at));
+            at = data.start;
+            while at < data.end {
+                let read = self.next(at..data.end, buffer)?;
+                if read == 0 {
+                    return Err(shorter(&self.from.path(), range.end, at));
+                }
+                take(Piece::Data(&buffer[..read], at))?;
+                at += read as u64;
             }
-            take(Piece::Data(&buffer[..read], at))?;
-            at += read as u64;
         }
-    }
-    if at < range.end {
-        // A hole up to the end, unless the file has shrunk.
-        let length = from.file.metadata().map_err(failed)?.len();
-        if length < range.end {
-            return Err(shorter(from.path, range.end, length));
+        if at < range.end {
+            // A hole up to the end, unless the file has shrunk.
+            let length = file.metadata().map_err(|error| self.failed(error))?.len();
+            if length < range.end {
+                return Err(shorter(&self.from.path(), range.end, length));
+            }
+            take(Piece::Hole(range.end - at))?;
         }
-        take(Piece::Hole(range.end - at))?;
+        Ok(())
     }
-    Ok(())
+
+    /// Reads as much of the start of a range as the buffer and the pace allow.
+    fn next(&self, range: Range<u64>, buffer: &mut [u8]) -> Result<usize> {
+        self.monitor.check()?;
+        let mut want = buffer.len().min(usize::try_from(range.end - range.start).unwrap_or(usize::MAX));
+        if self.pace == Pace::Limited {
+            want = self.monitor.throttle.piece(want);
+            self.monitor.throttle.take(want, || self.monitor.is_stopped());
+            self.monitor.check()?;
+        }
+        file::read_at(self.from.file, &mut buffer[..want], range.start).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::io("reading", &self.from.path(), error)
+    }
 }
 
 fn shorter(path: &Path, expected: u64, found: u64) -> Error {
@@ -180,16 +209,10 @@ mod tests {
         content(&source);
         let monitor = Monitor::new(0, Work::CopyAndVerify);
         let mut checksum = Checksum::default();
-        copy_range(
-            Named { file: &source, path: &from },
-            Named { file: &copy, path: &to },
-            0..length,
-            Pace::Limited,
-            &mut checksum,
-            &mut vec![0; BUFFER],
-            &monitor,
-        )
-        .unwrap();
+        let from = Named { file: &source, top: dir.path(), relative: Path::new("from") };
+        let to = Named { file: &copy, top: dir.path(), relative: Path::new("to") };
+        let transfer = Transfer { from, to, pace: Pace::Limited, monitor: &monitor };
+        transfer.copy(0..length, &mut checksum, &mut vec![0; BUFFER]).unwrap();
         (dir, checksum.value(), monitor)
     }
 
@@ -217,7 +240,7 @@ mod tests {
         assert!(copy.metadata().unwrap().blocks() * 512 < 1 << 20);
         assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(dir.path().join("from")).unwrap());
         assert_eq!(crc, super::super::checksum::of(&std::fs::read(copy).unwrap()));
-        assert!(monitor.counters.bytes_holes.load(Relaxed) > 60 << 20);
+        assert!(monitor.counts().bytes_holes > 60 << 20);
     }
 
     #[test]
@@ -226,7 +249,7 @@ mod tests {
         let path = dir.path().join("short");
         std::fs::write(&path, b"abc").unwrap();
         let file = File::open(&path).unwrap();
-        let from = Named { file: &file, path: &path };
+        let from = Named { file: &file, top: dir.path(), relative: Path::new("short") };
         let monitor = Monitor::new(0, Work::CopyAndVerify);
         let error = super::checksum(from, 10, &mut [0; 16], &monitor, |_| {}).unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(path.as_path())));

@@ -1,13 +1,14 @@
 //! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
 //! It holds no descriptor, so any thread may drop it.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
 use super::throttle::Throttle;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, show};
 use crate::sys::memory;
 
 /// Where a job is in its life. The values are those of the C header.
@@ -44,20 +45,35 @@ impl Phase {
 
 /// Counters of a job, each read and written on its own.
 #[derive(Default)]
-#[allow(missing_docs)] // each is described at the `Progress` field of its name
-pub struct Counters {
-    pub bytes_total: AtomicU64,
-    pub bytes_done: AtomicU64,
-    pub files_total: AtomicU64,
-    pub files_done: AtomicU64,
-    pub bytes_copied: AtomicU64,
-    pub bytes_cloned: AtomicU64,
-    pub bytes_linked: AtomicU64,
-    pub bytes_holes: AtomicU64,
-    pub files_skipped: AtomicU64,
-    pub files_left_out: AtomicU64,
-    pub freeze_ns: AtomicU64,
+struct Counters {
+    bytes_total: AtomicU64,
+    bytes_done: AtomicU64,
+    files_total: AtomicU64,
+    files_done: AtomicU64,
+    bytes_copied: AtomicU64,
+    bytes_cloned: AtomicU64,
+    bytes_holes: AtomicU64,
+    files_skipped: AtomicU64,
+    files_left_out: AtomicU64,
+    freeze_ns: AtomicU64,
     bytes_verified: AtomicU64,
+}
+
+/// The counters at one instant.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)] // each is described at the `Progress` field of its name
+pub struct Counts {
+    pub bytes_total: u64,
+    pub bytes_done: u64,
+    pub files_total: u64,
+    pub files_done: u64,
+    pub bytes_copied: u64,
+    pub bytes_cloned: u64,
+    pub bytes_linked: u64,
+    pub bytes_holes: u64,
+    pub files_skipped: u64,
+    pub files_left_out: u64,
+    pub freeze_ns: u64,
 }
 
 /// What a job's percent is made of.
@@ -80,8 +96,7 @@ impl Work {
 
 /// The shared part of one job.
 pub struct Monitor {
-    /// What was done so far.
-    pub counters: Counters,
+    counters: Counters,
     /// The live rate limit.
     pub throttle: Throttle,
     work: Work,
@@ -91,7 +106,14 @@ pub struct Monitor {
     stopped: AtomicBool,
     stop: Mutex<Stop>,
     stop_changed: Condvar,
-    doing: Mutex<String>,
+    doing: Mutex<Doing>,
+}
+
+/// What an I/O thread was last about to do, and to which path.
+#[derive(Default)]
+struct Doing {
+    what: &'static str,
+    path: PathBuf,
 }
 
 #[derive(Default)]
@@ -184,20 +206,85 @@ impl Monitor {
         self.phase.store(phase as u32, Relaxed);
     }
 
-    /// What an I/O thread is about to do, for the message of a freeze that takes too long.
-    pub fn doing(&self, what: impl FnOnce() -> String) {
-        *self.doing.lock() = what();
+    /// What an I/O thread is about to do to what lies at `path` beneath `top`, for the message of a freeze
+    /// that takes too long. Nothing is made of it but a copy of the bytes: it is told of each file.
+    pub fn doing(&self, what: &'static str, top: &Path, path: &Path) {
+        let mut doing = self.doing.lock();
+        doing.what = what;
+        doing.path.clear();
+        doing.path.push(top);
+        if !path.as_os_str().is_empty() {
+            doing.path.push(path);
+        }
     }
 
     /// What was last being done.
     pub fn last_doing(&self) -> String {
-        self.doing.lock().clone()
+        let doing = self.doing.lock();
+        format!("{} {}", doing.what, show(&doing.path))
+    }
+
+    /// So much there is to deal with, as far as known.
+    pub fn expect(&self, bytes: u64, files: u64) {
+        self.counters.bytes_total.store(bytes, Relaxed);
+        self.counters.files_total.store(files, Relaxed);
     }
 
     /// Bytes that the copy has dealt with, however it did.
-    pub fn copied(&self, bytes: u64) {
+    pub fn dealt_with(&self, bytes: u64) {
         self.counters.bytes_done.fetch_add(bytes, Relaxed);
         self.advance();
+    }
+
+    /// Bytes were read and written.
+    pub fn copied(&self, bytes: u64) {
+        self.counters.bytes_copied.fetch_add(bytes, Relaxed);
+        self.dealt_with(bytes);
+    }
+
+    /// Bytes were found to be a hole.
+    pub fn found_hole(&self, bytes: u64) {
+        self.counters.bytes_holes.fetch_add(bytes, Relaxed);
+        self.dealt_with(bytes);
+    }
+
+    /// Bytes are shared with the source. They are dealt with once their checksum is read.
+    pub fn cloned(&self, bytes: u64) {
+        self.counters.bytes_cloned.fetch_add(bytes, Relaxed);
+    }
+
+    /// What was copied is copied anew, and counted anew.
+    pub fn copies_anew(&self) {
+        let counters = &self.counters;
+        let of_bytes =
+            [&counters.bytes_done, &counters.bytes_copied, &counters.bytes_cloned, &counters.bytes_holes];
+        of_bytes.into_iter().for_each(|counter| counter.store(0, Relaxed));
+    }
+
+    /// The copy has dealt with a file.
+    pub fn file_done(&self) {
+        self.counters.files_done.fetch_add(1, Relaxed);
+    }
+
+    /// A file that was still being built is left out.
+    pub fn file_left_out(&self) {
+        self.counters.files_left_out.fetch_add(1, Relaxed);
+    }
+
+    /// All files are dealt with anew.
+    pub fn starts_over(&self) {
+        self.counters.files_done.store(0, Relaxed);
+        self.counters.files_left_out.store(0, Relaxed);
+    }
+
+    /// So many names are no data.
+    pub fn skips(&self, files: u64) {
+        self.counters.files_skipped.store(files, Relaxed);
+    }
+
+    /// The host's writes were stopped for so long.
+    pub fn froze_for(&self, window: Duration) {
+        self.counters.freeze_ns.fetch_max(window.as_nanos() as u64, Relaxed);
     }
 
     /// Bytes that the verification has dealt with.
@@ -212,7 +299,27 @@ impl Monitor {
     /// A file that the verification has dealt with.
     pub fn file_verified(&self) {
         if self.work == Work::Verify {
-            self.counters.files_done.fetch_add(1, Relaxed);
+            self.file_done();
+        }
+    }
+
+    /// All counters.
+    pub fn counts(&self) -> Counts {
+        let counters = &self.counters;
+        let now = |counter: &AtomicU64| counter.load(Relaxed);
+        Counts {
+            bytes_total: now(&counters.bytes_total),
+            bytes_done: now(&counters.bytes_done),
+            files_total: now(&counters.files_total),
+            files_done: now(&counters.files_done),
+            bytes_copied: now(&counters.bytes_copied),
+            bytes_cloned: now(&counters.bytes_cloned),
+            // Each snapshot is a full copy in this version.
+            bytes_linked: 0,
+            bytes_holes: now(&counters.bytes_holes),
+            files_skipped: now(&counters.files_skipped),
+            files_left_out: now(&counters.files_left_out),
+            freeze_ns: now(&counters.freeze_ns),
         }
     }
 
@@ -262,7 +369,7 @@ mod tests {
     #[test]
     fn percent_reaches_99_at_most_before_completion() {
         let monitor = Monitor::new(0, Work::CopyAndVerify);
-        monitor.counters.bytes_total.store(u64::MAX, Relaxed);
+        monitor.expect(u64::MAX, 1);
         monitor.copied(u64::MAX);
         assert_eq!(monitor.percent(), 79);
         monitor.verified(u64::MAX);

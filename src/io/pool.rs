@@ -9,21 +9,22 @@ use super::copy::BUFFER;
 use crate::error::{Error, Result};
 use crate::sys::{memory, thread};
 
-/// Does `work` for each item, on `threads` threads of which the calling I/O thread is one, each
+/// Does `work` for each item and its index, on `threads` threads of which the calling I/O thread is one, each
 /// with a buffer of its own. The first error ends it and is returned. A thread that cannot be made or
 /// gets no buffer only means that the others do its share.
 pub fn for_each<T: Sync>(
     threads: usize,
     items: &[T],
-    work: impl Fn(&T, &mut [u8]) -> Result<()> + Sync,
+    work: impl Fn(usize, &T, &mut [u8]) -> Result<()> + Sync,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let first_error: Mutex<Option<Error>> = Mutex::new(None);
     let share = |mut buffer: Vec<u8>| {
         while !failed.load(Relaxed) {
-            let Some(item) = items.get(next.fetch_add(1, Relaxed)) else { return };
-            if let Err(error) = apart::guarded(|| work(item, &mut buffer)) {
+            let index = next.fetch_add(1, Relaxed);
+            let Some(item) = items.get(index) else { return };
+            if let Err(error) = apart::guarded(|| work(index, item, &mut buffer)) {
                 failed.store(true, Relaxed);
                 first_error.lock().get_or_insert(error);
             }
@@ -65,7 +66,7 @@ mod tests {
     fn each_item_is_worked_on_once() {
         let sum = AtomicU64::new(0);
         let items: Vec<u64> = (1..=1000).collect();
-        for_each(4, &items, |item, buffer| {
+        for_each(4, &items, |_, item, buffer| {
             assert_eq!(buffer.len(), BUFFER);
             sum.fetch_add(*item, Relaxed);
             Ok(())
@@ -77,12 +78,12 @@ mod tests {
     #[test]
     fn an_error_or_a_panic_ends_it() {
         let items: Vec<u64> = (0..1000).collect();
-        let error = for_each(2, &items, |item, _| match item {
+        let error = for_each(2, &items, |_, item, _| match item {
             7 => Err(Error::new(Code::Io, "seven")),
             _ => Ok(()),
         });
         assert_eq!(error.unwrap_err().message(), "seven");
-        let error = for_each(2, &items, |_, _| panic!("on purpose"));
+        let error = for_each(2, &items, |_, _, _| panic!("on purpose"));
         assert_eq!(error.unwrap_err().code(), Code::Internal);
     }
 }

@@ -26,7 +26,7 @@ pub fn walk(top: &Dir, leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> 
     walk_into(top, leave_out, |_, _, _| Ok(false))
 }
 
-/// The same, also without the directories that `keep_out` refuses once it has seen their entries.
+/// Like [`walk`], and without the directories that `keep_out` refuses once it has seen their entries.
 pub fn walk_into(
     top: &Dir,
     mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>,
@@ -34,14 +34,49 @@ pub fn walk_into(
 ) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut kept_out = HashSet::new();
-    let mut pending = vec![PathBuf::new()];
+    each_directory(top, PathBuf::new(), |directory, opened, entries| {
+        let mut below = Vec::new();
+        if !directory.as_os_str().is_empty() && keep_out(directory, opened, &entries)? {
+            kept_out.insert(directory.clone());
+            return Ok(below);
+        }
+        for entry in entries {
+            let path = directory.join(&entry.name);
+            if leave_out(&path, &entry)? {
+                continue;
+            }
+            if entry.kind == Kind::Directory {
+                below.push(path.clone());
+            }
+            memory::reserve_one(&mut found).map_err(|error| Error::io("listing", top.path(), error))?;
+            found.push(Found { path, inode: entry.inode, kind: entry.kind });
+        }
+        Ok(below)
+    })?;
+    if !kept_out.is_empty() {
+        found.retain(|found| !kept_out.contains(&found.path));
+    }
+    // By bytes, which is quicker than by components and keeps what is in a directory behind it.
+    found.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+    Ok(found)
+}
+
+/// Goes through the tree beneath `top`, directory by directory from `first` on: `visit` gets each with its
+/// entries, and says which directories to go on with. One that vanishes meanwhile is not visited.
+pub fn each_directory<D: AsRef<Path>>(
+    top: &Dir,
+    first: D,
+    mut visit: impl FnMut(&D, &Dir, Vec<Entry>) -> Result<Vec<D>>,
+) -> Result<()> {
+    let mut pending = vec![first];
     let mut near = Near::new(top);
     while let Some(directory) = pending.pop() {
-        let is_top = directory.as_os_str().is_empty();
-        let failed = |error| Error::io("listing", &top.full(&directory), error);
+        let path = directory.as_ref();
+        let is_top = path.as_os_str().is_empty();
+        let failed = |error| Error::io("listing", &top.full(path), error);
         let opened = match is_top {
             true => None,
-            false => match near.of(&directory).and_then(|(parent, name)| parent.open_dir(name)) {
+            false => match near.of(path).and_then(|(parent, name)| parent.open_dir(name)) {
                 Err(error) if is_absent(&error) => continue,
                 other => Some(other.map_err(failed)?),
             },
@@ -51,26 +86,7 @@ pub fn walk_into(
             Err(error) if is_absent(&error) && !is_top => continue,
             other => other.map_err(failed)?,
         };
-        if !is_top && keep_out(&directory, opened, &entries)? {
-            kept_out.insert(directory);
-            continue;
-        }
-        for entry in entries {
-            let path = directory.join(&entry.name);
-            if leave_out(&path, &entry)? {
-                continue;
-            }
-            if entry.kind == Kind::Directory {
-                pending.push(path.clone());
-            }
-            memory::reserve_one(&mut found).map_err(|error| Error::io("listing", top.path(), error))?;
-            found.push(Found { path, inode: entry.inode, kind: entry.kind });
-        }
+        pending.extend(visit(&directory, opened, entries)?);
     }
-    if !kept_out.is_empty() {
-        found.retain(|found| !kept_out.contains(&found.path));
-    }
-    // By bytes, which is quicker than by components and keeps what is in a directory behind it.
-    found.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
-    Ok(found)
+    Ok(())
 }

@@ -1,97 +1,73 @@
 //! The life of a restore: copy to a staging → verify → swap. Until the swap the target is as it
 //! was; after it, it is the snapshot; and whatever is killed when, never a mixture of both.
+//!
+//! Each phase is a function of [`Restore`]; this file alone knows them all.
 
 mod aside;
+mod context;
+mod copy;
 mod journal;
+mod leftovers;
 mod recover;
-mod stage;
 mod swap;
+mod target;
 mod units;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub use recover::{Recovered, recover, undo};
+pub use leftovers::Recovered;
+pub use recover::{recover, undo};
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::host::Link;
 use crate::io::Phase;
-use crate::layout::{Layout, Rules};
 use crate::options::Options;
-use crate::snapshot::compare::{layout_of, rules_of};
-use crate::snapshot::{Manifest, lock_in_use, open_directory, read};
-use crate::sys::dir::Dir;
-use stage::Target;
+use crate::snapshot::Kept;
+use crate::staging::{Proof, Staging};
+use context::Restore;
+use target::Target;
 
 const UNHARMED: &str = "the target is as it was";
 
-/// A restore under way.
-struct Restore<'a> {
-    source: Dir,
-    manifest: Manifest,
-    layout: Layout,
-    rules: Rules,
-    options: &'a Options,
-    link: &'a Link,
-}
-
 /// Restores `snapshot` to `target`.
-pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
+pub fn run(snapshot: &Path, target: &Path, settings: &Options, job: &Link) -> Result<()> {
     let outcome =
-        link.host.enter(Phase::Copy).and_then(|()| prepare_and_make(snapshot, target, options, link));
+        job.host.enter(Phase::Copy).and_then(|()| open_and_make(snapshot, target, settings, job));
     outcome.map_err(|error| {
-        link.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
+        job.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
     })
 }
 
-fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
-    let source = open_directory(snapshot)?;
-    lock_in_use(&source)?;
-    let manifest = read(&source)?;
-    let layout = layout_of(&manifest, options);
-    let rules = rules_of(&manifest, &layout, options);
-    let restore = Restore { source, manifest, layout, rules, options, link };
+fn open_and_make(snapshot: &Path, target: &Path, settings: &Options, job: &Link) -> Result<()> {
+    let restore = Restore::of(snapshot, settings, job)?;
     let target = Target::open(target, restore.kept_root(target)?)?;
-    let outcome = restore.make(&target);
+    let outcome = make(&restore, &target);
     if outcome.is_err() {
         target.discard();
     }
     outcome
 }
 
-impl Restore<'_> {
-    fn make(&self, target: &Target) -> Result<()> {
-        target.check(self)?;
-        let staging = target.make_staging()?;
-        let staged = self.copy(&staging)?;
-        self.link.host.enter(Phase::Verify)?;
-        self.verify(&staging, &staged)?;
-        self.link.host.enter(Phase::Swap)?;
-        target.swap(self, &staging)
-    }
-
-    /// The backup root that holds the snapshot, if it lies in the target: it stays where it is.
-    /// A target that is that root, or lies in the snapshot, would break it.
-    fn kept_root(&self, target: &Path) -> Result<Option<PathBuf>> {
-        let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "restoring to", target, why));
-        let snapshot = self.source.path();
-        let snapshot = snapshot.canonicalize().map_err(|error| Error::io("resolving", snapshot, error))?;
-        let Some(real) = target.ancestors().find_map(|above| above.canonicalize().ok()) else {
-            return Ok(None);
-        };
-        if real.starts_with(&snapshot) {
-            return refuse("it lies in the snapshot itself");
-        }
-        if !target.exists() {
-            return Ok(None);
-        }
-        match snapshot.parent().and_then(|root| root.strip_prefix(real).ok()) {
-            Some(inside) if inside.as_os_str().is_empty() => refuse("it is the snapshot's backup root"),
-            inside => Ok(inside.map(Path::to_path_buf)),
-        }
-    }
+fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
+    target.check(restore)?;
+    let staging = target.make_staging(&restore.job.monitor)?;
+    let kept = copy::copy(restore, &staging)?;
+    restore.job.host.enter(Phase::Verify)?;
+    verify(restore, &staging, &kept)?;
+    restore.job.host.enter(Phase::Swap)?;
+    target.swap(restore, &staging)
 }
 
-/// Refuses a target that is not a directory.
-fn not_a_directory(target: &Path) -> Error {
-    Error::at(Code::InvalidArgument, "restoring to", target, "it is there and is not a directory")
+/// Proves what is staged; the directories are closed last.
+fn verify(restore: &Restore<'_>, staging: &Staging, kept: &[Kept]) -> Result<()> {
+    let proof = Proof {
+        manifest: &restore.manifest,
+        layout: restore.layout,
+        rules: &restore.rules,
+        level: restore.settings.verify,
+        threads: restore.settings.io_threads(),
+        job: restore.job,
+    };
+    proof.of_staged(staging, kept)?;
+    staging.seal(&restore.manifest.directories)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::aside;
 use super::journal::Swap;
-use super::stage::{RESTORE, clean, parent_of};
+use super::leftovers::{Recovered, clean, parent_of};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
 use crate::error::{Code, Error, Result};
@@ -12,23 +12,11 @@ use crate::io::apart;
 use crate::io::walk::walk;
 use crate::options::absolute;
 use crate::snapshot::owner::{
-    JOURNAL, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
+    JOURNAL, RESTORE, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
 };
 use crate::snapshot::root::remove_unlocked;
 use crate::snapshot::stage_name::sibling_prefix;
 use crate::sys::dir::Dir;
-
-/// What a recovery found and made of it. The values are those of the C header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum Recovered {
-    /// No restore was interrupted.
-    Nothing = 0,
-    /// All of the old is there: the restore had not come to its swap.
-    Old = 1,
-    /// All of the new is there.
-    New = 2,
-}
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
 /// nothing; killed itself, it can be called again.

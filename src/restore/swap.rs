@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Restore;
+use super::context::Restore;
 use super::aside;
 use super::journal::{Swap, sync_name};
-use super::stage::RESTORE;
 use super::units::{self, Coming};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::JOURNAL;
-use crate::snapshot::tree::Tree;
+use crate::snapshot::owner::{JOURNAL, RESTORE};
+use crate::staging::Staging;
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::memory;
 
@@ -23,7 +22,7 @@ pub const GIVEN_UP: &str = "aside";
 /// A target that did not exist appears by one rename.
 pub fn appear(
     restore: &Restore<'_>,
-    staging: &Tree,
+    staging: &Staging,
     parent: &Dir,
     sibling: &Path,
     name: &Path,
@@ -36,7 +35,7 @@ pub fn appear(
         staging.dir.set_mode(0o755).map_err(failed)?;
     }
     staging.sync_top()?;
-    restore.link.monitor.commit()?;
+    restore.job.monitor.commit()?;
     parent.rename_new(sibling, parent, name).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Error::at(Code::Conflict, "putting in place", &path, "somebody else made it meanwhile")
@@ -53,7 +52,7 @@ pub fn appear(
 /// The entries of a target that exists are swapped under the journal.
 pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Option<&Path>) -> Result<()> {
     let units = units::plan(target, &restore.rules, kept, &Coming::of_manifest(&restore.manifest))?;
-    let keep = restore.options.keep_undo;
+    let keep = restore.settings.keep_undo;
     let aside = match keep {
         true => aside::next(target)?,
         false => staging.with_extension(GIVEN_UP),
@@ -64,7 +63,7 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     // Its journal, written when names are about to move.
     memory::has_room(swap.units.size())
         .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
-    restore.link.monitor.commit()?;
+    restore.job.monitor.commit()?;
     carry_out(target, &swap)?;
     // Nothing is lost with them; an undo makes them again.
     for directory in swap.units.emptied.iter().rev() {

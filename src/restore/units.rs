@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::stage::{RESTORE, is_ours};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::walk::{Found, walk_into};
 use crate::layout::Rules;
 use crate::snapshot::Manifest;
 use crate::snapshot::claim::is_the_librarys;
-use crate::snapshot::owner::OWNER_NAME;
+use crate::snapshot::LIFECYCLE;
+use crate::snapshot::owner::{OWNER_NAME, RESTORE};
 use crate::sys::dir::{Dir, Entry, Kind};
 use crate::sys::lock::{Hold, Lock, try_lock};
 use crate::sys::random;
@@ -93,7 +93,7 @@ fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> 
     let stays = |path: &Path| staying.borrow_mut().insert(path.to_path_buf());
     let mut mounts = Vec::new();
     let leave_out = |path: &Path, entry: &Entry| {
-        let is_kept = is_ours(path)
+        let is_kept = path == Path::new(LIFECYCLE)
             || (path == Path::new("lost+found") && entry.kind == Kind::Directory)
             || kept == Some(path)
             || rules.excludes(path);

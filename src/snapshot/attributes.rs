@@ -23,7 +23,7 @@ pub struct Attributes {
 }
 
 /// What a staged file looks like on its file system, which may keep times more coarsely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Its mode.
     pub mode: u32,

@@ -66,7 +66,7 @@ pub struct DirectoryEntry {
 }
 
 /// A symbolic link.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkEntry {
     /// Relative to the snapshot.
     pub path: PathBuf,

@@ -2,7 +2,6 @@
 
 mod attributes;
 pub mod claim;
-pub mod compare;
 pub mod hex;
 pub mod id;
 pub mod known;
@@ -16,7 +15,6 @@ mod prune;
 pub mod root;
 mod space;
 pub mod stage_name;
-pub mod tree;
 
 pub use attributes::{Attributes, Kept};
 pub use listing::{Snapshot, latest, list, open_directory};

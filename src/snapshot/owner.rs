@@ -24,6 +24,9 @@ pub const PINS: &str = "pins-";
 /// The journal of a swap. While it is there, the directory is half old and half new.
 pub const JOURNAL: &str = ".lifecycle/restore/journal";
 
+/// Where stagings in an existing target lie.
+pub const RESTORE: &str = ".lifecycle/restore";
+
 /// A held lock. Dropped on the I/O thread that took it.
 pub struct OwnerLock(#[allow(dead_code)] File);
 

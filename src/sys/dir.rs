@@ -74,6 +74,12 @@ impl Dir {
         beneath::open(&self.fd, path, flags, Mode::from_raw_mode(mode as RawMode)).map(File::from)
     }
 
+    /// Opens a file that is there for reading and writing.
+    pub fn open_to_write(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY;
+        beneath::open(&self.fd, path, flags, Mode::empty()).map(File::from)
+    }
+
     /// Makes a new file; a name that is taken is an error.
     pub fn create_file(&self, path: &Path, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;

@@ -23,7 +23,12 @@ pub fn reserve_one<T>(items: &mut Vec<T>) -> io::Result<()> {
     items.try_reserve(1).map_err(|_| shortage())
 }
 
-/// Makes room for so many more items.
+/// Makes room for so many more items of what goes on growing.
+pub fn reserve_for_growth<T>(items: &mut Vec<T>, more: usize) -> io::Result<()> {
+    items.try_reserve(more).map_err(|_| shortage())
+}
+
+/// Makes room for so many more items, and no more.
 pub fn reserve<T>(items: &mut Vec<T>, more: usize) -> io::Result<()> {
     items.try_reserve_exact(more).map_err(|_| shortage())
 }

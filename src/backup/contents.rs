@@ -1,0 +1,70 @@
+//! What a staging holds, file by file, and what is put away of it that earlier rounds left.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::catalog::NameId;
+use super::context::Context;
+use super::survey::Survey;
+use crate::error::Result;
+use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Kept, LinkEntry};
+
+/// All that is staged.
+pub struct Contents {
+    /// Files, sorted.
+    pub files: Vec<Saved>,
+    /// Directories, sorted.
+    pub directories: Vec<DirectoryEntry>,
+    /// Symbolic links, sorted.
+    pub links: Vec<LinkEntry>,
+}
+
+/// A staged file.
+pub struct Saved {
+    /// Its entry in the manifest.
+    pub entry: FileEntry,
+    /// What the staging's file system keeps of its attributes.
+    pub kept: Kept,
+}
+
+/// An earlier round may have staged a file that the last one did not see.
+pub fn drop_strays(context: &Context<'_>, survey: &Survey) -> Result<()> {
+    let catalog = &survey.catalog;
+    let is_stray = |name: &NameId| {
+        let record = &catalog[*name];
+        record.captured.is_staged() && record.seen != survey.number
+    };
+    catalog.names().filter(is_stray).try_for_each(|name| {
+        let place = context.place(catalog, name);
+        context.staging.forget(&place.path)
+    })
+}
+
+/// The directories of a point with those that only files made for the snapshot need, or that vanished from
+/// the source; and away with those that an earlier round made for nothing.
+pub fn directories_with_parents(
+    context: &Context<'_>,
+    files: &[Saved],
+    directories: Vec<DirectoryEntry>,
+) -> Result<Vec<DirectoryEntry>> {
+    let top = Attributes::of(&context.top_stat()?);
+    let mut all: BTreeMap<PathBuf, Attributes> =
+        directories.into_iter().map(|entry| (entry.path, entry.attributes)).collect();
+    let own: Vec<PathBuf> = all.keys().cloned().collect();
+    let mut last = Path::new("");
+    for path in files.iter().map(|saved| saved.entry.path.as_path()).chain(own.iter().map(PathBuf::as_path)) {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        // Files that are sorted mostly have the directory of the one before.
+        if parent == last {
+            continue;
+        }
+        last = parent;
+        for above in parent.ancestors().take_while(|above| !above.as_os_str().is_empty()) {
+            if !all.contains_key(above) {
+                all.insert(above.to_path_buf(), top);
+            }
+        }
+    }
+    context.staging.keep_directories(|path| all.contains_key(path))?;
+    Ok(all.into_iter().map(|(path, attributes)| DirectoryEntry { path, attributes }).collect())
+}

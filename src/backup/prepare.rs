@@ -1,0 +1,56 @@
+//! The first step of a backup, before its job is known to anybody: locks are taken, whose root and which
+//! sources these are is settled, and the snapshot has its name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::plan::Plan;
+use crate::error::Result;
+use crate::snapshot::claim::refuse_anothers;
+use crate::snapshot::id::DataDir;
+use crate::snapshot::known::KnownRoots;
+use crate::snapshot::known_sources::expect_sources;
+use crate::snapshot::owner::take_for_backup;
+use crate::snapshot::root::Root;
+use crate::sys::clock::Clock;
+use crate::sys::dir::Dir;
+
+/// A backup that holds the root's lock and has its name. It lives on its I/O thread.
+pub struct Prepared {
+    /// What is backed up.
+    pub plan: Arc<Plan>,
+    /// The job's id.
+    pub id: Uuid,
+    /// The data directory.
+    pub data_dir: DataDir,
+    /// When it began.
+    pub clock: Clock,
+    /// Where the snapshot will be.
+    pub root: Root,
+    /// What it will be called.
+    pub name: String,
+    _running: Option<Dir>,
+}
+
+/// Takes the locks and chooses the name. Returns where the snapshot will be.
+pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
+    let clock = Clock::start();
+    let adopt = plan.settings.adopt_root;
+    let directory = plan.sources[0].open()?;
+    let running = take_for_backup(&directory)?;
+    let data_dir = DataDir::identify(&directory)?;
+    let known = KnownRoots::of(&directory)?;
+    if !adopt {
+        known.expect(&plan.root)?;
+    }
+    refuse_anothers(&plan.root, &data_dir, &known, adopt)?;
+    let further = plan.sources[1..].iter().map(|source| Ok((source.prefix.as_path(), source.open()?)));
+    expect_sources(&directory, &further.collect::<Result<Vec<_>>>()?, adopt)?;
+    let root = Root::open(&plan.root)?;
+    root.claim(&directory, &data_dir, known, adopt)?;
+    let name = root.next_name(clock.started_at_s())?;
+    let location = plan.root.join(&name);
+    Ok((location, Prepared { plan, id, data_dir, clock, root, name, _running: running }))
+}

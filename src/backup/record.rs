@@ -1,0 +1,175 @@
+//! What a backup knows of one name of a source, from the first look that met it to its copy.
+
+use std::time::Instant;
+
+use super::catalog::{DirectoryId, Text};
+use super::pin::Pin;
+use super::policy::Policy;
+use crate::io::checksum::Checksum;
+use crate::layout::FileClass;
+use crate::sys::dir::Stat;
+
+/// How many bytes of a file count, where the host did not say: all.
+const ALL: u64 = u64::MAX;
+
+/// One name. There may be very many, so what few of them need is behind a pointer.
+pub struct Record {
+    /// In which directory it is.
+    pub directory: DirectoryId,
+    /// What it is called there.
+    pub name: Text,
+    /// By the rules.
+    pub by_rules: FileClass,
+    /// What counts: that of the rules, or of the host that named it.
+    pub class: FileClass,
+    /// The host named it, so it is live.
+    pub named: bool,
+    /// The last observation that found a file of that name.
+    pub seen: u32,
+    /// The directory of that name, if one was met.
+    pub as_directory: Option<DirectoryId>,
+    /// Its inode, by the listing alone.
+    pub inode: u64,
+    limit: u64,
+    /// What holds it until it is copied.
+    pub hold: Hold,
+    /// By the last look, if its class is looked at.
+    pub live: Option<Box<Live>>,
+    /// What the last window took of it.
+    pub captured: Captured,
+}
+
+/// What keeps a file.
+pub enum Hold {
+    /// Nothing.
+    Free,
+    /// Nothing now. An earlier capture of this backup pinned this inode, and saw it this large.
+    Earlier {
+        /// The inode.
+        inode: u64,
+        /// The largest size.
+        most: u64,
+    },
+    /// A pin.
+    Pinned(Pin),
+}
+
+/// What observations saw of a file that may change.
+pub struct Live {
+    /// By the last one.
+    pub stat: Stat,
+    /// Which that was.
+    pub by: u32,
+    /// The end of the first observation that saw that stat, and all since did. `None`: of the one under way.
+    pub same_since: Option<Instant>,
+}
+
+/// What was captured of a file.
+pub enum Captured {
+    /// Nothing yet.
+    Nothing,
+    /// Its pin alone: all of it is still to be copied.
+    Immutable,
+    /// The length of a log and the bytes at both ends of it: the copy follows.
+    Prefix {
+        /// The length.
+        length: u64,
+        /// The ends.
+        ends: Box<[Vec<u8>; 2]>,
+    },
+    /// The first bytes are staged: the rest follows, up to this length.
+    Head {
+        /// The length.
+        length: u64,
+        /// Of what is staged.
+        checksum: Checksum,
+    },
+    /// It shares its blocks with the source, and its checksum is still to be read.
+    Cloned {
+        /// The length.
+        length: u64,
+    },
+    /// All of it is staged.
+    Copied {
+        /// The length.
+        length: u64,
+        /// Of all.
+        checksum: Checksum,
+    },
+}
+
+impl Captured {
+    /// Whether there is something of it in the staging.
+    pub fn is_staged(&self) -> bool {
+        matches!(self, Captured::Head { .. } | Captured::Cloned { .. } | Captured::Copied { .. })
+    }
+}
+
+impl Record {
+    /// A name that was not met before.
+    pub fn new(directory: DirectoryId, name: Text, class: FileClass) -> Self {
+        Self {
+            directory,
+            name,
+            by_rules: class,
+            class,
+            named: false,
+            seen: 0,
+            as_directory: None,
+            inode: 0,
+            limit: ALL,
+            hold: Hold::Free,
+            live: None,
+            captured: Captured::Nothing,
+        }
+    }
+
+    /// What its class means.
+    pub fn policy(&self) -> Policy {
+        Policy::of(self.class)
+    }
+
+    /// The host named it, and says this of it.
+    pub fn set_named(&mut self, class: FileClass, limit: Option<u64>) {
+        self.set_terms(true, class, limit.unwrap_or(ALL));
+    }
+
+    /// A walk found it: what the host may have said of it before does not count.
+    pub fn set_walked(&mut self) {
+        self.set_terms(false, self.by_rules, ALL);
+    }
+
+    /// What was seen under other terms is not what is to be agreed on now.
+    fn set_terms(&mut self, named: bool, class: FileClass, limit: u64) {
+        if (self.named, self.class, self.limit) != (named, class, limit) {
+            (self.named, self.class, self.limit) = (named, class, limit);
+            (self.seen, self.live) = (0, None);
+        }
+    }
+
+    /// Only so many bytes from its start.
+    pub fn limit(&self) -> Option<u64> {
+        (self.limit != ALL).then_some(self.limit)
+    }
+
+    /// Its pin.
+    pub fn pin(&self) -> Option<&Pin> {
+        match &self.hold {
+            Hold::Pinned(pin) => Some(pin),
+            _ => None,
+        }
+    }
+
+    /// Its stat by the last look.
+    pub fn stat(&self) -> Option<&Stat> {
+        self.live.as_ref().map(|live| &live.stat)
+    }
+
+    /// Its size as far as it counts, by the last look or by its pin, and how much is allocated for it.
+    pub fn size_and_allocated(&self) -> (u64, u64) {
+        let by_pin = || self.pin().map(|pin| (pin.size, pin.allocated));
+        let seen = self.stat().map(|stat| (stat.size, stat.allocated)).or_else(by_pin);
+        let (size, allocated) = seen.unwrap_or_default();
+        (size.min(self.limit), allocated)
+    }
+}

@@ -1,0 +1,74 @@
+//! What all phases of a restore share, and do not change.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result};
+use crate::host::Link;
+use crate::io::near::Near;
+use crate::layout::{Layout, Rules};
+use crate::options::Options;
+use crate::snapshot::{Manifest, lock_in_use, open_directory, read};
+use crate::staging::{layout_of, rules_of};
+use crate::sys::dir::Dir;
+
+/// A restore under way.
+pub struct Restore<'a> {
+    /// The snapshot, which cannot be deleted meanwhile.
+    pub source: Dir,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Whose validator looks at what is staged.
+    pub layout: Layout,
+    /// What stays in the target.
+    pub rules: Rules,
+    /// What the host chose.
+    pub settings: &'a Options,
+    /// The job.
+    pub job: &'a Link,
+}
+
+impl<'a> Restore<'a> {
+    /// Opens a snapshot and reads its manifest.
+    pub fn of(snapshot: &Path, settings: &'a Options, job: &'a Link) -> Result<Self> {
+        let source = open_directory(snapshot)?;
+        lock_in_use(&source)?;
+        let manifest = read(&source)?;
+        let layout = layout_of(&manifest, settings);
+        let rules = rules_of(&manifest, &layout, settings);
+        Ok(Self { source, manifest, layout, rules, settings, job })
+    }
+
+    /// The backup root that holds the snapshot, if it lies in the target: it stays where it is.
+    /// A target that is that root, or lies in the snapshot, would break it.
+    pub fn kept_root(&self, target: &Path) -> Result<Option<PathBuf>> {
+        let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "restoring to", target, why));
+        let snapshot = self.source.path();
+        let snapshot = snapshot.canonicalize().map_err(|error| Error::io("resolving", snapshot, error))?;
+        let Some(real) = target.ancestors().find_map(|above| above.canonicalize().ok()) else {
+            return Ok(None);
+        };
+        if real.starts_with(&snapshot) {
+            return refuse("it lies in the snapshot itself");
+        }
+        if !target.exists() {
+            return Ok(None);
+        }
+        match snapshot.parent().and_then(|root| root.strip_prefix(real).ok()) {
+            Some(inside) if inside.as_os_str().is_empty() => refuse("it is the snapshot's backup root"),
+            inside => Ok(inside.map(Path::to_path_buf)),
+        }
+    }
+
+    /// What the staged files will take: of files with holes only what they hold.
+    pub fn room_needed(&self) -> u64 {
+        let mut near = Near::new(&self.source);
+        let mut needed = 0u64;
+        for entry in &self.manifest.files {
+            let found = near.of(&entry.path).and_then(|(directory, name)| directory.find(name));
+            // What is missing or unreadable is found when it is copied.
+            let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
+            needed = needed.saturating_add(entry.size.min(allocated));
+        }
+        needed
+    }
+}

@@ -1,0 +1,109 @@
+//! The one way for a file to come into a staging: copied, cloned or written.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::Staging;
+use crate::error::{Code, Error, Result};
+use crate::io::checksum::Checksum;
+use crate::io::copy::{Named, Pace, Transfer, checksum};
+use crate::snapshot::{Attributes, Kept};
+use crate::sys::dir::Stat;
+use crate::sys::file;
+
+/// A file that is being filled, and its checksum so far.
+pub struct Incoming<'s> {
+    staging: &'s Staging,
+    path: &'s Path,
+    file: File,
+    checksum: Checksum,
+}
+
+/// A file that is complete.
+pub struct Arrived {
+    /// CRC-32/ISO-HDLC of its logical bytes.
+    pub crc32: u32,
+    /// What the staging's file system keeps of its attributes.
+    pub kept: Kept,
+}
+
+impl<'s> Incoming<'s> {
+    pub(super) fn new(staging: &'s Staging, path: &'s Path, file: File, checksum: Checksum) -> Self {
+        Self { staging, path, file, checksum }
+    }
+
+    fn named(&self) -> Named<'_> {
+        Named { file: &self.file, top: self.staging.dir.path(), relative: self.path }
+    }
+
+    /// The file itself, for what is written as it is made.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Copies a range of a source to the same place, right behind what came before.
+    pub fn copy(&mut self, from: Named<'_>, range: Range<u64>, pace: Pace, buffer: &mut [u8]) -> Result<()> {
+        let mut checksum = self.checksum.clone();
+        let transfer = Transfer { from, to: self.named(), pace, monitor: &self.staging.monitor };
+        transfer.copy(range, &mut checksum, buffer)?;
+        self.checksum = checksum;
+        Ok(())
+    }
+
+    /// Shares the blocks of a source of this length. `false`: its file system does not do that. The
+    /// checksum is still to be read.
+    pub fn clone_of(&mut self, from: Named<'_>, length: u64) -> Result<bool> {
+        let failed = |doing, error| Error::io(doing, &from.path(), error);
+        if !file::clone(from.file, &self.file).map_err(|error| failed("cloning", error))? {
+            return Ok(false);
+        }
+        let cloned = Stat::of(&self.file).map_err(|error| failed("looking at", error))?;
+        if cloned.size != length {
+            return Err(Error::at(Code::SourceChanged, "cloning", &from.path(), "its size changed"));
+        }
+        self.staging.monitor.cloned(length);
+        Ok(true)
+    }
+
+    /// Writes bytes that the host gave.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all_at(bytes, 0)
+            .map_err(|error| Error::io("writing", &self.named().path(), error))?;
+        self.checksum.update(bytes);
+        self.staging.monitor.dealt_with(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// The checksum so far.
+    pub fn checksum(&self) -> u32 {
+        self.checksum.value()
+    }
+
+    /// Lets go of the file: it is gone on with later, from this checksum.
+    pub fn suspend(self) -> Result<Checksum> {
+        self.staging.close(self.file, self.path)?;
+        Ok(self.checksum)
+    }
+
+    /// A clone is complete once its checksum is read.
+    pub fn finish_clone(self, length: u64, attributes: &Attributes, buffer: &mut [u8]) -> Result<Arrived> {
+        let monitor = &*self.staging.monitor;
+        let crc32 = checksum(self.named(), length, buffer, monitor, |bytes| monitor.dealt_with(bytes))?;
+        Ok(Arrived { crc32, ..self.finish(attributes)? })
+    }
+
+    /// The file is complete: it gets its attributes, and becomes durable now or with the others.
+    pub fn finish(self, attributes: &Attributes) -> Result<Arrived> {
+        let full = || self.staging.dir.full(self.path);
+        attributes
+            .apply(&self.file)
+            .map_err(|error| Error::io("setting the attributes of", &full(), error))?;
+        let stat = Stat::of(&self.file).map_err(|error| Error::io("looking at", &full(), error))?;
+        let crc32 = self.checksum.value();
+        self.staging.make_durable(self.path, self.file, stat.size)?;
+        Ok(Arrived { crc32, kept: Kept { mode: stat.mode, mtime_ns: stat.mtime_ns } })
+    }
+}

@@ -1,0 +1,152 @@
+//! A tree that is being filled, by a backup or a restore: each file comes in through [`Incoming`], then
+//! the tree becomes durable, is proved, and is sealed.
+
+mod compare;
+mod durable;
+mod incoming;
+mod prove;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+pub use incoming::{Arrived, Incoming};
+pub use prove::{Proof, layout_of, rules_of};
+
+use crate::error::{Error, Result};
+use crate::io::Monitor;
+use crate::io::checksum::Checksum;
+use crate::io::near::Near;
+use crate::io::walk::walk;
+use crate::snapshot::{DirectoryEntry, LinkEntry};
+use crate::sync::Mutex;
+use crate::sys::dir::{Dir, Kind, is_absent};
+use durable::Durable;
+
+/// A directory that only this job writes to.
+pub struct Staging {
+    /// Where it is.
+    pub dir: Dir,
+    monitor: Arc<Monitor>,
+    directories: Mutex<HashSet<PathBuf>>,
+    durable: Durable,
+    /// Whether files of the source can share their blocks with files here, as far as is known.
+    clones: AtomicBool,
+}
+
+impl Staging {
+    /// An empty directory to be filled.
+    pub fn new(dir: Dir, monitor: &Arc<Monitor>) -> Self {
+        Self {
+            durable: Durable::on(&dir),
+            dir,
+            monitor: monitor.clone(),
+            directories: Mutex::default(),
+            clones: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes a directory and those above it, unless they are there.
+    pub fn make_dir(&self, path: &Path) -> Result<()> {
+        let missing = {
+            let made = self.directories.lock();
+            let above = path.ancestors().take_while(|path| !path.as_os_str().is_empty());
+            above.take_while(|path| !made.contains(*path)).collect::<Vec<_>>()
+        };
+        let mut near = Near::new(&self.dir);
+        for path in missing.into_iter().rev() {
+            near.of(path)
+                .and_then(|(parent, name)| {
+                    parent.ensure_dir(name, 0o700)?;
+                    // The umask may have taken bits of it away.
+                    parent.open_dir(name)?.set_mode(0o700)
+                })
+                .map_err(|error| Error::io("making the directory", &self.dir.full(path), error))?;
+            self.directories.lock().insert(path.to_path_buf());
+        }
+        Ok(())
+    }
+
+    /// A new file, in place of an earlier one of that name. `mode` spares a call later if it is what the
+    /// file will have: nobody else gets into this tree before that.
+    pub fn receive<'s>(&'s self, path: &'s Path, mode: u32) -> Result<Incoming<'s>> {
+        self.make_dir(path.parent().unwrap_or(Path::new("")))?;
+        let mode = mode & 0o777 | 0o600;
+        let mut made = self.dir.create_file(path, mode);
+        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
+            made = self.dir.unlink(path).and_then(|()| self.dir.create_file(path, mode));
+        }
+        let file = made.map_err(|error| Error::io("making", &self.dir.full(path), error))?;
+        Ok(Incoming::new(self, path, file, Checksum::default()))
+    }
+
+    /// A file that was let go of earlier, to go on with it. It must be there.
+    pub fn resume<'s>(&'s self, path: &'s Path, checksum: Checksum) -> Result<Incoming<'s>> {
+        let opened = self.dir.open_to_write(path);
+        let file = opened.map_err(|error| Error::io("opening", &self.dir.full(path), error))?;
+        Ok(Incoming::new(self, path, file, checksum))
+    }
+
+    /// Takes a file away again.
+    pub fn forget(&self, path: &Path) -> Result<()> {
+        match self.dir.unlink(path) {
+            Err(error) if !is_absent(&error) => Err(Error::io("removing", &self.dir.full(path), error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes all files away again.
+    pub fn start_over(&self) -> Result<()> {
+        self.durable.start_over();
+        for found in walk(&self.dir, |_, _| Ok(false))? {
+            if found.kind == Kind::File {
+                self.forget(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the directories away again that were made and are not wanted, all of them empty.
+    pub fn keep_directories(&self, is_wanted: impl Fn(&Path) -> bool) -> Result<()> {
+        let mut made = self.directories.lock();
+        let mut strays: Vec<PathBuf> = made.iter().filter(|path| !is_wanted(path)).cloned().collect();
+        // What lies in a directory comes behind it.
+        strays.sort_unstable();
+        for path in strays.iter().rev() {
+            made.remove(path);
+            match self.dir.remove_dir(path) {
+                Err(error) if !is_absent(&error) => {
+                    return Err(Error::io("removing", &self.dir.full(path), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a symbolic link.
+    pub fn link(&self, entry: &LinkEntry) -> Result<()> {
+        self.make_dir(entry.path.parent().unwrap_or(Path::new("")))?;
+        self.dir
+            .make_symlink(entry.target.as_os_str(), &entry.path)
+            .and_then(|()| entry.attributes.apply_to_link(&self.dir, &entry.path))
+            .map_err(|error| Error::io("making the link", &self.dir.full(&entry.path), error))
+    }
+
+    /// Makes all directories that are not there yet.
+    pub fn make_dirs(&self, directories: &[DirectoryEntry]) -> Result<()> {
+        directories.iter().try_for_each(|entry| self.make_dir(&entry.path))
+    }
+
+    /// Whether files of the source can be cloned into it, as far as is known.
+    pub fn clones(&self) -> bool {
+        self.clones.load(Relaxed)
+    }
+
+    /// Whether they can is known now.
+    pub fn set_clones(&self, clones: bool) {
+        self.clones.store(clones, Relaxed);
+    }
+}
