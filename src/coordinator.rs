@@ -11,13 +11,14 @@ use crate::sync::Mutex;
 use uuid::Uuid;
 
 use crate::backup::{self, Plan};
+use crate::datadir::leftovers::remove_stale_pins;
+use crate::datadir::locks::open_host;
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
 use crate::io;
 use crate::io::apart::{self, Isolation};
 use crate::job::{Job, JobState, Kind, same_process};
 use crate::options::{Options, absolute};
-use crate::snapshot::owner;
 use crate::sys::{random, thread};
 use crate::work::Work;
 
@@ -54,8 +55,8 @@ impl Coordinator {
         let (keeper, plan) = Keeper::start(move || {
             let (plan, held) = Plan::new(&data_dir, options)?;
             // Nothing may move in a further source either.
-            let locks = held.iter().map(owner::open_host).collect::<Result<Vec<_>>>()?;
-            owner::remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
+            let locks = held.iter().map(open_host).collect::<Result<Vec<_>>>()?;
+            remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
             Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {

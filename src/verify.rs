@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::datadir::locks::lock_in_use;
 use crate::error::Result;
 use crate::host::Link;
-use crate::io::Phase;
+use crate::monitor::Phase;
 use crate::options::{Options, VerifyLevel};
-use crate::snapshot::{self, compare, read};
+use crate::snapshot::{open_directory, read};
+use crate::staging::compare;
 
 /// Reads the manifest, lets the validators look, then compares: a validator that changes
 /// something is found out.
@@ -17,8 +19,8 @@ pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
 
 fn read_and_compare(location: &Path, options: &Options, link: &Link) -> Result<()> {
     link.host.enter(Phase::Verify)?;
-    let directory = snapshot::open_directory(location)?;
-    snapshot::lock_in_use(&directory)?;
+    let directory = open_directory(location)?;
+    lock_in_use(&directory)?;
     let manifest = read(&directory)?;
     let counters = &link.monitor.counters;
     counters.bytes_total.store(manifest.bytes(), Relaxed);

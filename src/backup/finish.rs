@@ -9,8 +9,8 @@ use super::plan::identity;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
 use crate::io::walk::walk;
-use crate::snapshot::compare::{Comparison, Staged, compare};
 use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Kept, LinkEntry, MANIFEST, Manifest};
+use crate::staging::compare::{Comparison, Staged, compare};
 use crate::sys::dir::{Dir, Kind, Stat};
 use crate::sys::file::evict;
 

@@ -10,15 +10,16 @@ use uuid::Uuid;
 use super::links::{Link, follow};
 use super::pin::Pins;
 use super::plan::{Plan, Planned};
+use crate::datadir::names::LIFECYCLE;
+use crate::datadir::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
-use crate::io::Monitor;
 use crate::io::near::Near;
 use crate::io::walk::walk_into;
 use crate::layout::FileClass;
-use crate::snapshot::claim::is_the_librarys;
-use crate::snapshot::owner::refuse_unfinished;
-use crate::snapshot::{LIFECYCLE, LONGEST_PATH, MANIFEST};
+use crate::monitor::Monitor;
+use crate::root::claim::is_the_librarys;
+use crate::snapshot::{LONGEST_PATH, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
 /// A directory that is backed up.

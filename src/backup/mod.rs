@@ -22,17 +22,17 @@ use uuid::Uuid;
 
 pub use plan::Plan;
 
+use crate::datadir::id::DataDir;
+use crate::datadir::known_roots::KnownRoots;
+use crate::datadir::known_sources::expect_sources;
+use crate::datadir::locks::take_for_backup;
 use crate::error::{Code, Result};
 use crate::host::{Host, Link};
 use crate::io::remove::remove_tree;
-use crate::io::{Monitor, Phase};
-use crate::snapshot::claim::refuse_anothers;
-use crate::snapshot::id::DataDir;
-use crate::snapshot::known::KnownRoots;
-use crate::snapshot::known_sources::expect_sources;
-use crate::snapshot::owner::take_for_backup;
-use crate::snapshot::root::Root;
-use crate::snapshot::tree::Tree;
+use crate::monitor::{Monitor, Phase};
+use crate::root::Root;
+use crate::root::claim::refuse_anothers;
+use crate::staging::Tree;
 use crate::sys::clock::Clock;
 use crate::sys::dir::Dir;
 use finish::Contents;

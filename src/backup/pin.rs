@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::datadir::leftovers::remove_unlocked;
+use crate::datadir::locks::make_locked;
+use crate::datadir::names::{LIFECYCLE, PINS};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
-use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::PINS;
-use crate::snapshot::root::{make_locked, remove_unlocked};
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::datadir::names::{LIFECYCLE, OWNER_NAME};
+use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
 use crate::options::Options;
-use crate::snapshot::claim::is_root;
-use crate::snapshot::owner::{OWNER_NAME, open_data_dir};
-use crate::snapshot::{LIFECYCLE, MANIFEST};
+use crate::root::claim::is_root;
+use crate::snapshot::MANIFEST;
 use crate::sys::dir::Dir;
 
 /// The settled plan of all backups of one coordinator.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Backup;
+use crate::datadir::keeps_reserve;
 use crate::error::Result;
-use crate::snapshot::keeps_reserve;
 use crate::sync::Mutex;
 
 /// Looks at the free space now and then.

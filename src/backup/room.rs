@@ -7,9 +7,9 @@ use super::early::{Early, HEAD};
 use super::list::Listed;
 use super::look::Look;
 use super::window::Captured;
+use crate::datadir::has_room;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
-use crate::snapshot::has_room;
 use crate::sys::file;
 
 const DOING: &str = "making room for a snapshot in";

@@ -20,10 +20,11 @@ use super::early::Early;
 use super::list::{Listed, Listing, Place, Stats, locate};
 use super::look::{Look, disagreement};
 use super::rest;
+use crate::datadir::keeps_reserve;
 use crate::error::{Code, Error, Result};
-use crate::io::Phase;
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry, keeps_reserve};
+use crate::monitor::Phase;
+use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry};
 use crate::sys::dir::Stat;
 use crate::sys::file;
 

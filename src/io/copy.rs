@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Monitor;
 use super::checksum::Checksum;
 use crate::error::{Code, Error, Result};
+use crate::monitor::Monitor;
 use crate::sys::file;
 
 /// The size of a thread's one buffer.
@@ -169,7 +169,7 @@ fn shorter(path: &Path, expected: u64, found: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::Work;
+    use crate::monitor::Work;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
         let dir = tempfile::tempdir().unwrap();

@@ -4,18 +4,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::journal::Swap;
+use crate::datadir::names::{ASIDE, ASIDE_RECORD};
 use crate::error::{Code, Error, Result};
-use crate::snapshot::number_of;
+use crate::root::names::{name_of, number_of};
 use crate::sys::clock::Clock;
 use crate::sys::dir::{Dir, is_absent};
 
-const ASIDE: &str = ".lifecycle/restore-backup";
-
-const RECORD: &str = "swap";
-
 /// The record beside what a swap put aside.
 pub fn record_of(aside: &Path) -> PathBuf {
-    aside.with_extension(RECORD)
+    aside.with_extension(ASIDE_RECORD)
 }
 
 /// A free name for what is put aside.
@@ -73,7 +70,7 @@ pub fn tidy(target: &Dir) {
 }
 
 fn named(number: u64) -> PathBuf {
-    Path::new(ASIDE).join(format!("ts-{number}"))
+    Path::new(ASIDE).join(name_of(number))
 }
 
 /// The highest number of a directory or a record.
@@ -84,7 +81,7 @@ fn highest(target: &Dir) -> Result<Option<u64>> {
     };
     let number = |name: &OsStr| {
         let name = Path::new(name);
-        let is_record = name.extension() == Some(OsStr::new(RECORD));
+        let is_record = name.extension() == Some(OsStr::new(ASIDE_RECORD));
         number_of(if is_record { name.file_stem()? } else { name.as_os_str() })
     };
     Ok(entries.iter().filter_map(|entry| number(&entry.name)).max())

@@ -10,7 +10,7 @@ use super::units::Units;
 use crate::error::{Code, Error, Result};
 use crate::io::{checksum, whole};
 use crate::layout::{FileClass, Rule, Rules};
-use crate::snapshot::path_text::PathText;
+use crate::paths::{PathText, relative};
 use crate::sys::dir::{Dir, is_absent};
 
 const VERSION: u32 = 1;
@@ -50,7 +50,7 @@ struct Record {
 
 /// The path, if it is one that stays inside the target.
 fn inside(text: &PathText) -> Option<PathBuf> {
-    crate::options::relative(&text.path()?).ok()
+    relative(&text.path()?).ok()
 }
 
 impl Swap {

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 
 pub use recover::{Recovered, recover, undo};
 
+use crate::datadir::locks::lock_in_use;
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
-use crate::io::Phase;
 use crate::layout::{Layout, Rules};
+use crate::monitor::Phase;
 use crate::options::Options;
-use crate::snapshot::compare::{layout_of, rules_of};
-use crate::snapshot::{Manifest, lock_in_use, open_directory, read};
+use crate::snapshot::{Manifest, open_directory, read};
+use crate::staging::compare::{layout_of, rules_of};
 use crate::sys::dir::Dir;
 use stage::Target;
 

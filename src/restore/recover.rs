@@ -4,18 +4,17 @@ use std::path::Path;
 
 use super::aside;
 use super::journal::Swap;
-use super::stage::{RESTORE, clean, parent_of};
+use super::stage::{clean, parent_of};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
+use crate::datadir::leftovers::{remove_stale_pins, remove_unlocked};
+use crate::datadir::locks::{take_alone, take_for_restore};
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE, sibling_prefix};
+use crate::datadir::{open_data_dir, refuse_unfinished};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::io::walk::walk;
-use crate::options::absolute;
-use crate::snapshot::owner::{
-    JOURNAL, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
-};
-use crate::snapshot::root::remove_unlocked;
-use crate::snapshot::stage_name::sibling_prefix;
+use crate::paths::absolute;
 use crate::sys::dir::Dir;
 
 /// What a recovery found and made of it. The values are those of the C header.
@@ -42,7 +41,7 @@ pub fn recover(target: &Path) -> Result<Recovered> {
 }
 
 fn recover_present(target: &Dir) -> Result<Recovered> {
-    if target.find(Path::new(crate::snapshot::LIFECYCLE)).is_ok_and(|found| found.is_none()) {
+    if target.find(Path::new(LIFECYCLE)).is_ok_and(|found| found.is_none()) {
         return Ok(Recovered::Nothing);
     }
     let _owner = match take_alone(target, "recovering") {

@@ -9,24 +9,22 @@ use uuid::Uuid;
 
 use super::units::{self, Coming};
 use super::{Recovered, Restore, aside, not_a_directory, swap};
+use crate::datadir::leftovers::remove_unlocked;
+use crate::datadir::locks::{OwnerLock, make_locked, refuse_open_above, take_for_restore};
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE, sibling_prefix};
+use crate::datadir::{has_room, refuse_unfinished};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
 use crate::io::pool;
 use crate::io::remove::remove_tree;
-use crate::snapshot::claim::is_root;
-use crate::snapshot::compare::{Comparison, Staged, compare};
-use crate::snapshot::owner::{JOURNAL, OwnerLock, refuse_open_above, refuse_unfinished, take_for_restore};
-use crate::snapshot::root::{make_locked, remove_unlocked};
-use crate::snapshot::stage_name::sibling_prefix;
-use crate::snapshot::tree::Tree;
-use crate::snapshot::{FileEntry, Kept, LIFECYCLE, has_room};
+use crate::root::claim::is_root;
+use crate::snapshot::{FileEntry, Kept};
+use crate::staging::Tree;
+use crate::staging::compare::{Comparison, Staged, compare};
 use crate::sync::Mutex;
 use crate::sys::dir::{Dir, Entry, Stat, is_absent};
 use crate::sys::random;
-
-/// Where stagings in an existing target lie.
-pub const RESTORE: &str = ".lifecycle/restore";
 
 /// Where a restored tree will be.
 pub enum Target {

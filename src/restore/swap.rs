@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use super::Restore;
 use super::aside;
 use super::journal::{Swap, sync_name};
-use super::stage::RESTORE;
 use super::units::{self, Coming};
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
-use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::JOURNAL;
-use crate::snapshot::tree::Tree;
+use crate::staging::Tree;
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::memory;
 

@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::stage::{RESTORE, is_ours};
+use super::stage::is_ours;
+use crate::datadir::names::{OWNER_NAME, RESTORE};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::walk::{Found, walk_into};
 use crate::layout::Rules;
+use crate::root::claim::is_the_librarys;
 use crate::snapshot::Manifest;
-use crate::snapshot::claim::is_the_librarys;
-use crate::snapshot::owner::OWNER_NAME;
 use crate::sys::dir::{Dir, Entry, Kind};
 use crate::sys::lock::{Hold, Lock, try_lock};
 use crate::sys::random;

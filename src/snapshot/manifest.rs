@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Attributes, hex};
+use super::Attributes;
+use crate::datadir::names::LIFECYCLE;
 use crate::io::checksum::Summed;
 use crate::layout::FileClass;
+use crate::paths::hex;
 
 /// The version that this library writes and reads.
 pub const VERSION: u64 = 1;
@@ -225,5 +227,5 @@ impl FileLine {
 
 /// Whether a path may stand in a manifest of ours: not one of the library's own names.
 pub fn is_reserved(path: &Path) -> bool {
-    path == Path::new(super::MANIFEST) || path.starts_with(super::LIFECYCLE)
+    path == Path::new(super::MANIFEST) || path.starts_with(LIFECYCLE)
 }

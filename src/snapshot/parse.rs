@@ -12,11 +12,11 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
-use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId, hex};
+use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum;
 use crate::layout::FileClass;
-use crate::options::relative;
+use crate::paths::{hex, relative};
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::memory;
 

@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::LIFECYCLE;
+use super::names::{ID, LIFECYCLE, NEW_ID};
+use super::record::{holds_nothing_new, is_no_file};
 use crate::error::{Code, Error, Result};
 use crate::io::whole;
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::random;
-
-const ID: &str = ".lifecycle/id";
-
-const NEW_ID: &str = ".lifecycle/id.new";
 
 /// What a data directory is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,11 +65,6 @@ pub fn read(directory: &Dir) -> Result<Option<Uuid>> {
     })
 }
 
-/// Whether a link or a directory is where a file should be.
-pub(super) fn is_no_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR))
-}
-
 fn make(directory: &Dir) -> Result<Option<Uuid>> {
     let id = random::uuid()?;
     let written = write(directory, &id);
@@ -97,10 +89,4 @@ fn write(directory: &Dir, id: &Uuid) -> io::Result<()> {
     named.inspect_err(|_| {
         let _ = whole::remove(directory, new);
     })
-}
-
-/// Whether a directory cannot take anything new: it is read-only for us, or full.
-pub fn holds_nothing_new(error: &io::Error) -> bool {
-    const REFUSALS: [i32; 5] = [libc::EROFS, libc::EACCES, libc::EPERM, libc::ENOSPC, libc::EDQUOT];
-    error.raw_os_error().is_some_and(|error| REFUSALS.contains(&error))
 }

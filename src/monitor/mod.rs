@@ -1,14 +1,17 @@
 //! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
 //! It holds no descriptor, so any thread may drop it.
 
+mod throttle;
+
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
-use super::throttle::Throttle;
 use crate::error::{Code, Error, Result};
 use crate::sys::memory;
+
+use throttle::Throttle;
 
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

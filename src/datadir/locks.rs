@@ -1,30 +1,30 @@
-//! Who may touch a data directory: a host that has it open, one backup, or a restore.
+//! All locks, each tried and never waited for, so that no order of them can end in a deadlock. They are
+//! `flock` locks of I/O threads: they end with the descriptor they were taken by.
+//!
+//! | lock | shared | alone | for how long |
+//! | --- | --- | --- | --- |
+//! | `.lifecycle/owner` of the data directory, of each further source | its host | a restore, an undo, a recovery; an open coordinator keeps them out | while the coordinator is open; for the whole restore |
+//! | `.lifecycle` itself, of the data directory | | a backup; whoever removes what killed backups have pinned | for the whole backup; while it removes |
+//! | `lock` in a root | | a backup, a delete, a prune | for the whole of it |
+//! | the directory of a job: a staging, pins | | the job that made it; whoever removes what a killed job has left | while the job uses it; while it is looked at |
+//! | a snapshot's directory | a restore or a verification that reads it | who deletes it | while it is read; until it is gone |
+//!
+//! Whoever takes several takes them in this order: a backup `.lifecycle`, the root, pins and staging; a
+//! restore the snapshot that it reads, `owner`, then its staging; a delete the root, then the snapshot.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::LIFECYCLE;
-use super::id::holds_nothing_new;
-use super::root::remove_unlocked;
+use super::names::{LIFECYCLE, OWNER};
+use super::record::holds_nothing_new;
+use super::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::sys::attributes::{give_to, set_mode};
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::lock::{Hold, Lock, try_lock};
 
-/// The file whose lock an open coordinator shares and a restore holds alone.
-const OWNER: &str = ".lifecycle/owner";
-
-/// Its name there, which tells the directory from one of a database's.
-pub const OWNER_NAME: &str = "owner";
-
-/// What the directories of pins are called by in `.lifecycle`, each followed by the UUID of its backup.
-pub const PINS: &str = "pins-";
-
-/// The journal of a swap. While it is there, the directory is half old and half new.
-pub const JOURNAL: &str = ".lifecycle/restore/journal";
-
-/// A held lock. Dropped on the I/O thread that took it.
+/// The held lock of an `owner`. Dropped on the I/O thread that took it.
 pub struct OwnerLock(#[allow(dead_code)] File);
 
 /// Opens a data directory, or a further source, for its host: its restore is finished and none is at work. `None`: a
@@ -86,41 +86,6 @@ pub fn take_for_backup(data_dir: &Dir) -> Result<Option<Dir>> {
     }
 }
 
-/// Removes the pins that a killed backup has left in a data directory and its further sources: they hold
-/// the space of tables that are deleted. Where another backup may be at work, and where locks do not
-/// tell, they stay for the next backup.
-pub fn remove_stale_pins(data_dir: &Dir, sources: &[&Dir]) {
-    let Ok(Some(_alone)) = take_for_backup(data_dir) else { return };
-    for source in sources {
-        if let Ok(lifecycle) = source.open_dir(Path::new(LIFECYCLE)) {
-            let _ = remove_unlocked(&lifecycle, PINS.as_ref(), false);
-        }
-    }
-}
-
-/// Refuses a directory whose restore was interrupted.
-pub fn refuse_unfinished(directory: &Dir, doing: &str) -> Result<()> {
-    let found = directory
-        .find(Path::new(JOURNAL))
-        .map_err(|error| Error::io("looking at", &directory.full(Path::new(JOURNAL)), error))?;
-    if found.is_none() {
-        return Ok(());
-    }
-    let why =
-        "a restore into it was interrupted; backup_recover finishes it, and until then nothing is touched";
-    Err(Error::at(Code::RestoreUnfinished, doing, directory.path(), why))
-}
-
-/// Opens a directory that a caller named as one.
-pub fn open_data_dir(path: &Path) -> Result<Dir> {
-    const DOING: &str = "opening the directory";
-    Dir::open(path).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, path, "it does not exist"),
-        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, path, "it is not a directory"),
-        _ => Error::io(DOING, path, error),
-    })
-}
-
 /// What came of taking a directory's `owner`.
 enum Owner {
     Held(OwnerLock),
@@ -161,5 +126,70 @@ fn open_or_make(directory: &Dir) -> io::Result<File> {
             give_to(&file, owner.uid, owner.gid)?;
             Ok(file)
         }
+    }
+}
+
+/// The held lock of a backup root. Dropped on the I/O thread that took it.
+pub struct RootLock(#[allow(dead_code)] File);
+
+/// Takes a root by the file `name` in it. `None`: there are no locks here.
+pub fn take_root(dir: &Dir, name: &Path) -> Result<Option<RootLock>> {
+    let path = dir.full(name);
+    let failed = |error| Error::io("locking the backup root by", &path, error);
+    let file = dir.open_or_create(name, 0o644).map_err(failed)?;
+    match try_lock(&file, Hold::Exclusive).map_err(failed)? {
+        Lock::Taken => Ok(Some(RootLock(file))),
+        Lock::Refused => Ok(None),
+        Lock::Held => {
+            let why = "another backup, delete or prune is at work in it";
+            Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why))
+        }
+    }
+}
+
+/// Makes a directory that is locked for as long as it is open. Where the file system has no locks
+/// on directories it stays unlocked, and only the locks around it protect it.
+pub fn make_locked(parent: &Dir, name: &Path) -> Result<Dir> {
+    let path = parent.full(name);
+    let made = parent.make_dir(name, 0o700).and_then(|()| parent.open_dir(name)).and_then(|dir| {
+        // The umask may have taken bits of it away.
+        dir.set_mode(0o700)?;
+        Ok(dir)
+    });
+    let directory = made.map_err(|error| Error::io("making", &path, error))?;
+    let _ = try_lock(&directory, Hold::Exclusive);
+    Ok(directory)
+}
+
+/// Takes the lock of a directory that a job has made, if nobody holds it: then that job has ended. Where directories have no
+/// locks, it has ended only if the caller keeps all others out.
+pub fn is_left_behind(directory: &Dir, others_are_kept_out: bool) -> bool {
+    match try_lock(directory, Hold::Exclusive) {
+        Ok(Lock::Taken) => true,
+        Ok(Lock::Held) => false,
+        Ok(Lock::Refused) | Err(_) => others_are_kept_out,
+    }
+}
+
+/// Takes a snapshot that is to be deleted: a restore or a verification holds its lock while it reads it.
+pub fn lock_unused(location: &Path) -> Result<Option<Dir>> {
+    // One that cannot be opened is read by nobody.
+    let Ok(snapshot) = Dir::open(location) else { return Ok(None) };
+    match try_lock(&snapshot, Hold::Exclusive) {
+        Ok(Lock::Held) => {
+            let why = "a restore or a verification is reading it";
+            Err(Error::at(Code::Conflict, "deleting", location, why))
+        }
+        // A file system without locks on directories lets readers take none either.
+        _ => Ok(Some(snapshot)),
+    }
+}
+
+/// Keeps a snapshot from being deleted for as long as the directory is open.
+pub fn lock_in_use(snapshot: &Dir) -> Result<()> {
+    match try_lock(snapshot, Hold::Shared) {
+        Ok(Lock::Held) => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
+        // Without locks on directories only the host keeps the two apart.
+        _ => Ok(()),
     }
 }

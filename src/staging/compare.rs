@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{FileEntry, Kept, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{self, Named, checksum};
+use crate::io::pool;
 use crate::io::walk::walk;
-use crate::io::{Monitor, pool};
 use crate::layout::{Layout, Rule, Rules};
+use crate::monitor::Monitor;
 use crate::options::{Options, VerifyLevel};
+use crate::snapshot::{FileEntry, Kept, MANIFEST, Manifest};
 use crate::sys::dir::{Dir, Kind};
 use crate::sys::file;
 

@@ -1,6 +1,8 @@
 //! A tree that is being filled: the staging of a backup or of a restore. It gets its files from
 //! several threads, then its attributes, and at last becomes durable.
 
+pub mod compare;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
@@ -8,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use crate::sync::Mutex;
 
-use super::{Attributes, DirectoryEntry, Kept, LinkEntry};
 use crate::error::{Error, Result};
-use crate::io::Monitor;
 use crate::io::near::Near;
 use crate::io::pool;
 use crate::io::walk::walk;
+use crate::monitor::Monitor;
+use crate::snapshot::{Attributes, DirectoryEntry, Kept, LinkEntry};
 use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::file;
 

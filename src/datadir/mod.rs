@@ -1,0 +1,42 @@
+//! What lies in the `.lifecycle` of a data directory: its id, who has it open, the roots and further sources
+//! that it has used, what jobs keep there for as long as they run.
+
+pub mod id;
+pub mod known_roots;
+pub mod known_sources;
+pub mod leftovers;
+pub mod locks;
+pub mod names;
+pub mod record;
+mod space;
+
+use std::path::Path;
+
+use crate::error::{Code, Error, Result};
+use crate::sys::dir::Dir;
+
+use names::JOURNAL;
+pub use space::{has_room, keeps_reserve};
+
+/// Opens a directory that a caller named as one.
+pub fn open_data_dir(path: &Path) -> Result<Dir> {
+    const DOING: &str = "opening the directory";
+    Dir::open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, path, "it does not exist"),
+        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, path, "it is not a directory"),
+        _ => Error::io(DOING, path, error),
+    })
+}
+
+/// Refuses a directory whose restore was interrupted.
+pub fn refuse_unfinished(directory: &Dir, doing: &str) -> Result<()> {
+    let found = directory
+        .find(Path::new(JOURNAL))
+        .map_err(|error| Error::io("looking at", &directory.full(Path::new(JOURNAL)), error))?;
+    if found.is_none() {
+        return Ok(());
+    }
+    let why =
+        "a restore into it was interrupted; backup_recover finishes it, and until then nothing is touched";
+    Err(Error::at(Code::RestoreUnfinished, doing, directory.path(), why))
+}

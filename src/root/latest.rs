@@ -1,0 +1,120 @@
+//! Publishing a snapshot, and the marker of the newest one.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::Root;
+use super::names::{LATEST, NEW_LATEST, OLD_LATEST};
+use crate::error::{Error, Result};
+use crate::sys::dir::{Dir, is_absent};
+
+/// No path that the kernel takes is longer.
+const LONGEST_PATH: u64 = 1 << 16;
+
+impl Root {
+    /// Renames a complete staging to its name and makes it the newest. On an error both are
+    /// undone; the error says so where even that failed.
+    pub fn publish(&self, staging: &Path, name: &str) -> Result<()> {
+        self.prepare_latest(name)?;
+        let staging = Path::new(staging.file_name().unwrap_or_default());
+        let published = self.dir.full(Path::new(name));
+        self.dir.rename_new(staging, &self.dir, Path::new(name)).map_err(|error| {
+            let _ = self.remove_file(NEW_LATEST);
+            Error::io("publishing", &published, error)
+        })?;
+        let latest = self.dir.full(Path::new(LATEST));
+        let done = self.swap_latest().and_then(|()| self.dir.sync());
+        let Err(error) = done else {
+            // What is left of the old marker is no harm, and the next backup removes it.
+            let _ = self.remove_file(OLD_LATEST);
+            return Ok(());
+        };
+        let error = Error::io("publishing", &latest, error);
+        let undone = self.unswap_latest().and_then(|()| {
+            self.dir.rename_new(Path::new(name), &self.dir, staging)?;
+            self.dir.sync()
+        });
+        Err(match undone {
+            Ok(()) => error,
+            Err(undo) => error.aftermath(&format!(
+                "taking it back failed too ({undo}), so {} may be listed",
+                crate::error::show(&published)
+            )),
+        })
+    }
+
+    /// Lets `latest` name another snapshot, or none.
+    pub fn point_latest(&self, name: Option<&str>) -> Result<()> {
+        let latest = self.dir.full(Path::new(LATEST));
+        match name {
+            Some(name) => {
+                self.prepare_latest(name)?;
+                self.dir
+                    .rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
+                    .map_err(|error| Error::io("writing", &latest, error))?;
+            }
+            None => self.remove_file(LATEST)?,
+        }
+        self.dir.sync().map_err(|error| Error::io("syncing", self.dir.path(), error))
+    }
+
+    /// What `latest` names, if it names anything.
+    pub fn latest(&self) -> Result<Option<OsString>> {
+        read_latest(&self.dir)
+    }
+
+    fn prepare_latest(&self, name: &str) -> Result<()> {
+        let target = self.dir.full(Path::new(name));
+        self.write_new(NEW_LATEST, target.as_os_str().as_bytes())
+    }
+
+    /// The old marker keeps a second name for the time of the change.
+    fn swap_latest(&self) -> std::io::Result<()> {
+        match self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST)) {
+            Err(error) if is_absent(&error) => {}
+            Err(error) if error.raw_os_error() != Some(libc::EIO) => self.copy_latest()?,
+            other => other?,
+        }
+        self.dir.rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
+    }
+
+    /// Where the file system has no hard links.
+    fn copy_latest(&self) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        match self.dir.open_file(Path::new(LATEST)).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Err(error) if is_absent(&error) => return Ok(()),
+            other => other?,
+        };
+        self.dir.create_file(Path::new(OLD_LATEST), 0o644)?.write_all(&bytes)
+    }
+
+    fn unswap_latest(&self) -> std::io::Result<()> {
+        if self.dir.find(Path::new(NEW_LATEST))?.is_some() {
+            // The marker was not changed yet.
+            self.dir.unlink(Path::new(NEW_LATEST))?;
+            return match self.dir.unlink(Path::new(OLD_LATEST)) {
+                Err(error) if is_absent(&error) => Ok(()),
+                other => other,
+            };
+        }
+        match self.dir.rename(Path::new(OLD_LATEST), &self.dir, Path::new(LATEST)) {
+            Err(error) if is_absent(&error) => self.dir.unlink(Path::new(LATEST)),
+            other => other,
+        }
+    }
+}
+
+/// The name that `latest` gives. Only its last component counts, beside the marker: in a copied
+/// directory the rest would lead to the original's snapshots.
+pub fn read_latest(root: &Dir) -> Result<Option<OsString>> {
+    let mut bytes = Vec::new();
+    match root.open_file(Path::new(LATEST)).and_then(|file| file.take(LONGEST_PATH).read_to_end(&mut bytes)) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Error::io("reading", &root.full(Path::new(LATEST)), error)),
+        Ok(_) => {}
+    }
+    let path = Path::new(OsStr::from_bytes(bytes.trim_ascii()));
+    Ok(path.file_name().map(OsStr::to_os_string))
+}
