@@ -14,6 +14,7 @@
 
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use super::names::{LIFECYCLE, OWNER};
@@ -23,9 +24,10 @@ use crate::error::{Code, Error, Result};
 use crate::sys::attributes::{give_to, set_mode};
 use crate::sys::dir::{Dir, is_absent};
 use crate::sys::lock::{Hold, Lock, try_lock};
+use crate::sys::stays::Stays;
 
 /// The held lock of an `owner`. Dropped on the I/O thread that took it.
-pub struct OwnerLock(#[allow(dead_code)] File);
+pub struct OwnerLock(#[allow(dead_code)] File, Stays);
 
 /// Opens a data directory, or a further source, for its host: its restore is finished and none is at work. `None`: a
 /// read-only or full source, on which no restore can work either, or a file system without locks.
@@ -107,7 +109,7 @@ fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Owne
         Err(error) => return Err(Error::io("opening", &path, error)),
     };
     match try_lock(&file, hold) {
-        Ok(Lock::Taken) => Ok(Owner::Held(OwnerLock(file))),
+        Ok(Lock::Taken) => Ok(Owner::Held(OwnerLock(file, PhantomData))),
         Ok(Lock::Held) => Err(Error::at(Code::Conflict, doing, directory.path(), conflict)),
         Ok(Lock::Refused) => Ok(Owner::NoLocks),
         Err(error) => Err(Error::io("locking", &path, error)),
@@ -130,7 +132,7 @@ fn open_or_make(directory: &Dir) -> io::Result<File> {
 }
 
 /// The held lock of a backup root. Dropped on the I/O thread that took it.
-pub struct RootLock(#[allow(dead_code)] File);
+pub struct RootLock(#[allow(dead_code)] File, Stays);
 
 /// Takes a root by the file `name` in it. `None`: there are no locks here.
 pub fn take_root(dir: &Dir, name: &Path) -> Result<Option<RootLock>> {
@@ -138,7 +140,7 @@ pub fn take_root(dir: &Dir, name: &Path) -> Result<Option<RootLock>> {
     let failed = |error| Error::io("locking the backup root by", &path, error);
     let file = dir.open_or_create(name, 0o644).map_err(failed)?;
     match try_lock(&file, Hold::Exclusive).map_err(failed)? {
-        Lock::Taken => Ok(Some(RootLock(file))),
+        Lock::Taken => Ok(Some(RootLock(file, PhantomData))),
         Lock::Refused => Ok(None),
         Lock::Held => {
             let why = "another backup, delete or prune is at work in it";
@@ -191,5 +193,16 @@ pub fn lock_in_use(snapshot: &Dir) -> Result<()> {
         Ok(Lock::Held) => Err(Error::at(Code::Conflict, "reading", snapshot.path(), "it is being deleted")),
         // Without locks on directories only the host keeps the two apart.
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::stays::sent::{Kept, Sent};
+
+    #[test]
+    fn a_held_lock_never_leaves_the_side_that_took_it() {
+        assert!(!<Sent<OwnerLock>>::MAY_BE && !<Sent<RootLock>>::MAY_BE);
     }
 }
