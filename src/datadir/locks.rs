@@ -22,7 +22,7 @@ use super::record::holds_nothing_new;
 use super::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::sys::attributes::{give_to, set_mode};
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::{Dir, if_there};
 use crate::sys::lock::{Hold, Lock, try_lock};
 use crate::sys::stays::Stays;
 
@@ -74,10 +74,9 @@ pub fn refuse_open_above(target: &Path, doing: &str) -> Result<()> {
 /// One backup at a time for a data directory, whatever its root: the lock of `.lifecycle` itself.
 /// `None`: a read-only source, or a file system without locks on directories.
 pub fn take_for_backup(data_dir: &Dir) -> Result<Option<Dir>> {
-    let lifecycle = match data_dir.open_dir(Path::new(LIFECYCLE)) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        other => other.map_err(|error| Error::io("opening", &data_dir.full(Path::new(LIFECYCLE)), error))?,
-    };
+    let opened = if_there(data_dir.open_dir(Path::new(LIFECYCLE)));
+    let opened = opened.map_err(|error| Error::io("opening", &data_dir.full(Path::new(LIFECYCLE)), error))?;
+    let Some(lifecycle) = opened else { return Ok(None) };
     match try_lock(&lifecycle, Hold::Exclusive) {
         Ok(Lock::Taken) => Ok(Some(lifecycle)),
         Ok(Lock::Held) => {
@@ -203,6 +202,6 @@ mod tests {
 
     #[test]
     fn a_held_lock_never_leaves_the_side_that_took_it() {
-        assert!(!<Sent<OwnerLock>>::MAY_BE && !<Sent<RootLock>>::MAY_BE);
+        assert_eq!([<Sent<OwnerLock>>::MAY_BE, <Sent<RootLock>>::MAY_BE], [false; 2]);
     }
 }

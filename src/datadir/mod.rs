@@ -13,6 +13,7 @@ mod space;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
+use crate::io::open::open_directory;
 use crate::sys::dir::Dir;
 
 use names::JOURNAL;
@@ -20,12 +21,7 @@ pub use space::{has_room, keeps_reserve};
 
 /// Opens a directory that a caller named as one.
 pub fn open_data_dir(path: &Path) -> Result<Dir> {
-    const DOING: &str = "opening the directory";
-    Dir::open(path).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, path, "it does not exist"),
-        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, path, "it is not a directory"),
-        _ => Error::io(DOING, path, error),
-    })
+    open_directory(path, "opening the directory")
 }
 
 /// Refuses a directory whose restore was interrupted.

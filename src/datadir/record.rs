@@ -1,13 +1,12 @@
 //! Small records in JSON: how they are read, and how those of a data directory are written.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::names::LIFECYCLE;
 use crate::error::{Error, Result};
-use crate::io::whole;
+use crate::io::small::{self, Whole};
 use crate::sys::dir::{Dir, is_absent};
 
 /// The version of the records that this library writes and reads.
@@ -26,13 +25,10 @@ pub fn text_of(record: &impl Serialize) -> Vec<u8> {
 
 /// What a record holds; `None`: there is none.
 pub fn read_small(directory: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    match directory.open_file(Path::new(name)).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
-        Err(error) if is_absent(&error) => Ok(None),
+    match small::read(directory, Path::new(name), LONGEST) {
         // As one that says nothing that is understood.
         Err(error) if is_no_file(&error) => Ok(Some(b"-".to_vec())),
-        Err(error) => Err(Error::io("reading", &directory.full(Path::new(name)), error)),
-        Ok(_) => Ok(Some(bytes)),
+        other => other.map_err(|error| Error::io("reading", &directory.full(Path::new(name)), error)),
     }
 }
 
@@ -40,11 +36,9 @@ pub fn read_small(directory: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
 /// nothing new.
 pub fn write(data_dir: &Dir, new: &str, path: &str, text: &[u8]) -> Result<bool> {
     let (new, path) = (Path::new(new), Path::new(path));
-    let written = data_dir.stat(Path::new("")).and_then(|owner| {
-        whole::write_new(data_dir, new, 0o644, text)?;
-        data_dir.give_to(new, owner.uid, owner.gid)?;
-        data_dir.rename(new, data_dir, path)?;
-        data_dir.open_dir(Path::new(LIFECYCLE))?.sync()
+    let written = data_dir.stat(Path::new("")).and_then(|stat| {
+        let owner = Some((stat.uid, stat.gid));
+        Whole { directory: data_dir, path, new, mode: 0o644, owner }.replace(text)
     });
     match written {
         Ok(()) => Ok(true),

@@ -4,9 +4,10 @@ pub mod apart;
 pub mod checksum;
 pub mod copy;
 pub mod near;
+pub mod open;
 pub mod pool;
 pub mod remove;
+pub mod small;
 pub mod walk;
-pub mod whole;
 
 pub use crate::monitor::{Monitor, Phase, Work};

@@ -1,17 +1,17 @@
 //! The journal of a swap: which names move, written and synced before the first one does. By it
 //! alone a swap can be carried on, or taken back, from any state that a crash leaves.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::units::Units;
 use crate::error::{Code, Error, Result};
-use crate::io::{checksum, whole};
+use crate::io::checksum;
+use crate::io::small::{self, Whole};
 use crate::layout::{FileClass, Rule, Rules};
 use crate::paths::{PathText, relative};
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::Dir;
 
 const VERSION: u32 = 1;
 
@@ -76,23 +76,17 @@ impl Swap {
         let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
         text.extend(format!("\n{:08x}\n", checksum::of(&text)).bytes());
         let new = path.with_extension("new");
-        whole::write_new(target, &new, 0o600, &text)
-            .and_then(|()| target.rename(&new, target, path))
-            .and_then(|()| sync_name(target, path))
-            .map_err(|error| {
-                let _ = target.unlink(&new);
-                failed(error)
-            })
+        Whole { directory: target, path, new: &new, mode: 0o600, owner: None }
+            .replace(&text)
+            .and_then(|()| sync_name(target, path.parent().unwrap_or(path)))
+            .map_err(failed)
     }
 
     /// Reads a record; `None`: there is none.
     pub fn read(target: &Dir, path: &Path) -> Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        match target.open_file(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(Error::io("reading the journal", &target.full(path), error)),
-            Ok(_) => {}
-        }
+        let read = small::read(target, path, LARGEST)
+            .map_err(|error| Error::io("reading the journal", &target.full(path), error))?;
+        let Some(bytes) = read else { return Ok(None) };
         let damaged = || {
             let why =
                 "it is damaged; the directories that it speaks of lie beside it, and nothing was touched";

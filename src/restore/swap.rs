@@ -11,8 +11,9 @@ use super::units::{self, Coming};
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
+use crate::io::small;
 use crate::staging::Tree;
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::{Dir, if_there};
 use crate::sys::memory;
 
 /// The extension of a staging's name for what a swap without an undo replaces.
@@ -171,11 +172,9 @@ fn finish(target: &Dir, swap: &Swap) -> Result<()> {
 
 fn remove_journal(target: &Dir) -> Result<()> {
     let journal = Path::new(JOURNAL);
-    let removed = match target.unlink(journal) {
-        Err(error) if is_absent(&error) => Ok(()),
-        other => other.and_then(|()| sync_name(target, journal)),
-    };
-    removed.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
+    let removed = small::remove(target, journal);
+    let durably = removed.and_then(|was_there| if was_there { sync_name(target, journal) } else { Ok(()) });
+    durably.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
 }
 
 fn exists(target: &Dir, path: &Path) -> Result<bool> {
@@ -256,11 +255,8 @@ fn sync_all(target: &Dir, units: &[PathBuf], to: &Path, from: &Path) -> Result<(
             true => target.sync(),
             false => target.open_dir(&directory).and_then(|dir| dir.sync()),
         };
-        match synced {
-            // A directory that no unit needed was not made.
-            Err(error) if is_absent(&error) => {}
-            other => other.map_err(|error| Error::io("syncing", &target.full(&directory), error))?,
-        }
+        // A directory that no unit needed was not made.
+        if_there(synced).map_err(|error| Error::io("syncing", &target.full(&directory), error))?;
     }
     Ok(())
 }

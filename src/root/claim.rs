@@ -17,7 +17,7 @@ use crate::datadir::known_roots::KnownRoots;
 use crate::datadir::names::{LIFECYCLE, OWNER_NAME, is_staging};
 use crate::datadir::record::{VERSION, read_small, text_of};
 use crate::error::{Code, Error, Result, show};
-use crate::io::whole;
+use crate::io::small::Whole;
 use crate::paths::PathText;
 use crate::snapshot::MANIFEST;
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
@@ -269,9 +269,8 @@ impl Root {
 
     fn write_record(&self, record: &Record) -> Result<()> {
         let (new, path) = (Path::new(NEW_SOURCE), Path::new(SOURCE));
-        whole::write_new(&self.dir, new, 0o644, &text_of(record))
-            .and_then(|()| self.dir.rename(new, &self.dir, path))
-            .and_then(|()| self.dir.sync())
+        Whole { directory: &self.dir, path, new, mode: 0o644, owner: None }
+            .replace(&text_of(record))
             .map_err(|error| Error::io("writing", &self.dir.full(path), error))
     }
 }

@@ -1,14 +1,15 @@
 //! Publishing a snapshot, and the marker of the newest one.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Root;
 use super::names::{LATEST, NEW_LATEST, OLD_LATEST};
 use crate::error::{Error, Result};
-use crate::sys::dir::{Dir, is_absent};
+use crate::io::small::{self, Whole};
+use crate::sys::dir::{Dir, if_there};
 
 /// No path that the kernel takes is longer.
 const LONGEST_PATH: u64 = 1 << 16;
@@ -47,17 +48,15 @@ impl Root {
 
     /// Lets `latest` name another snapshot, or none.
     pub fn point_latest(&self, name: Option<&str>) -> Result<()> {
-        let latest = self.dir.full(Path::new(LATEST));
-        match name {
-            Some(name) => {
-                self.prepare_latest(name)?;
-                self.dir
-                    .rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
-                    .map_err(|error| Error::io("writing", &latest, error))?;
-            }
-            None => self.remove_file(LATEST)?,
-        }
-        self.dir.sync().map_err(|error| Error::io("syncing", self.dir.path(), error))
+        let latest = Path::new(LATEST);
+        let Some(name) = name else {
+            self.remove_file(LATEST)?;
+            return self.dir.sync().map_err(|error| Error::io("syncing", self.dir.path(), error));
+        };
+        let (new, target) = (Path::new(NEW_LATEST), self.dir.full(Path::new(name)));
+        Whole { directory: &self.dir, path: latest, new, mode: 0o644, owner: None }
+            .replace(target.as_os_str().as_bytes())
+            .map_err(|error| Error::io("writing", &self.dir.full(latest), error))
     }
 
     /// What `latest` names, if it names anything.
@@ -67,26 +66,23 @@ impl Root {
 
     fn prepare_latest(&self, name: &str) -> Result<()> {
         let target = self.dir.full(Path::new(name));
-        self.write_new(NEW_LATEST, target.as_os_str().as_bytes())
+        let path = Path::new(NEW_LATEST);
+        small::write_new(&self.dir, path, 0o644, target.as_os_str().as_bytes())
+            .map_err(|error| Error::io("writing", &self.dir.full(path), error))
     }
 
     /// The old marker keeps a second name for the time of the change.
     fn swap_latest(&self) -> std::io::Result<()> {
-        match self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST)) {
-            Err(error) if is_absent(&error) => {}
+        match if_there(self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST))) {
             Err(error) if error.raw_os_error() != Some(libc::EIO) => self.copy_latest()?,
-            other => other?,
+            other => other.map(drop)?,
         }
         self.dir.rename(Path::new(NEW_LATEST), &self.dir, Path::new(LATEST))
     }
 
     /// Where the file system has no hard links.
     fn copy_latest(&self) -> std::io::Result<()> {
-        let mut bytes = Vec::new();
-        match self.dir.open_file(Path::new(LATEST)).and_then(|mut file| file.read_to_end(&mut bytes)) {
-            Err(error) if is_absent(&error) => return Ok(()),
-            other => other?,
-        };
+        let Some(bytes) = small::read(&self.dir, Path::new(LATEST), u64::MAX)? else { return Ok(()) };
         self.dir.create_file(Path::new(OLD_LATEST), 0o644)?.write_all(&bytes)
     }
 
@@ -94,14 +90,11 @@ impl Root {
         if self.dir.find(Path::new(NEW_LATEST))?.is_some() {
             // The marker was not changed yet.
             self.dir.unlink(Path::new(NEW_LATEST))?;
-            return match self.dir.unlink(Path::new(OLD_LATEST)) {
-                Err(error) if is_absent(&error) => Ok(()),
-                other => other,
-            };
+            return small::remove(&self.dir, Path::new(OLD_LATEST)).map(drop);
         }
-        match self.dir.rename(Path::new(OLD_LATEST), &self.dir, Path::new(LATEST)) {
-            Err(error) if is_absent(&error) => self.dir.unlink(Path::new(LATEST)),
-            other => other,
+        match if_there(self.dir.rename(Path::new(OLD_LATEST), &self.dir, Path::new(LATEST)))? {
+            None => self.dir.unlink(Path::new(LATEST)),
+            Some(()) => Ok(()),
         }
     }
 }
@@ -109,12 +102,9 @@ impl Root {
 /// The name that `latest` gives. Only its last component counts, beside the marker: in a copied
 /// directory the rest would lead to the original's snapshots.
 pub fn read_latest(root: &Dir) -> Result<Option<OsString>> {
-    let mut bytes = Vec::new();
-    match root.open_file(Path::new(LATEST)).and_then(|file| file.take(LONGEST_PATH).read_to_end(&mut bytes)) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Error::io("reading", &root.full(Path::new(LATEST)), error)),
-        Ok(_) => {}
-    }
+    let read = small::read(root, Path::new(LATEST), LONGEST_PATH);
+    let read = read.map_err(|error| Error::io("reading", &root.full(Path::new(LATEST)), error))?;
+    let Some(bytes) = read else { return Ok(None) };
     let path = Path::new(OsStr::from_bytes(bytes.trim_ascii()));
     Ok(path.file_name().map(OsStr::to_os_string))
 }

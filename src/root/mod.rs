@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::datadir::leftovers::remove_unlocked;
 use crate::datadir::locks::{RootLock, make_locked, take_root};
 use crate::error::{Code, Error, Result};
-use crate::io::whole;
+use crate::io::open::open_directory;
+use crate::io::small;
 use crate::sys::dir::Dir;
 
 pub use delete::delete;
@@ -22,7 +23,7 @@ pub use listing::{latest, list};
 pub use prune::prune;
 
 use listing::snapshot_numbers;
-use names::{LATEST, LOCK, NEW_LATEST, NEW_SOURCE, OLD_LATEST, SOURCE, STAGING, name_of};
+use names::{LATEST, LOCK, NEW_LATEST, NEW_SOURCE, OLD_LATEST, SOURCE, STAGING, name_of, next_number};
 
 /// A root that this thread's process holds alone.
 pub struct Root {
@@ -59,11 +60,7 @@ impl Root {
     /// The name of the next snapshot: the time, or one more than the highest there is.
     pub fn next_name(&self, now_s: u64) -> Result<String> {
         let highest = self.numbers()?.into_iter().max();
-        let number = match highest {
-            None => Some(now_s),
-            Some(highest) => highest.checked_add(1).map(|next| next.max(now_s)),
-        };
-        number.map(name_of).ok_or_else(|| {
+        next_number(highest, now_s).map(name_of).ok_or_else(|| {
             let why = "the highest possible snapshot name is taken";
             Error::at(Code::Conflict, "naming a snapshot in", self.dir.path(), why)
         })
@@ -87,16 +84,11 @@ impl Root {
         make_locked(&self.dir, &PathBuf::from(format!("{STAGING}{id}")))
     }
 
-    /// Writes a file that gets its name by a rename.
-    fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = Path::new(name);
-        whole::write_new(&self.dir, path, 0o644, bytes)
-            .map_err(|error| Error::io("writing", &self.dir.full(path), error))
-    }
-
     fn remove_file(&self, name: &str) -> Result<()> {
         let path = Path::new(name);
-        whole::remove(&self.dir, path).map_err(|error| Error::io("removing", &self.dir.full(path), error))
+        small::remove(&self.dir, path)
+            .map(drop)
+            .map_err(|error| Error::io("removing", &self.dir.full(path), error))
     }
 }
 
@@ -122,10 +114,5 @@ fn make_root(path: &Path) -> std::io::Result<()> {
 
 /// Opens a root to look at.
 pub fn open_root(path: &Path) -> Result<Dir> {
-    const DOING: &str = "opening the backup root";
-    Dir::open(path).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, path, "it does not exist"),
-        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, path, "it is not a directory"),
-        _ => Error::io(DOING, path, error),
-    })
+    open_directory(path, "opening the backup root")
 }

@@ -28,9 +28,42 @@ pub fn name_of(number: u64) -> String {
     format!("ts-{number}")
 }
 
+/// The number of the next name: the time, or one more than the highest there is. `None`: that is the
+/// highest possible.
+pub fn next_number(highest: Option<u64>, now_s: u64) -> Option<u64> {
+    match highest {
+        None => Some(now_s),
+        Some(highest) => highest.checked_add(1).map(|next| next.max(now_s)),
+    }
+}
+
 /// The number of a directory called `ts-<n>`.
 pub fn number_of(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix("ts-")?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') || digits == "0";
     if plain { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_numbers_are_those_of_snapshots() {
+        let number = |name: &str| number_of(OsStr::new(name));
+        assert_eq!([number("ts-0"), number("ts-17")], [Some(0), Some(17)]);
+        for name in ["ts-", "ts-017", "ts-00", "ts--1", "ts-+1", "ts-1x", "17", "ts-18446744073709551616"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+        assert_eq!(number(&name_of(u64::MAX)), Some(u64::MAX));
+    }
+
+    #[test]
+    fn names_rise_though_the_clock_falls() {
+        assert_eq!(next_number(None, 100), Some(100));
+        assert_eq!(next_number(Some(7), 100), Some(100));
+        assert_eq!(next_number(Some(100), 100), Some(101));
+        assert_eq!(next_number(Some(200), 100), Some(201));
+        assert_eq!(next_number(Some(u64::MAX), 100), None);
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Manifest, parse};
-use crate::error::{Code, Error, Result};
-use crate::io::apart;
+use crate::error::{Error, Result};
+use crate::io::{apart, open};
 use crate::paths::absolute;
 use crate::sys::dir::Dir;
 
@@ -118,10 +118,5 @@ impl Snapshot {
 
 /// Opens a snapshot's directory.
 pub fn open_directory(location: &Path) -> Result<Dir> {
-    const DOING: &str = "opening the snapshot";
-    Dir::open(location).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, location, "it does not exist"),
-        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, location, "it is not a directory"),
-        _ => Error::io(DOING, location, error),
-    })
+    open::open_directory(location, "opening the snapshot")
 }

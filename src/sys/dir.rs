@@ -137,11 +137,7 @@ impl Dir {
 
     /// The stat, or `None` where there is nothing of that name.
     pub fn find(&self, path: &Path) -> io::Result<Option<Stat>> {
-        match self.stat(path) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_there(self.stat(path))
     }
 
     /// Gives a file a second name.
@@ -389,6 +385,14 @@ impl AsFd for Parent<'_> {
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// What a call came to; `None`: there is nothing of that name.
+pub fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if is_absent(&error) => Ok(None),
+        other => other.map(Some),
     }
 }
 
