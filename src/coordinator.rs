@@ -16,7 +16,7 @@ use crate::datadir::locks::open_host;
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
 use crate::io;
-use crate::io::apart::{self, Isolation};
+use crate::io::thread::Isolation;
 use crate::job::{Job, JobState, Kind, same_process};
 use crate::options::{Options, absolute};
 use crate::sys::{random, thread};
@@ -273,7 +273,7 @@ impl Keeper {
     ) -> Result<(Self, T)> {
         let (opened, is_open) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
-        let thread = apart::spawn(Isolation::IfPossible, move || {
+        let thread = io::thread::spawn(Isolation::IfPossible, move || {
             let (held, value) = open()?;
             let _ = opened.send(value);
             let _ = stopped.recv();
@@ -282,7 +282,7 @@ impl Keeper {
         })?;
         match is_open.recv() {
             Ok(value) => Ok((Self { stop, thread }, value)),
-            Err(_) => Err(apart::join(thread).err().unwrap_or_else(|| {
+            Err(_) => Err(io::thread::join(thread).err().unwrap_or_else(|| {
                 Error::new(Code::Internal, "opening the data directory ended without a result")
             })),
         }
@@ -290,7 +290,7 @@ impl Keeper {
 
     fn end(self) {
         drop(self.stop);
-        let _ = apart::join(self.thread);
+        let _ = io::thread::join(self.thread);
     }
 }
 

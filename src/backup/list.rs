@@ -14,12 +14,12 @@ use crate::datadir::names::LIFECYCLE;
 use crate::datadir::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
-use crate::io::near::Near;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::walk_into;
 use crate::layout::FileClass;
 use crate::monitor::Monitor;
 use crate::root::claim::is_the_librarys;
-use crate::snapshot::{LONGEST_PATH, MANIFEST};
+use crate::snapshot::{LONGEST_IN_MANIFEST, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 
 /// A directory that is backed up.
@@ -140,8 +140,8 @@ fn walk_source(
         if is_ours(source, relative) || plan.rules.excludes(&path) {
             return Ok(true);
         }
-        if path.as_os_str().len() > LONGEST_PATH {
-            let why = format!("it lies deeper than {LONGEST_PATH} bytes of path");
+        if path.as_os_str().len() > LONGEST_IN_MANIFEST {
+            let why = format!("it lies deeper than {LONGEST_IN_MANIFEST} bytes of path");
             return Err(Error::at(Code::Unsupported, "listing", &source.dir.full(relative), why));
         }
         if is_no_data(relative, entry) {
@@ -332,17 +332,17 @@ fn add_bytes(live: &LiveFiles, sources: &[Source], listing: &mut Listing) -> Res
 }
 
 /// One stat after the other, of names that come sorted.
-pub struct Stats<'a>(Vec<Near<'a>>);
+pub struct Stats<'a>(Vec<SortedDirs<'a>>);
 
 impl<'a> Stats<'a> {
     /// For these sources.
     pub fn of(sources: &'a [Source]) -> Self {
-        Self(sources.iter().map(|source| Near::new(&source.dir)).collect())
+        Self(sources.iter().map(|source| SortedDirs::new(&source.dir)).collect())
     }
 
     /// The stat of a path in a source; `None`: it is gone.
     pub fn stat(&mut self, source: usize, relative: &Path) -> std::io::Result<Option<crate::sys::dir::Stat>> {
-        match self.0[source].of(relative) {
+        match self.0[source].parent_of(relative) {
             Ok((directory, name)) => directory.find(name),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),

@@ -67,12 +67,12 @@ impl Backup<'_> {
         for (index, source) in self.sources.iter_mut().enumerate() {
             let pinned = |file: &&Listed| file.source == index && file.class != FileClass::Mutable;
             source.pins.begin_look(files.iter().filter(pinned).count());
-            let mut near = crate::io::near::Near::new(&source.dir);
+            let mut near = crate::io::sorted_dirs::SortedDirs::new(&source.dir);
             for file in files.iter().filter(pinned) {
                 self.monitor.check()?;
                 // What is read in the window is compared with what a look saw.
                 let exactly = matches!(file.class, FileClass::AppendOnly | FileClass::Pinned);
-                let held = match near.of(&file.relative) {
+                let held = match near.parent_of(&file.relative) {
                     Ok((directory, name)) => {
                         source.pins.hold(&file.relative, file.inode, directory, name, exactly)?
                     }

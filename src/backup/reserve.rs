@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Backup;
-use crate::datadir::keeps_reserve;
+use crate::datadir::require_reserve;
 use crate::error::Result;
 use crate::sync::Mutex;
 
@@ -22,7 +22,7 @@ impl Reserve {
         *last = Some(now);
         drop(last);
         let reserve = backup.plan.options.min_free;
-        keeps_reserve(&backup.prepared.root.dir, reserve)?;
-        backup.sources.iter().try_for_each(|source| keeps_reserve(&source.dir, reserve))
+        require_reserve(&backup.prepared.root.dir, reserve)?;
+        backup.sources.iter().try_for_each(|source| require_reserve(&source.dir, reserve))
     }
 }

@@ -7,7 +7,7 @@ use super::early::{Early, HEAD};
 use super::list::Listed;
 use super::look::Look;
 use super::window::Captured;
-use crate::datadir::has_room;
+use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
 use crate::sys::file;
@@ -49,7 +49,8 @@ impl Backup<'_> {
 
     /// For files of these sizes, of which so much is allocated.
     fn has_room_for<'f>(&self, files: impl Iterator<Item = (&'f Listed, (u64, u64))> + Clone) -> Result<()> {
-        let fits = |bytes: u64| has_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, DOING);
+        let fits =
+            |bytes: u64| require_room(&self.prepared.root.dir, bytes, self.plan.options.min_free, DOING);
         let most = files.clone().map(|(_, (size, allocated))| size.min(allocated));
         match fits(most.fold(0, u64::saturating_add)) {
             // Blocks that were allocated ahead hold nothing yet: now it is worth a closer look.

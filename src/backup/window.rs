@@ -20,7 +20,7 @@ use super::early::Early;
 use super::list::{Listed, Listing, Place, Stats, locate};
 use super::look::{Look, disagreement};
 use super::rest;
-use crate::datadir::keeps_reserve;
+use crate::datadir::require_reserve;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
 use crate::monitor::Phase;
@@ -105,7 +105,7 @@ impl Backup<'_> {
             }
             self.has_room_for_the_window(&look)?;
             for source in &self.sources {
-                keeps_reserve(&source.dir, self.plan.options.min_free)?;
+                require_reserve(&source.dir, self.plan.options.min_free)?;
             }
             if self.pins_made() - before <= FEW {
                 break;

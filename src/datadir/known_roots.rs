@@ -12,10 +12,12 @@ use crate::error::{Code, Error, Result};
 use crate::paths::PathText;
 use crate::sys::dir::Dir;
 
-/// So many roots are remembered, the oldest forgotten first.
+/// So many roots are remembered, the oldest forgotten first: more disks than take turns, and the record of
+/// all of them stays small enough to be written at each backup.
 const MOST_ROOTS: usize = 64;
 
-/// So many seals of each: roots may be copies of each other, used in turn.
+/// So many seals of each: roots may be copies of each other, used in turn, and each backup leaves a seal. So a
+/// copy is still known after as many backups into the others.
 const MOST_SEALS: usize = 32;
 
 /// The roots that a data directory has used.
@@ -32,7 +34,7 @@ pub struct KnownRoot {
     pub id: Uuid,
     /// As its user gave it.
     path: PathText,
-    /// The same with links resolved.
+    /// The path that it had once its links were resolved.
     real_path: Option<PathText>,
     /// The last ones, the newest at the end.
     #[serde(default)]

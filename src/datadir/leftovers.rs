@@ -18,7 +18,7 @@ use crate::sys::dir::{Dir, Kind};
 pub fn remove_unlocked(parent: &Dir, prefix: &OsStr, others_are_kept_out: bool) -> Result<()> {
     let entries = parent.entries().map_err(|error| Error::io("listing", parent.path(), error))?;
     for entry in entries {
-        if !is_ours(&entry.name, prefix) || entry.kind != Kind::Directory {
+        if !is_of_a_job(&entry.name, prefix) || entry.kind != Kind::Directory {
             continue;
         }
         let name = Path::new(&entry.name);
@@ -30,8 +30,8 @@ pub fn remove_unlocked(parent: &Dir, prefix: &OsStr, others_are_kept_out: bool) 
     Ok(())
 }
 
-/// A prefix, a UUID and perhaps an extension.
-fn is_ours(name: &OsStr, prefix: &OsStr) -> bool {
+/// Whether a name is a prefix, a UUID and perhaps an extension.
+fn is_of_a_job(name: &OsStr, prefix: &OsStr) -> bool {
     let Some(rest) = name.as_bytes().strip_prefix(prefix.as_bytes()) else { return false };
     let id = rest.split(|byte| *byte == b'.').next().unwrap_or_default();
     Uuid::try_parse_ascii(id).is_ok()

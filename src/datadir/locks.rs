@@ -17,7 +17,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
 
-use super::names::{LIFECYCLE, OWNER};
+use super::names::{LIFECYCLE, OWNER, OWNER_NAME};
 use super::record::holds_nothing_new;
 use super::refuse_unfinished;
 use crate::error::{Code, Error, Result};
@@ -69,6 +69,19 @@ pub fn refuse_open_above(target: &Path, doing: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses to move another database that lies below a target while its host has it open.
+pub fn refuse_open_below(lifecycle: &Dir) -> Result<()> {
+    let Ok(owner) = lifecycle.open_file(Path::new(OWNER_NAME)) else { return Ok(()) };
+    match try_lock(&owner, Hold::Exclusive) {
+        Ok(Lock::Held) => {
+            let data_dir = lifecycle.path().parent().unwrap_or(lifecycle.path());
+            let why = "another database lies there, which its host has open";
+            Err(Error::at(Code::Conflict, "restoring over", data_dir, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One backup at a time for a data directory, whatever its root: the lock of `.lifecycle` itself.

@@ -17,7 +17,7 @@ use crate::io::open::open_directory;
 use crate::sys::dir::Dir;
 
 use names::JOURNAL;
-pub use space::{has_room, keeps_reserve};
+pub use space::{require_reserve, require_room};
 
 /// Opens a directory that a caller named as one.
 pub fn open_data_dir(path: &Path) -> Result<Dir> {

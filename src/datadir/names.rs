@@ -55,6 +55,7 @@ const MARK: &[u8] = b".hotbackup-";
 /// A restore to a path that does not exist yet is staged beside it, as this and a UUID:
 /// `.<name>.hotbackup-`, cut so that the whole stays a legal name.
 pub fn sibling_prefix(name: &Path) -> OsString {
+    // A name has up to 255 bytes, of which the dot, the mark and a UUID take 48.
     const LONGEST: usize = 200;
     let name = name.as_os_str().as_bytes();
     let mut bytes = b".".to_vec();

@@ -12,7 +12,8 @@ use crate::sys::dir::{Dir, is_absent};
 /// The version of the records that this library writes and reads.
 pub const VERSION: u32 = 1;
 
-/// No record of ours is longer.
+/// What is read of a record: more than those roots take that a data directory remembers, with their seals and
+/// with paths as long as the kernel takes them.
 const LONGEST: u64 = 1 << 20;
 
 /// A record as text.

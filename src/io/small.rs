@@ -26,7 +26,7 @@ pub fn write_new(directory: &Dir, name: &Path, mode: u32, bytes: &[u8]) -> io::R
     let written = directory.create_file(name, mode).and_then(|mut file| {
         file.write_all(bytes)?;
         file::sync(&file)?;
-        file::holds(&file, bytes)?;
+        file::require_content(&file, bytes)?;
         file::close(file)
     });
     written.inspect_err(|_| {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::near::Near;
+use super::sorted_dirs::SortedDirs;
 use crate::error::{Error, Result};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 use crate::sys::memory;
@@ -26,22 +26,23 @@ pub fn walk(top: &Dir, leave_out: impl FnMut(&Path, &Entry) -> Result<bool>) -> 
     walk_into(top, leave_out, |_, _, _| Ok(false))
 }
 
-/// The same, also without the directories that `keep_out` refuses once it has seen their entries.
+/// Lists the tree beneath `top` as [`walk`] does, also without the directories that `leave_out_whole` refuses
+/// once it has seen their entries.
 pub fn walk_into(
     top: &Dir,
     mut leave_out: impl FnMut(&Path, &Entry) -> Result<bool>,
-    mut keep_out: impl FnMut(&Path, &Dir, &[Entry]) -> Result<bool>,
+    mut leave_out_whole: impl FnMut(&Path, &Dir, &[Entry]) -> Result<bool>,
 ) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    let mut kept_out = HashSet::new();
+    let mut left_out = HashSet::new();
     let mut pending = vec![PathBuf::new()];
-    let mut near = Near::new(top);
+    let mut parents = SortedDirs::new(top);
     while let Some(directory) = pending.pop() {
         let is_top = directory.as_os_str().is_empty();
         let failed = |error| Error::io("listing", &top.full(&directory), error);
         let opened = match is_top {
             true => None,
-            false => match near.of(&directory).and_then(|(parent, name)| parent.open_dir(name)) {
+            false => match parents.parent_of(&directory).and_then(|(parent, name)| parent.open_dir(name)) {
                 Err(error) if is_absent(&error) => continue,
                 other => Some(other.map_err(failed)?),
             },
@@ -51,8 +52,8 @@ pub fn walk_into(
             Err(error) if is_absent(&error) && !is_top => continue,
             other => other.map_err(failed)?,
         };
-        if !is_top && keep_out(&directory, opened, &entries)? {
-            kept_out.insert(directory);
+        if !is_top && leave_out_whole(&directory, opened, &entries)? {
+            left_out.insert(directory);
             continue;
         }
         for entry in entries {
@@ -67,8 +68,8 @@ pub fn walk_into(
             found.push(Found { path, inode: entry.inode, kind: entry.kind });
         }
     }
-    if !kept_out.is_empty() {
-        found.retain(|found| !kept_out.contains(&found.path));
+    if !left_out.is_empty() {
+        found.retain(|found| !left_out.contains(&found.path));
     }
     // By bytes, which is quicker than by components and keeps what is in a directory behind it.
     found.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));

@@ -150,7 +150,7 @@ impl Monitor {
             return self.stop.lock().why.clone().map_or(Ok(()), Err);
         }
         if (self.checks.fetch_add(1, Relaxed) as usize).is_multiple_of(memory::NAMES) {
-            memory::has_room(0).map_err(|error| Error::system("going on with the job", error))?;
+            memory::require_room(0).map_err(|error| Error::system("going on with the job", error))?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::sys::dir::Dir;
 
 const VERSION: u32 = 1;
 
-/// A longer record is damaged: it holds the names at the top of a directory.
+/// A longer record is damaged: it holds the names at the top of a directory, some million of the longest ones.
 const LARGEST: u64 = 256 << 20;
 
 /// A swap, as recorded on disk: as the journal while it runs, and beside what it put aside for an
@@ -33,7 +33,7 @@ pub struct Swap {
     /// What stays in the target: by rules, and the backup root.
     pub rules: Vec<(String, FileClass)>,
     /// The backup root in the target.
-    pub kept: Option<PathBuf>,
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +45,7 @@ struct Record {
     out: Vec<PathText>,
     into: Vec<PathText>,
     rules: Vec<(String, String)>,
+    /// The backup root in the target.
     kept: Option<PathText>,
 }
 
@@ -70,7 +71,7 @@ impl Swap {
             out: names(&self.units.out),
             into: names(&self.units.into),
             rules: self.rules.iter().map(|(glob, class)| (glob.clone(), class.name().to_string())).collect(),
-            kept: self.kept.as_deref().map(PathText::of),
+            kept: self.root.as_deref().map(PathText::of),
         };
         let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
         let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
@@ -113,7 +114,7 @@ impl Swap {
             keep: record.keep,
             units: Units { out: paths(record.out)?, into: paths(record.into)?, emptied: Vec::new() },
             rules: record.rules.into_iter().map(class).collect::<Option<_>>()?,
-            kept: match record.kept {
+            root: match record.kept {
                 Some(name) => Some(inside(&name)?),
                 None => None,
             },

@@ -12,7 +12,7 @@ use crate::datadir::locks::{take_alone, take_for_restore};
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE, sibling_prefix};
 use crate::datadir::{open_data_dir, refuse_unfinished};
 use crate::error::{Code, Error, Result};
-use crate::io::apart;
+use crate::io::thread;
 use crate::io::walk::walk;
 use crate::paths::absolute;
 use crate::sys::dir::Dir;
@@ -33,7 +33,7 @@ pub enum Recovered {
 /// nothing; killed itself, it can be called again.
 pub fn recover(target: &Path) -> Result<Recovered> {
     let target = absolute(target)?;
-    apart::run(|| match Dir::open(&target) {
+    thread::run(|| match Dir::open(&target) {
         Ok(dir) => recover_present(&dir),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => recover_absent(&target),
         Err(_) => open_data_dir(&target).map(|_| Recovered::Nothing),
@@ -92,7 +92,7 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
 /// undo takes the first one back.
 pub fn undo(target: &Path) -> Result<()> {
     let target = absolute(target)?;
-    apart::run(|| {
+    thread::run(|| {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";
         refuse_unfinished(&dir, DOING)?;
@@ -109,7 +109,7 @@ fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
     // Not the units of last time: a lock may have come since, or gone, so other directories stay.
     let failed = |error| Error::io("opening", &target.full(from), error);
     let put_aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
-    let units = plan(target, &last.rules(), last.kept.as_deref(), &Coming::of_walk(&put_aside))?;
+    let units = plan(target, &last.rules(), last.root.as_deref(), &Coming::of_walk(&put_aside))?;
     let aside = aside::next(target)?;
-    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, kept: last.kept })
+    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, root: last.root })
 }

@@ -12,7 +12,7 @@ use super::{Recovered, Restore, aside, not_a_directory, swap};
 use crate::datadir::leftovers::remove_unlocked;
 use crate::datadir::locks::{OwnerLock, make_locked, refuse_open_above, take_for_restore};
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE, sibling_prefix};
-use crate::datadir::{has_room, refuse_unfinished};
+use crate::datadir::{refuse_unfinished, require_room};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, copy_range};
@@ -70,7 +70,7 @@ impl Target {
             }
         };
         let reserve = restore.options.min_free;
-        has_room(place, restore.room_needed()?, reserve, "making room for a restore in")
+        require_room(place, restore.room_needed()?, reserve, "making room for a restore in")
     }
 
     /// Makes the staging directory.
@@ -198,10 +198,10 @@ pub fn clean(target: &Dir) -> Result<Recovered> {
 impl Restore<'_> {
     /// What the staged files will take: of files with holes only what they hold.
     fn room_needed(&self) -> Result<u64> {
-        let mut near = crate::io::near::Near::new(&self.source);
+        let mut near = crate::io::sorted_dirs::SortedDirs::new(&self.source);
         let mut needed = 0u64;
         for entry in &self.manifest.files {
-            let found = near.of(&entry.path).and_then(|(directory, name)| directory.find(name));
+            let found = near.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
             needed = needed.saturating_add(entry.size.min(allocated));
@@ -277,9 +277,4 @@ impl Restore<'_> {
         compare(&staging.dir, &self.manifest, &comparison, &self.link.monitor)?;
         staging.seal(&self.manifest.directories, &self.link.monitor)
     }
-}
-
-/// Whether a path is the library's own.
-pub fn is_ours(path: &Path) -> bool {
-    path == Path::new(LIFECYCLE)
 }

@@ -50,8 +50,8 @@ pub fn appear(
 }
 
 /// The entries of a target that exists are swapped under the journal.
-pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Option<&Path>) -> Result<()> {
-    let units = units::plan(target, &restore.rules, kept, &Coming::of_manifest(&restore.manifest))?;
+pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, root: Option<&Path>) -> Result<()> {
+    let units = units::plan(target, &restore.rules, root, &Coming::of_manifest(&restore.manifest))?;
     let keep = restore.options.keep_undo;
     let aside = match keep {
         true => aside::next(target)?,
@@ -59,9 +59,9 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     };
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
     let swap =
-        Swap { from: staging.to_path_buf(), aside, keep, units, rules, kept: kept.map(Path::to_path_buf) };
+        Swap { from: staging.to_path_buf(), aside, keep, units, rules, root: root.map(Path::to_path_buf) };
     // Its journal, written when names are about to move.
-    memory::has_room(swap.units.size())
+    memory::require_room(swap.units.size())
         .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
     restore.link.monitor.commit()?;
     carry_out(target, &swap)?;

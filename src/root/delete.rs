@@ -8,8 +8,8 @@ use super::listing::list_in;
 use super::names::STAGING;
 use crate::datadir::locks::lock_unused;
 use crate::error::{Code, Error, Result};
-use crate::io::apart;
 use crate::io::remove::remove_tree;
+use crate::io::thread;
 use crate::paths::absolute;
 use crate::snapshot::Snapshot;
 use crate::sys::random;
@@ -17,7 +17,7 @@ use crate::sys::random;
 /// Deletes a snapshot by its id or its directory's name.
 pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
     let root = absolute(root)?;
-    apart::run(|| {
+    thread::run(|| {
         let root = Root::open_used(&root)?;
         root.clean()?;
         let all = list_in(&root.dir)?;

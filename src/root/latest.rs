@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::io::small::{self, Whole};
 use crate::sys::dir::{Dir, if_there};
 
-/// No path that the kernel takes is longer.
-const LONGEST_PATH: u64 = 1 << 16;
+/// What is read of a marker. It holds one path, of which the kernel takes 4096 bytes, and ours is far shorter.
+const LARGEST_MARKER: u64 = 1 << 16;
 
 impl Root {
     /// Renames a complete staging to its name and makes it the newest. On an error both are
@@ -102,7 +102,7 @@ impl Root {
 /// The name that `latest` gives. Only its last component counts, beside the marker: in a copied
 /// directory the rest would lead to the original's snapshots.
 pub fn read_latest(root: &Dir) -> Result<Option<OsString>> {
-    let read = small::read(root, Path::new(LATEST), LONGEST_PATH);
+    let read = small::read(root, Path::new(LATEST), LARGEST_MARKER);
     let read = read.map_err(|error| Error::io("reading", &root.full(Path::new(LATEST)), error))?;
     let Some(bytes) = read else { return Ok(None) };
     let path = Path::new(OsStr::from_bytes(bytes.trim_ascii()));

@@ -8,7 +8,7 @@ use super::latest::read_latest;
 use super::names::{name_of, number_of};
 use super::open_root;
 use crate::error::{Code, Error, Result};
-use crate::io::apart;
+use crate::io::thread;
 use crate::paths::absolute;
 use crate::snapshot::Snapshot;
 use crate::sys::dir::{Dir, Kind};
@@ -16,14 +16,14 @@ use crate::sys::dir::{Dir, Kind};
 /// The snapshots of a root, the newest first. A root that does not exist yet has none.
 pub fn list(root: &Path) -> Result<Vec<Snapshot>> {
     let root = absolute(root)?;
-    apart::run(|| match open_root(&root) {
+    thread::run(|| match open_root(&root) {
         Err(error) if error.code() == Code::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
         Ok(dir) => list_in(&dir),
     })
 }
 
-/// The same on an I/O thread.
+/// The snapshots of an open root, the newest first.
 pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
     let mut numbers = snapshot_numbers(root)?;
     numbers.sort_unstable_by(|a, b| b.cmp(a));
@@ -41,7 +41,7 @@ pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
 pub fn latest(root: &Path) -> Result<Snapshot> {
     const DOING: &str = "finding the latest snapshot in";
     let root = absolute(root)?;
-    apart::run(|| {
+    thread::run(|| {
         let none = |why: &str| Error::at(Code::NotFound, DOING, &root, why);
         let dir = open_root(&root)?;
         let mut named = read_latest(&dir)?;

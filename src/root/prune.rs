@@ -6,7 +6,7 @@ use super::Root;
 use super::delete::remove;
 use super::listing::list_in;
 use crate::error::{Code, Error, Result};
-use crate::io::apart;
+use crate::io::thread;
 use crate::paths::absolute;
 use crate::snapshot::Snapshot;
 
@@ -18,7 +18,7 @@ pub fn prune(root: &Path, keep_newest: u32) -> Result<u32> {
         let why = "keeping none would delete every snapshot; keep_newest must be at least 1";
         return Err(Error::at(Code::InvalidArgument, "pruning", &root, why));
     }
-    apart::run(|| {
+    thread::run(|| {
         let root = Root::open_used(&root)?;
         root.clean()?;
         let all = list_in(&root.dir)?;

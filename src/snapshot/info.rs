@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Manifest, parse};
 use crate::error::{Error, Result};
-use crate::io::{apart, open};
+use crate::io::{open, thread};
 use crate::paths::absolute;
 use crate::sys::dir::Dir;
 
@@ -29,7 +29,7 @@ impl Snapshot {
     /// Opens the snapshot at `location`. It must be readable.
     pub fn open(location: &Path) -> Result<Self> {
         let location = absolute(location)?;
-        apart::run(|| {
+        thread::run(|| {
             let snapshot = Self::describe(location);
             snapshot.error.clone().map_or(Ok(snapshot), Err)
         })
@@ -85,7 +85,7 @@ impl Snapshot {
         self.started_at_ms
     }
 
-    /// When its backup was about to be published, likewise.
+    /// When its backup was about to be published, in milliseconds since 1970; 0: the manifest does not say.
     pub fn finished_at_ms(&self) -> u64 {
         self.finished_at_ms
     }

@@ -8,7 +8,7 @@ mod parse;
 pub use attributes::{Attributes, Kept};
 pub use info::{Snapshot, open_directory};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
-pub use parse::{LONGEST_PATH, read};
+pub use parse::{LONGEST_IN_MANIFEST, read};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";

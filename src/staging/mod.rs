@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::sync::Mutex;
 
 use crate::error::{Error, Result};
-use crate::io::near::Near;
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::walk;
 use crate::monitor::Monitor;
 use crate::snapshot::{Attributes, DirectoryEntry, Kept, LinkEntry};
@@ -66,9 +66,9 @@ impl Tree {
             let above = path.ancestors().take_while(|path| !path.as_os_str().is_empty());
             above.take_while(|path| !made.contains(*path)).collect::<Vec<_>>()
         };
-        let mut near = Near::new(&self.dir);
+        let mut near = SortedDirs::new(&self.dir);
         for path in missing.into_iter().rev() {
-            near.of(path)
+            near.parent_of(path)
                 .and_then(|(parent, name)| {
                     parent.ensure_dir(name, 0o700)?;
                     // The umask may have taken bits of it away.
@@ -192,10 +192,10 @@ impl Tree {
     /// mode may close a directory even to its owner, so nothing comes after this.
     pub fn seal(&self, directories: &[DirectoryEntry], monitor: &Monitor) -> Result<()> {
         let one_by_one = directories.len() <= self.few_files || !self.syncfs_reports_errors;
-        let mut near = Near::new(&self.dir);
+        let mut near = SortedDirs::new(&self.dir);
         for entry in directories.iter().rev() {
             monitor.check()?;
-            let sealed = near.of(&entry.path).and_then(|(parent, name)| {
+            let sealed = near.parent_of(&entry.path).and_then(|(parent, name)| {
                 let directory = parent.open_dir(name)?;
                 entry.attributes.apply_to_dir(&directory)?;
                 if one_by_one { directory.sync() } else { Ok(()) }
