@@ -6,7 +6,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::locks::{is_left_behind, take_for_backup};
+use super::locks::{take_abandoned, take_for_backup};
 use super::names::{LIFECYCLE, PINS};
 use crate::error::{Error, Result};
 use crate::io::remove::remove_tree;
@@ -23,7 +23,7 @@ pub fn remove_unlocked(parent: &Dir, prefix: &OsStr, others_are_kept_out: bool) 
         }
         let name = Path::new(&entry.name);
         let Ok(directory) = parent.open_dir(name) else { continue };
-        if is_left_behind(&directory, others_are_kept_out) {
+        if take_abandoned(&directory, others_are_kept_out) {
             remove_tree(parent, name)?;
         }
     }

@@ -1,16 +1,19 @@
 //! All locks, each tried and never waited for, so that no order of them can end in a deadlock. They are
 //! `flock` locks of I/O threads: they end with the descriptor they were taken by.
 //!
-//! | lock | shared | alone | for how long |
-//! | --- | --- | --- | --- |
-//! | `.lifecycle/owner` of the data directory, of each further source | its host | a restore, an undo, a recovery; an open coordinator keeps them out | while the coordinator is open; for the whole restore |
-//! | `.lifecycle` itself, of the data directory | | a backup; whoever removes what killed backups have pinned | for the whole backup; while it removes |
-//! | `lock` in a root | | a backup, a delete, a prune | for the whole of it |
-//! | the directory of a job: a staging, pins | | the job that made it; whoever removes what a killed job has left | while the job uses it; while it is looked at |
-//! | a snapshot's directory | a restore or a verification that reads it | who deletes it | while it is read; until it is gone |
+//! | lock | shared | alone |
+//! | --- | --- | --- |
+//! | `.lifecycle/owner`, in the data directory and in each further source | its host, for as long as its coordinator is open | a restore, an undo or a recovery, for the whole of it; a restore above or below it, for a moment, to see whether its host is there |
+//! | `.lifecycle` itself, in the data directory | | a backup, for the whole of it; whoever removes what killed backups have pinned, for as long as that takes |
+//! | `lock` in a root | | a backup, a delete or a prune, for the whole of it |
+//! | the directory of a job: its staging, its pins | | the job that made it, for as long as it uses it; whoever removes what killed jobs have left |
+//! | the directory of a snapshot | a restore or a verification, for as long as it reads it | a delete or a prune, until it is gone |
 //!
-//! Whoever takes several takes them in this order: a backup `.lifecycle`, the root, pins and staging; a
-//! restore the snapshot that it reads, `owner`, then its staging; a delete the root, then the snapshot.
+//! Whoever takes several takes them in this order: a coordinator `owner`, then `.lifecycle`, which it lets go
+//! of at once; a backup `.lifecycle`, the root, its pins, its staging; a restore the snapshot, `owner`, its
+//! staging; a recovery `owner`, then `.lifecycle`; a delete or a prune the root, then the snapshot.
+//!
+//! Where a file system has no locks, a host and a backup go on without; a restore over a directory does not.
 
 use std::fs::File;
 use std::io;
@@ -175,9 +178,9 @@ pub fn make_locked(parent: &Dir, name: &Path) -> Result<Dir> {
     Ok(directory)
 }
 
-/// Takes the lock of a directory that a job has made, if nobody holds it: then that job has ended. Where directories have no
-/// locks, it has ended only if the caller keeps all others out.
-pub fn is_left_behind(directory: &Dir, others_are_kept_out: bool) -> bool {
+/// Takes the directory of a job that has ended, for as long as it is open. `false`: the job is at work. Where
+/// directories have no locks, it has ended only if the caller keeps all others out.
+pub fn take_abandoned(directory: &Dir, others_are_kept_out: bool) -> bool {
     match try_lock(directory, Hold::Exclusive) {
         Ok(Lock::Taken) => true,
         Ok(Lock::Held) => false,

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Root;
-use super::listing::{newest_data_dir_id, snapshot_numbers};
-use super::names::{LOCK, NEW_SOURCE, SOURCE, name_of};
+use super::listing::newest_data_dir_id;
+use super::names::{LOCK, NEW_SOURCE, SOURCE, name_of, snapshot_numbers};
+use super::open::Root;
 use crate::datadir::id::DataDir;
 use crate::datadir::known_roots::KnownRoots;
 use crate::datadir::names::{LIFECYCLE, OWNER_NAME, is_staging};

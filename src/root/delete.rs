@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::Root;
 use super::listing::list_in;
 use super::names::STAGING;
+use super::open::Root;
 use crate::datadir::locks::lock_unused;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;

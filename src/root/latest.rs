@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::Root;
 use super::names::{LATEST, NEW_LATEST, OLD_LATEST};
+use super::open::Root;
 use crate::error::{Error, Result};
 use crate::io::small::{self, Whole};
 use crate::sys::dir::{Dir, if_there};

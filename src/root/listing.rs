@@ -5,8 +5,8 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::latest::read_latest;
-use super::names::{name_of, number_of};
-use super::open_root;
+use super::names::{name_of, snapshot_numbers};
+use super::open::open_root;
 use crate::error::{Code, Error, Result};
 use crate::io::thread;
 use crate::paths::absolute;
@@ -63,13 +63,6 @@ pub fn latest(root: &Path) -> Result<Snapshot> {
             });
         }
     })
-}
-
-/// The numbers of all directories that are called like snapshots.
-pub fn snapshot_numbers(root: &Dir) -> Result<Vec<u64>> {
-    let entries = root.entries().map_err(|error| Error::io("listing", root.path(), error))?;
-    let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
-    Ok(directories.filter_map(|entry| number_of(&entry.name)).collect())
 }
 
 /// The id of the data directory that the newest snapshot is of, as far as one can be read and tells.

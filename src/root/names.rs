@@ -2,6 +2,9 @@
 
 use std::ffi::OsStr;
 
+use crate::error::{Error, Result};
+use crate::sys::dir::{Dir, Kind};
+
 /// The root's lock, never unlinked: whoever holds it may write here.
 pub const LOCK: &str = "lock";
 
@@ -42,6 +45,13 @@ pub fn number_of(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix("ts-")?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') || digits == "0";
     if plain { digits.parse().ok() } else { None }
+}
+
+/// The numbers of all directories that are called like snapshots.
+pub fn snapshot_numbers(root: &Dir) -> Result<Vec<u64>> {
+    let entries = root.entries().map_err(|error| Error::io("listing", root.path(), error))?;
+    let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
+    Ok(directories.filter_map(|entry| number_of(&entry.name)).collect())
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::Root;
 use super::delete::remove;
 use super::listing::list_in;
+use super::open::Root;
 use crate::error::{Code, Error, Result};
 use crate::io::thread;
 use crate::paths::absolute;
