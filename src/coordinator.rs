@@ -11,13 +11,14 @@ use crate::sync::Mutex;
 use uuid::Uuid;
 
 use crate::backup::{self, Plan};
+use crate::datadir::leftovers::remove_stale_pins;
+use crate::datadir::locks::open_host;
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
 use crate::io;
-use crate::io::apart::{self, Isolation};
+use crate::io::thread::Isolation;
 use crate::job::{Job, JobState, Kind, same_process};
 use crate::options::{Options, absolute};
-use crate::snapshot::owner;
 use crate::sys::{random, thread};
 use crate::work::Work;
 
@@ -54,8 +55,8 @@ impl Coordinator {
         let (keeper, plan) = Keeper::start(move || {
             let (plan, held) = Plan::new(&data_dir, options)?;
             // Nothing may move in a further source either.
-            let locks = held.iter().map(owner::open_host).collect::<Result<Vec<_>>>()?;
-            owner::remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
+            let locks = held.iter().map(open_host).collect::<Result<Vec<_>>>()?;
+            remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
             Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
@@ -272,7 +273,7 @@ impl Keeper {
     ) -> Result<(Self, T)> {
         let (opened, is_open) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
-        let thread = apart::spawn(Isolation::IfPossible, move || {
+        let thread = io::thread::spawn(Isolation::IfPossible, move || {
             let (held, value) = open()?;
             let _ = opened.send(value);
             let _ = stopped.recv();
@@ -281,7 +282,7 @@ impl Keeper {
         })?;
         match is_open.recv() {
             Ok(value) => Ok((Self { stop, thread }, value)),
-            Err(_) => Err(apart::join(thread).err().unwrap_or_else(|| {
+            Err(_) => Err(io::thread::join(thread).err().unwrap_or_else(|| {
                 Error::new(Code::Internal, "opening the data directory ended without a result")
             })),
         }
@@ -289,7 +290,7 @@ impl Keeper {
 
     fn end(self) {
         drop(self.stop);
-        let _ = apart::join(self.thread);
+        let _ = io::thread::join(self.thread);
     }
 }
 

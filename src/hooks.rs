@@ -138,7 +138,8 @@ impl Hook<'_> {
         if !self.may_name {
             return refuse(Code::Conflict, "only the checkpoint and the freeze hook of a backup may do that");
         }
-        if path == Path::new(crate::snapshot::MANIFEST) || path.starts_with(crate::snapshot::LIFECYCLE) {
+        if path == Path::new(crate::snapshot::MANIFEST) || path.starts_with(crate::datadir::names::LIFECYCLE)
+        {
             return refuse(Code::InvalidArgument, "that name is the library's own");
         }
         let mut said = self.said.lock();

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use crate::datadir::locks::lock_in_use;
 use crate::error::Result;
 use crate::host::Link;
-use crate::io::Phase;
+use crate::monitor::Phase;
 use crate::options::Options;
-use crate::snapshot::{self, read};
+use crate::snapshot::{open_directory, read};
 use crate::staging::{Proof, layout_of, rules_of};
 
 /// Reads the manifest, lets the validators look, then compares.
@@ -16,8 +17,8 @@ pub fn run(location: &Path, settings: &Options, job: &Link) -> Result<()> {
 
 fn read_and_prove(location: &Path, settings: &Options, job: &Link) -> Result<()> {
     job.host.enter(Phase::Verify)?;
-    let directory = snapshot::open_directory(location)?;
-    snapshot::lock_in_use(&directory)?;
+    let directory = open_directory(location)?;
+    lock_in_use(&directory)?;
     let manifest = read(&directory)?;
     job.monitor.expect(manifest.bytes(), manifest.files.len() as u64);
     let layout = layout_of(&manifest, settings);

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
-use crate::io::apart::{self, Isolation};
+use crate::io::thread::{self, Isolation};
 use crate::options::Options;
 
 /// Work that has been prepared and goes on once its hooks are served.
@@ -29,8 +29,8 @@ impl Work {
         };
         let (sender, prepared) = mpsc::channel();
         let inner = link.clone();
-        let thread = apart::spawn(isolation, move || {
-            let result = apart::guarded(|| {
+        let thread = thread::spawn(isolation, move || {
+            let result = thread::guarded(|| {
                 let (report, rest) = prepare()?;
                 // Its receiver is only gone if the starter panicked, and then nobody serves.
                 let _ = sender.send(report);
@@ -41,7 +41,7 @@ impl Work {
         })?;
         match prepared.recv() {
             Ok(report) => Ok((report, Work { link: link.clone(), thread })),
-            Err(_) => Err(apart::join(thread)
+            Err(_) => Err(thread::join(thread)
                 .err()
                 .unwrap_or_else(|| Error::new(Code::Internal, "the preparation ended without a result"))),
         }
@@ -54,13 +54,13 @@ impl Work {
 
     /// Waits for the I/O thread, all of whose requests have been served, and its result.
     pub(crate) fn join(self) -> Result<()> {
-        apart::join(self.thread)
+        thread::join(self.thread)
     }
 
     /// Ends work whose hooks nobody will serve.
     pub(crate) fn abandon(self) {
         self.link.monitor.cancel();
         self.link.host.nobody_serves();
-        let _ = apart::join(self.thread);
+        let _ = thread::join(self.thread);
     }
 }

@@ -23,7 +23,7 @@ use super::rest::{self, look_at_rest, never_rests, wait_for_writes};
 use super::room::{has_room_for_the_window, keep_in_sources};
 use super::survey::{OpenDirectory, Survey};
 use crate::error::{Code, Error, Result};
-use crate::io::Phase;
+use crate::monitor::Phase;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry};
 use crate::sys::file;
 
@@ -103,10 +103,7 @@ fn pin_ahead(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
 }
 
 /// The rounds inside the window. The inner error is the path on which no two observations agreed.
-fn window(
-    context: &Context<'_>,
-    survey: &mut Survey,
-) -> Result<std::result::Result<Observation, PathBuf>> {
+fn window(context: &Context<'_>, survey: &mut Survey) -> Result<std::result::Result<Observation, PathBuf>> {
     let has_freeze = context.host().has_freeze();
     let mut seen = match has_freeze {
         true => survey.observe(context)?.accepted()?,

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use super::catalog::NameId;
 use super::capture::Point;
+use super::catalog::NameId;
 use super::contents::{Contents, Saved, directories_with_parents, drop_strays};
 use super::context::{Context, Place};
 use super::in_window::{HEAD, ends};
@@ -114,7 +114,9 @@ impl<'c, 'a> Copying<'c, 'a> {
         let now = self.has_not_shrunk(&log, pin, length)?;
         self.has_not_been_punched(&log, length, stat.allocated, &now)?;
         if ends(&self.place, &log, length)? != *before {
-            return Err(self.changed("it was written to below its length, which an append_only file never is"));
+            return Err(
+                self.changed("it was written to below its length, which an append_only file never is")
+            );
         }
         Ok(self.save(length, stat, staged.finish(&Attributes::of(stat))?))
     }

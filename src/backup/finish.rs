@@ -112,9 +112,5 @@ fn check_manifest(context: &Context<'_>, written: (u32, u64)) -> Result<()> {
     let mut found = Summed::new(std::io::sink());
     std::io::copy(&mut file.take(stat.size), &mut found).map_err(failed)?;
     let (_, read) = found.end();
-    if stat.kind == Kind::File && stat.size == written.1 && read == written {
-        Ok(())
-    } else {
-        Err(corrupt())
-    }
+    if stat.kind == Kind::File && stat.size == written.1 && read == written { Ok(()) } else { Err(corrupt()) }
 }

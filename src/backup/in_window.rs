@@ -168,10 +168,7 @@ fn try_to_clone(context: &Context<'_>, place: &Place<'_>, opened: &File) -> bool
 /// The blocks at both ends of the first `length` bytes of a log.
 pub fn ends(place: &Place<'_>, log: &File, length: u64) -> Result<[Vec<u8>; 2]> {
     let path = place.full();
-    Ok([
-        block(log, &path, 0..length.min(BLOCK))?,
-        block(log, &path, length.saturating_sub(BLOCK)..length)?,
-    ])
+    Ok([block(log, &path, 0..length.min(BLOCK))?, block(log, &path, length.saturating_sub(BLOCK)..length)?])
 }
 
 /// The bytes of a range that must be there.

@@ -6,7 +6,7 @@ use super::context::{Context, Place};
 use super::plan::identity;
 use crate::error::{Code, Error, show};
 use crate::options::Symlinks;
-use crate::snapshot::claim::is_the_librarys;
+use crate::root::claim::is_the_librarys;
 use crate::sys::dir::Dir;
 
 /// What becomes of a symbolic link.

@@ -11,13 +11,14 @@ use super::named::list_named;
 use super::observation::Observation;
 use super::source::{Source, locate};
 use super::survey::Survey;
+use crate::datadir::names::LIFECYCLE;
+use crate::datadir::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
 use crate::io::walk::each_directory;
 use crate::layout::FileClass;
-use crate::snapshot::claim::is_the_librarys;
-use crate::snapshot::owner::refuse_unfinished;
-use crate::snapshot::{LIFECYCLE, LONGEST_PATH, MANIFEST};
+use crate::root::claim::is_the_librarys;
+use crate::snapshot::{LONGEST_IN_MANIFEST, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind};
 use crate::sys::memory;
 
@@ -149,8 +150,9 @@ impl Walk<'_, '_> {
         };
         let Some(other) = self.context.sources[1..].iter().find(is_it) else { return false };
         let other = crate::error::show(other.dir.path());
-        let why =
-            format!("it is here, where a restore may have put it, and the source {other} has it as its prefix");
+        let why = format!(
+            "it is here, where a restore may have put it, and the source {other} has it as its prefix"
+        );
         let full = self.context.place(&self.survey.catalog, name).full();
         self.seen.refused.get_or_insert_with(|| Error::at(Code::InvalidArgument, "listing", &full, why));
         true
@@ -162,10 +164,10 @@ fn refuse_too_deep(source: &Source, directory: &Path, entry: &Entry) -> Result<(
         .iter()
         .filter(|part| !part.is_empty())
         .fold(entry.name.len(), |length, part| length + 1 + part.len());
-    if length <= LONGEST_PATH {
+    if length <= LONGEST_IN_MANIFEST {
         return Ok(());
     }
-    let why = format!("it lies deeper than {LONGEST_PATH} bytes of path");
+    let why = format!("it lies deeper than {LONGEST_IN_MANIFEST} bytes of path");
     let full = source.dir.full(&directory.join(&entry.name));
     Err(Error::at(Code::Unsupported, "listing", &full, why))
 }

@@ -29,8 +29,8 @@ pub use prepare::{Prepared, prepare};
 
 use crate::error::{Code, Result};
 use crate::host::Link;
-use crate::io::Phase;
 use crate::io::remove::remove_tree;
+use crate::monitor::Phase;
 use contents::Contents;
 use context::Context;
 use survey::Survey;

@@ -56,12 +56,7 @@ fn meet(context: &Context<'_>, survey: &mut Survey, live: &LiveFiles) -> Result<
 }
 
 /// A file that the host named. It must be there: the host said so.
-fn find(
-    context: &Context<'_>,
-    survey: &Survey,
-    opened: &mut OpenDirectory<'_>,
-    name: NameId,
-) -> Result<u64> {
+fn find(context: &Context<'_>, survey: &Survey, opened: &mut OpenDirectory<'_>, name: NameId) -> Result<u64> {
     let place = || context.place(&survey.catalog, name);
     let refuse = |place: Place<'_>, code, why: &str| Err(Error::at(code, DOING, &place.full(), why));
     let found = opened.stat(&survey.catalog, name).map_err(|error| place().failed(DOING, error))?;

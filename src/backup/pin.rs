@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::policy::Pinning;
+use crate::datadir::leftovers::remove_unlocked;
+use crate::datadir::locks::make_locked;
+use crate::datadir::names::LIFECYCLE;
+use crate::datadir::names::PINS;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
-use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::PINS;
-use crate::snapshot::root::{make_locked, remove_unlocked};
+use crate::io::small;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
 
@@ -341,10 +343,8 @@ fn name_of(number: u32) -> PathBuf {
 }
 
 fn unlink(pins: &Dir, name: &Path) -> Result<()> {
-    match pins.unlink(name) {
-        Err(error) if !is_absent(&error) => Err(Error::io("removing the pin", &pins.full(name), error)),
-        _ => Ok(()),
-    }
+    let removed = small::remove(pins, name);
+    removed.map(drop).map_err(|error| Error::io("removing the pin", &pins.full(name), error))
 }
 
 /// Refusals to link, after which an open descriptor serves. A full disk is one too: it may be saved to

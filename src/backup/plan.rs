@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::datadir::names::{DEFAULT_ROOT, LIFECYCLE, OWNER_NAME};
+use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
 use crate::options::Options;
-use crate::snapshot::claim::is_root;
-use crate::snapshot::owner::{OWNER_NAME, open_data_dir};
-use crate::snapshot::{LIFECYCLE, MANIFEST};
+use crate::root::claim::is_root;
+use crate::snapshot::MANIFEST;
 use crate::sys::dir::Dir;
 
 /// The settled plan of all backups of one coordinator.
@@ -81,7 +82,7 @@ impl Plan {
         let data_dir = sources[0].path.clone();
         let root = match &options.root {
             Some(root) => root.clone(),
-            None => data_dir.join(LIFECYCLE).join("backup"),
+            None => data_dir.join(DEFAULT_ROOT),
         };
         check_root(&root, &data_dir, &sources)?;
         sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::plan::Plan;
+use crate::datadir::id::DataDir;
+use crate::datadir::known_roots::KnownRoots;
+use crate::datadir::known_sources::expect_sources;
+use crate::datadir::locks::take_for_backup;
 use crate::error::Result;
-use crate::snapshot::claim::refuse_anothers;
-use crate::snapshot::id::DataDir;
-use crate::snapshot::known::KnownRoots;
-use crate::snapshot::known_sources::expect_sources;
-use crate::snapshot::owner::take_for_backup;
-use crate::snapshot::root::Root;
+use crate::root::Root;
+use crate::root::claim::refuse_anothers;
 use crate::sys::clock::Clock;
 use crate::sys::dir::Dir;
 

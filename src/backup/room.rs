@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::catalog::{Catalog, NameId};
 use super::context::Context;
+use super::in_window::HEAD;
 use super::observation::Observation;
 use super::policy::InWindow;
 use super::record::Captured;
-use super::in_window::HEAD;
+use crate::datadir::{require_reserve, require_room};
 use crate::error::{Code, Error, Result};
-use crate::snapshot::{has_room, keeps_reserve};
 use crate::sync::Mutex;
 use crate::sys::file;
 
@@ -58,7 +58,7 @@ fn has_room_for(
     needs: impl Iterator<Item = Need> + Clone,
 ) -> Result<()> {
     let root = &context.prepared.root.dir;
-    let fits = |bytes: u64| has_room(root, bytes, context.settings().min_free, DOING);
+    let fits = |bytes: u64| require_room(root, bytes, context.settings().min_free, DOING);
     let most = needs.clone().map(|(_, size, allocated)| size.min(allocated));
     match fits(most.fold(0, u64::saturating_add)) {
         // Blocks that were allocated ahead hold nothing yet: now it is worth a closer look.
@@ -66,7 +66,8 @@ fn has_room_for(
             let mut held = 0u64;
             for (name, size, allocated) in needs {
                 context.monitor().check()?;
-                held = held.saturating_add(held_by(context, catalog, name, size)?.unwrap_or(size.min(allocated)));
+                held = held
+                    .saturating_add(held_by(context, catalog, name, size)?.unwrap_or(size.min(allocated)));
             }
             fits(held)
         }
@@ -78,8 +79,7 @@ fn has_room_for(
 fn held_by(context: &Context<'_>, catalog: &Catalog, name: NameId, length: u64) -> Result<Option<u64>> {
     let place = context.place(catalog, name);
     let Ok(opened) = place.source.dir.open_file(&place.relative) else { return Ok(None) };
-    file::data_in(&opened, length)
-        .map_err(|error| Error::io("looking for holes in", &place.full(), error))
+    file::data_in(&opened, length).map_err(|error| Error::io("looking for holes in", &place.full(), error))
 }
 
 /// Looks at the free space now and then.
@@ -97,7 +97,7 @@ impl Reserve {
         *last = Some(now);
         drop(last);
         let reserve = context.settings().min_free;
-        keeps_reserve(&context.prepared.root.dir, reserve)?;
+        require_reserve(&context.prepared.root.dir, reserve)?;
         keep_in_sources(context)
     }
 }
@@ -105,5 +105,5 @@ impl Reserve {
 /// The sources' own file systems, where pins hold the space of what is deleted.
 pub fn keep_in_sources(context: &Context<'_>) -> Result<()> {
     let reserve = context.settings().min_free;
-    context.sources.iter().try_for_each(|source| keeps_reserve(&source.dir, reserve))
+    context.sources.iter().try_for_each(|source| require_reserve(&source.dir, reserve))
 }

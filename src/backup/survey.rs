@@ -11,10 +11,10 @@ use std::time::Instant;
 use super::catalog::{Catalog, DirectoryId, NameId};
 use super::context::Context;
 use super::list::list;
+use super::observation::{Observation, SeenLink, agree};
 use super::pin::Pins;
 use super::policy::{Agreement, InWindow, Pinning};
 use super::record::{Captured, Hold, Live, Record};
-use super::observation::{Observation, SeenLink, agree};
 use super::source::Source;
 use crate::error::Result;
 use crate::hooks::LiveFiles;
@@ -159,9 +159,9 @@ impl Survey {
                 return false;
             }
             let found = context.monitor().check().and_then(|()| {
-                opened.stat(&self.catalog, *name).map_err(|error| {
-                    context.place(&self.catalog, *name).failed("looking at", error)
-                })
+                opened
+                    .stat(&self.catalog, *name)
+                    .map_err(|error| context.place(&self.catalog, *name).failed("looking at", error))
             });
             match found {
                 Ok(Some(stat)) if stat.kind == Kind::File => {
@@ -199,9 +199,8 @@ impl Survey {
         for name in std::mem::take(&mut seen.links) {
             let place = context.place(&self.catalog, name);
             let dir = &place.source.dir;
-            let read = dir
-                .read_link(&place.relative)
-                .and_then(|target| Ok((target, dir.stat(&place.relative)?)));
+            let read =
+                dir.read_link(&place.relative).and_then(|target| Ok((target, dir.stat(&place.relative)?)));
             let (target, stat) = match read {
                 // Gone, or no link any more.
                 Err(error) if is_absent(&error) || error.raw_os_error() == Some(libc::EINVAL) => {

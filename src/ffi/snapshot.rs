@@ -9,7 +9,8 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use super::text::{c_text, lend};
-use crate::snapshot::{self, Snapshot};
+use crate::root;
+use crate::snapshot::Snapshot;
 
 /// What a snapshot says of itself, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn backup_latest(
     unsafe {
         guard::call(error, || {
             let (root, out) = (args::path(root, "root")?, Out::new(out, "out")?);
-            out.put_handle(snapshot::latest(root)?.into());
+            out.put_handle(root::latest(root)?.into());
             Ok(())
         })
     }

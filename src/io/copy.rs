@@ -6,15 +6,17 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::Monitor;
 use super::checksum::Checksum;
 use crate::error::{Code, Error, Result};
+use crate::monitor::Monitor;
 use crate::sys::file;
 
-/// The size of a thread's one buffer.
+/// The size of a thread's one buffer: calls of so many bytes cost little beside the bytes, and a core's cache
+/// still holds what was read when it is summed up and written.
 pub const BUFFER: usize = 256 << 10;
 
-/// How much is written before its writeback is started.
+/// How much is written before its writeback is started: enough for the disk to write in one go, and little
+/// beside what a sync at the end would otherwise have to wait for.
 const WRITEBACK: u64 = 8 << 20;
 
 /// No file system has smaller holes, so a range that is no larger is read as it is.
@@ -198,7 +200,7 @@ fn shorter(path: &Path, expected: u64, found: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::Work;
+    use crate::monitor::Work;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
         let dir = tempfile::tempdir().unwrap();

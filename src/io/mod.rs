@@ -1,14 +1,13 @@
-//! Moving bytes: the threads that do it, the walk, the copy, its checksum, its pace.
+//! Moving bytes: the threads that do it, the walk, the copy, its checksum.
 
-pub mod apart;
 pub mod checksum;
 pub mod copy;
-mod monitor;
-pub mod near;
+pub mod open;
 pub mod pool;
 pub mod remove;
-mod throttle;
+pub mod small;
+pub mod sorted_dirs;
+pub mod thread;
 pub mod walk;
-pub mod whole;
 
-pub use monitor::{Monitor, Phase, Work};
+pub use crate::monitor::{Monitor, Phase, Work};

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::sync::Mutex;
 
-use super::apart;
 use super::copy::BUFFER;
+use super::thread::guarded;
 use crate::error::{Error, Result};
 use crate::sys::{memory, thread};
 
@@ -24,7 +24,7 @@ pub fn for_each<T: Sync>(
         while !failed.load(Relaxed) {
             let index = next.fetch_add(1, Relaxed);
             let Some(item) = items.get(index) else { return };
-            if let Err(error) = apart::guarded(|| work(index, item, &mut buffer)) {
+            if let Err(error) = guarded(|| work(index, item, &mut buffer)) {
                 failed.store(true, Relaxed);
                 first_error.lock().get_or_insert(error);
             }
@@ -51,7 +51,7 @@ pub fn for_each<T: Sync>(
 fn buffer() -> std::io::Result<Vec<u8>> {
     let mut buffer = Vec::new();
     memory::reserve(&mut buffer, BUFFER)?;
-    memory::has_room(0)?;
+    memory::require_room(0)?;
     buffer.resize(BUFFER, 0);
     Ok(buffer)
 }

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::walk::walk;
 use crate::error::{Error, Result};
-use crate::sys::dir::{Dir, Kind, is_absent};
+use crate::sys::dir::{Dir, Kind, if_there};
 
 /// Removes `path` and all below it. What is gone already is no error.
 pub fn remove_tree(parent: &Dir, path: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::io("removing", &parent.full(path), error);
     make_open(parent, path);
-    let top = match parent.open_dir(path) {
-        Err(error) if is_absent(&error) => return Ok(()),
-        other => other.map_err(failed)?,
-    };
+    let Some(top) = if_there(parent.open_dir(path)).map_err(failed)? else { return Ok(()) };
     let mut directories = vec![PathBuf::new()];
     walk(&top, |path, entry| {
         if entry.kind == Kind::Directory {
@@ -28,23 +25,20 @@ pub fn remove_tree(parent: &Dir, path: &Path) -> Result<()> {
     for directory in directories.iter().rev() {
         remove_files(&top, directory)?;
         if !directory.as_os_str().is_empty() {
-            absent_is_fine(top.remove_dir(directory))
+            if_there(top.remove_dir(directory))
                 .map_err(|error| Error::io("removing", &top.full(directory), error))?;
         }
     }
-    absent_is_fine(parent.remove_dir(path)).map_err(failed)
+    if_there(parent.remove_dir(path)).map(drop).map_err(failed)
 }
 
 /// Removes the files of one directory, whose directories are gone already.
 fn remove_files(top: &Dir, directory: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::io("removing the files of", &top.full(directory), error);
-    let dir = match top.open_dir(directory) {
-        Err(error) if is_absent(&error) => return Ok(()),
-        other => other.map_err(failed)?,
-    };
+    let Some(dir) = if_there(top.open_dir(directory)).map_err(failed)? else { return Ok(()) };
     for entry in dir.entries().map_err(failed)? {
         if entry.kind != Kind::Directory {
-            absent_is_fine(dir.unlink(Path::new(&entry.name))).map_err(failed)?;
+            if_there(dir.unlink(Path::new(&entry.name))).map_err(failed)?;
         }
     }
     Ok(())
@@ -54,11 +48,4 @@ fn remove_files(top: &Dir, directory: &Path) -> Result<()> {
 fn make_open(top: &Dir, path: &Path) {
     // Where that is refused the removal itself fails and says so.
     let _ = top.open_up(path);
-}
-
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if is_absent(&error) => Ok(()),
-        other => other,
-    }
 }

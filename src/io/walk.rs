@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::near::Near;
+use super::sorted_dirs::SortedDirs;
 use crate::error::{Error, Result};
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 use crate::sys::memory;
@@ -69,14 +69,14 @@ pub fn each_directory<D: AsRef<Path>>(
     mut visit: impl FnMut(&D, &Dir, Vec<Entry>) -> Result<Vec<D>>,
 ) -> Result<()> {
     let mut pending = vec![first];
-    let mut near = Near::new(top);
+    let mut dirs = SortedDirs::new(top);
     while let Some(directory) = pending.pop() {
         let path = directory.as_ref();
         let is_top = path.as_os_str().is_empty();
         let failed = |error| Error::io("listing", &top.full(path), error);
         let opened = match is_top {
             true => None,
-            false => match near.of(path).and_then(|(parent, name)| parent.open_dir(name)) {
+            false => match dirs.parent_of(path).and_then(|(parent, name)| parent.open_dir(name)) {
                 Err(error) if is_absent(&error) => continue,
                 other => Some(other.map_err(failed)?),
             },

@@ -4,18 +4,16 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::journal::Swap;
+use crate::datadir::names::{ASIDE, ASIDE_RECORD};
 use crate::error::{Code, Error, Result};
-use crate::snapshot::number_of;
+use crate::io::small;
+use crate::root::names::{name_of, next_number, number_of};
 use crate::sys::clock::Clock;
-use crate::sys::dir::{Dir, is_absent};
-
-const ASIDE: &str = ".lifecycle/restore-backup";
-
-const RECORD: &str = "swap";
+use crate::sys::dir::{Dir, if_there};
 
 /// The record beside what a swap put aside.
 pub fn record_of(aside: &Path) -> PathBuf {
-    aside.with_extension(RECORD)
+    aside.with_extension(ASIDE_RECORD)
 }
 
 /// A free name for what is put aside.
@@ -23,11 +21,7 @@ pub fn next(target: &Dir) -> Result<PathBuf> {
     let above = Path::new(ASIDE);
     target.ensure_own_dir(above, 0o700).map_err(|error| Error::io("making", &target.full(above), error))?;
     let now = Clock::start().started_at_s();
-    let number = match highest(target)? {
-        None => Some(now),
-        Some(highest) => highest.checked_add(1).map(|next| next.max(now)),
-    };
-    number.map(named).ok_or_else(|| {
+    next_number(highest(target)?, now).map(named).ok_or_else(|| {
         let why = "the highest possible name is taken";
         Error::at(Code::Conflict, "putting aside what is in", target.path(), why)
     })
@@ -61,10 +55,9 @@ pub fn give_up(target: &Dir, swap: &Swap) -> Result<()> {
 /// Removes a record.
 pub fn remove_record(target: &Dir, aside: &Path) -> Result<()> {
     let record = record_of(aside);
-    match target.unlink(&record) {
-        Err(error) if !is_absent(&error) => Err(Error::io("removing", &target.full(&record), error)),
-        _ => Ok(()),
-    }
+    small::remove(target, &record)
+        .map(drop)
+        .map_err(|error| Error::io("removing", &target.full(&record), error))
 }
 
 /// Removes the directory of what was put aside, if it holds nothing.
@@ -73,18 +66,17 @@ pub fn tidy(target: &Dir) {
 }
 
 fn named(number: u64) -> PathBuf {
-    Path::new(ASIDE).join(format!("ts-{number}"))
+    Path::new(ASIDE).join(name_of(number))
 }
 
 /// The highest number of a directory or a record.
 fn highest(target: &Dir) -> Result<Option<u64>> {
-    let entries = match target.open_dir(Path::new(ASIDE)).and_then(|dir| dir.entries()) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        other => other.map_err(|error| Error::io("listing", &target.full(Path::new(ASIDE)), error))?,
-    };
+    let listed = if_there(target.open_dir(Path::new(ASIDE)).and_then(|dir| dir.entries()));
+    let listed = listed.map_err(|error| Error::io("listing", &target.full(Path::new(ASIDE)), error))?;
+    let Some(entries) = listed else { return Ok(None) };
     let number = |name: &OsStr| {
         let name = Path::new(name);
-        let is_record = name.extension() == Some(OsStr::new(RECORD));
+        let is_record = name.extension() == Some(OsStr::new(ASIDE_RECORD));
         number_of(if is_record { name.file_stem()? } else { name.as_os_str() })
     };
     Ok(entries.iter().filter_map(|entry| number(&entry.name)).max())

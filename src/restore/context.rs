@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::datadir::locks::lock_in_use;
 use crate::error::{Code, Error, Result};
 use crate::host::Link;
-use crate::io::near::Near;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::layout::{Layout, Rules};
 use crate::options::Options;
-use crate::snapshot::{Manifest, lock_in_use, open_directory, read};
+use crate::snapshot::{Manifest, open_directory, read};
 use crate::staging::{layout_of, rules_of};
 use crate::sys::dir::Dir;
 
@@ -61,10 +62,10 @@ impl<'a> Restore<'a> {
 
     /// What the staged files will take: of files with holes only what they hold.
     pub fn room_needed(&self) -> u64 {
-        let mut near = Near::new(&self.source);
+        let mut dirs = SortedDirs::new(&self.source);
         let mut needed = 0u64;
         for entry in &self.manifest.files {
-            let found = near.of(&entry.path).and_then(|(directory, name)| directory.find(name));
+            let found = dirs.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
             needed = needed.saturating_add(entry.size.min(allocated));

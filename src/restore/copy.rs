@@ -28,12 +28,7 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Kept>> {
     Ok(kept.into_inner())
 }
 
-fn copy_file(
-    restore: &Restore<'_>,
-    entry: &FileEntry,
-    staging: &Staging,
-    buffer: &mut [u8],
-) -> Result<Kept> {
+fn copy_file(restore: &Restore<'_>, entry: &FileEntry, staging: &Staging, buffer: &mut [u8]) -> Result<Kept> {
     let source = &restore.source;
     let path = || source.full(&entry.path);
     let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);

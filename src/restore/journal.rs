@@ -1,21 +1,21 @@
 //! The journal of a swap: which names move, written and synced before the first one does. By it
 //! alone a swap can be carried on, or taken back, from any state that a crash leaves.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::units::Units;
 use crate::error::{Code, Error, Result};
-use crate::io::{checksum, whole};
+use crate::io::checksum;
+use crate::io::small::{self, Whole};
 use crate::layout::{FileClass, Rule, Rules};
-use crate::snapshot::path_text::PathText;
-use crate::sys::dir::{Dir, is_absent};
+use crate::paths::{PathText, relative};
+use crate::sys::dir::Dir;
 
 const VERSION: u32 = 1;
 
-/// A longer record is damaged: it holds the names at the top of a directory.
+/// A longer record is damaged: it holds the names at the top of a directory, some million of the longest ones.
 const LARGEST: u64 = 256 << 20;
 
 /// A swap, as recorded on disk: as the journal while it runs, and beside what it put aside for an
@@ -33,7 +33,7 @@ pub struct Swap {
     /// What stays in the target: by rules, and the backup root.
     pub rules: Vec<(String, FileClass)>,
     /// The backup root in the target.
-    pub kept: Option<PathBuf>,
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,12 +45,13 @@ struct Record {
     out: Vec<PathText>,
     into: Vec<PathText>,
     rules: Vec<(String, String)>,
+    /// The backup root in the target.
     kept: Option<PathText>,
 }
 
 /// The path, if it is one that stays inside the target.
 fn inside(text: &PathText) -> Option<PathBuf> {
-    crate::options::relative(&text.path()?).ok()
+    relative(&text.path()?).ok()
 }
 
 impl Swap {
@@ -70,29 +71,23 @@ impl Swap {
             out: names(&self.units.out),
             into: names(&self.units.into),
             rules: self.rules.iter().map(|(glob, class)| (glob.clone(), class.name().to_string())).collect(),
-            kept: self.kept.as_deref().map(PathText::of),
+            kept: self.root.as_deref().map(PathText::of),
         };
         let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
         let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
         text.extend(format!("\n{:08x}\n", checksum::of(&text)).bytes());
         let new = path.with_extension("new");
-        whole::write_new(target, &new, 0o600, &text)
-            .and_then(|()| target.rename(&new, target, path))
-            .and_then(|()| sync_name(target, path))
-            .map_err(|error| {
-                let _ = target.unlink(&new);
-                failed(error)
-            })
+        Whole { directory: target, path, new: &new, mode: 0o600, owner: None }
+            .replace(&text)
+            .and_then(|()| sync_name(target, path.parent().unwrap_or(path)))
+            .map_err(failed)
     }
 
     /// Reads a record; `None`: there is none.
     pub fn read(target: &Dir, path: &Path) -> Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        match target.open_file(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(Error::io("reading the journal", &target.full(path), error)),
-            Ok(_) => {}
-        }
+        let read = small::read(target, path, LARGEST)
+            .map_err(|error| Error::io("reading the journal", &target.full(path), error))?;
+        let Some(bytes) = read else { return Ok(None) };
         let damaged = || {
             let why =
                 "it is damaged; the directories that it speaks of lie beside it, and nothing was touched";
@@ -119,7 +114,7 @@ impl Swap {
             keep: record.keep,
             units: Units { out: paths(record.out)?, into: paths(record.into)?, emptied: Vec::new() },
             rules: record.rules.into_iter().map(class).collect::<Option<_>>()?,
-            kept: match record.kept {
+            root: match record.kept {
                 Some(name) => Some(inside(&name)?),
                 None => None,
             },

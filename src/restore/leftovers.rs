@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::aside;
 use super::swap::GIVEN_UP;
+use crate::datadir::leftovers::remove_unlocked;
+use crate::datadir::names::sibling_prefix;
+use crate::datadir::names::{JOURNAL, RESTORE};
 use crate::error::{Code, Error, Result};
-use crate::snapshot::owner::{JOURNAL, RESTORE};
-use crate::snapshot::root::remove_unlocked;
-use crate::snapshot::stage_name::sibling_prefix;
 use crate::sys::dir::{Dir, Entry, is_absent};
 
 /// What a recovery found and made of it. The values are those of the C header.

@@ -20,7 +20,7 @@ pub use recover::{recover, undo};
 
 use crate::error::Result;
 use crate::host::Link;
-use crate::io::Phase;
+use crate::monitor::Phase;
 use crate::options::Options;
 use crate::snapshot::Kept;
 use crate::staging::{Proof, Staging};
@@ -31,8 +31,7 @@ const UNHARMED: &str = "the target is as it was";
 
 /// Restores `snapshot` to `target`.
 pub fn run(snapshot: &Path, target: &Path, settings: &Options, job: &Link) -> Result<()> {
-    let outcome =
-        job.host.enter(Phase::Copy).and_then(|()| open_and_make(snapshot, target, settings, job));
+    let outcome = job.host.enter(Phase::Copy).and_then(|()| open_and_make(snapshot, target, settings, job));
     outcome.map_err(|error| {
         job.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
     })

@@ -7,22 +7,21 @@ use super::journal::Swap;
 use super::leftovers::{Recovered, clean, parent_of};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
+use crate::datadir::leftovers::{remove_stale_pins, remove_unlocked};
+use crate::datadir::locks::{take_alone, take_for_restore};
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE, sibling_prefix};
+use crate::datadir::{open_data_dir, refuse_unfinished};
 use crate::error::{Code, Error, Result};
-use crate::io::apart;
+use crate::io::thread;
 use crate::io::walk::walk;
-use crate::options::absolute;
-use crate::snapshot::owner::{
-    JOURNAL, RESTORE, open_data_dir, refuse_unfinished, remove_stale_pins, take_alone, take_for_restore,
-};
-use crate::snapshot::root::remove_unlocked;
-use crate::snapshot::stage_name::sibling_prefix;
+use crate::paths::absolute;
 use crate::sys::dir::Dir;
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
 /// nothing; killed itself, it can be called again.
 pub fn recover(target: &Path) -> Result<Recovered> {
     let target = absolute(target)?;
-    apart::run(|| match Dir::open(&target) {
+    thread::run(|| match Dir::open(&target) {
         Ok(dir) => recover_present(&dir),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => recover_absent(&target),
         Err(_) => open_data_dir(&target).map(|_| Recovered::Nothing),
@@ -30,7 +29,7 @@ pub fn recover(target: &Path) -> Result<Recovered> {
 }
 
 fn recover_present(target: &Dir) -> Result<Recovered> {
-    if target.find(Path::new(crate::snapshot::LIFECYCLE)).is_ok_and(|found| found.is_none()) {
+    if target.find(Path::new(LIFECYCLE)).is_ok_and(|found| found.is_none()) {
         return Ok(Recovered::Nothing);
     }
     let _owner = match take_alone(target, "recovering") {
@@ -81,7 +80,7 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
 /// undo takes the first one back.
 pub fn undo(target: &Path) -> Result<()> {
     let target = absolute(target)?;
-    apart::run(|| {
+    thread::run(|| {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";
         refuse_unfinished(&dir, DOING)?;
@@ -98,7 +97,7 @@ fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
     // Not the units of last time: a lock may have come since, or gone, so other directories stay.
     let failed = |error| Error::io("opening", &target.full(from), error);
     let put_aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
-    let units = plan(target, &last.rules(), last.kept.as_deref(), &Coming::of_walk(&put_aside))?;
+    let units = plan(target, &last.rules(), last.root.as_deref(), &Coming::of_walk(&put_aside))?;
     let aside = aside::next(target)?;
-    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, kept: last.kept })
+    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, root: last.root })
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::context::Restore;
 use super::aside;
+use super::context::Restore;
 use super::journal::{Swap, sync_name};
 use super::units::{self, Coming};
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
-use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::{JOURNAL, RESTORE};
+use crate::io::small;
 use crate::staging::Staging;
-use crate::sys::dir::{Dir, is_absent};
+use crate::sys::dir::{Dir, if_there};
 use crate::sys::memory;
 
 /// The extension of a staging's name for what a swap without an undo replaces.
@@ -50,8 +50,8 @@ pub fn appear(
 }
 
 /// The entries of a target that exists are swapped under the journal.
-pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Option<&Path>) -> Result<()> {
-    let units = units::plan(target, &restore.rules, kept, &Coming::of_manifest(&restore.manifest))?;
+pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, root: Option<&Path>) -> Result<()> {
+    let units = units::plan(target, &restore.rules, root, &Coming::of_manifest(&restore.manifest))?;
     let keep = restore.settings.keep_undo;
     let aside = match keep {
         true => aside::next(target)?,
@@ -59,9 +59,9 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, kept: Optio
     };
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
     let swap =
-        Swap { from: staging.to_path_buf(), aside, keep, units, rules, kept: kept.map(Path::to_path_buf) };
+        Swap { from: staging.to_path_buf(), aside, keep, units, rules, root: root.map(Path::to_path_buf) };
     // Its journal, written when names are about to move.
-    memory::has_room(swap.units.size())
+    memory::require_room(swap.units.size())
         .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
     restore.job.monitor.commit()?;
     carry_out(target, &swap)?;
@@ -172,11 +172,9 @@ fn finish(target: &Dir, swap: &Swap) -> Result<()> {
 
 fn remove_journal(target: &Dir) -> Result<()> {
     let journal = Path::new(JOURNAL);
-    let removed = match target.unlink(journal) {
-        Err(error) if is_absent(&error) => Ok(()),
-        other => other.and_then(|()| sync_name(target, journal)),
-    };
-    removed.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
+    let removed = small::remove(target, journal);
+    let durably = removed.and_then(|was_there| if was_there { sync_name(target, journal) } else { Ok(()) });
+    durably.map_err(|error| Error::io("removing the journal", &target.full(journal), error))
 }
 
 fn exists(target: &Dir, path: &Path) -> Result<bool> {
@@ -257,11 +255,8 @@ fn sync_all(target: &Dir, units: &[PathBuf], to: &Path, from: &Path) -> Result<(
             true => target.sync(),
             false => target.open_dir(&directory).and_then(|dir| dir.sync()),
         };
-        match synced {
-            // A directory that no unit needed was not made.
-            Err(error) if is_absent(&error) => {}
-            other => other.map_err(|error| Error::io("syncing", &target.full(&directory), error))?,
-        }
+        // A directory that no unit needed was not made.
+        if_there(synced).map_err(|error| Error::io("syncing", &target.full(&directory), error))?;
     }
     Ok(())
 }

@@ -8,18 +8,19 @@ use uuid::Uuid;
 
 use super::context::Restore;
 use super::leftovers::{clean, clean_beside, parent_of};
-use super::units::{self, Coming};
 use super::swap;
+use super::units::{self, Coming};
+use crate::datadir::leftovers::remove_unlocked;
+use crate::datadir::locks::make_locked;
+use crate::datadir::locks::{OwnerLock, refuse_open_above, take_for_restore};
+use crate::datadir::names::sibling_prefix;
+use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
+use crate::datadir::refuse_unfinished;
+use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
-use crate::io::Monitor;
 use crate::io::remove::remove_tree;
-use crate::snapshot::claim::is_root;
-use crate::snapshot::owner::{
-    JOURNAL, OwnerLock, RESTORE, refuse_open_above, refuse_unfinished, take_for_restore,
-};
-use crate::snapshot::root::{make_locked, remove_unlocked};
-use crate::snapshot::stage_name::sibling_prefix;
-use crate::snapshot::{LIFECYCLE, has_room};
+use crate::monitor::Monitor;
+use crate::root::claim::is_root;
 use crate::staging::Staging;
 use crate::sys::dir::Dir;
 use crate::sys::random;
@@ -68,7 +69,7 @@ impl Target {
             }
         };
         let reserve = restore.settings.min_free;
-        has_room(place, restore.room_needed(), reserve, "making room for a restore in")
+        require_room(place, restore.room_needed(), reserve, "making room for a restore in")
     }
 
     /// Makes the staging directory.

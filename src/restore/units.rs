@@ -7,16 +7,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::datadir::locks::refuse_open_below;
+use crate::datadir::names::{LIFECYCLE, RESTORE};
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::walk::{Found, walk_into};
 use crate::layout::Rules;
+use crate::root::claim::is_the_librarys;
 use crate::snapshot::Manifest;
-use crate::snapshot::claim::is_the_librarys;
-use crate::snapshot::LIFECYCLE;
-use crate::snapshot::owner::{OWNER_NAME, RESTORE};
 use crate::sys::dir::{Dir, Entry, Kind};
-use crate::sys::lock::{Hold, Lock, try_lock};
 use crate::sys::random;
 
 /// What a swap moves.
@@ -78,9 +77,9 @@ struct Present {
     unmovable: Vec<PathBuf>,
 }
 
-/// The units of a swap of what a target holds for what is to come.
-pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, coming: &Coming<'_>) -> Result<Units> {
-    let present = present(target, rules, kept)?;
+/// The units of a swap of what a target holds for what is to come. A backup root in the target stays.
+pub fn plan(target: &Dir, rules: &Rules, root: Option<&Path>, coming: &Coming<'_>) -> Result<Units> {
+    let present = present(target, rules, root)?;
     let into = incoming(target, &present, coming)?;
     let mut emptied = present.unmovable;
     emptied.retain(|path| !coming.directories.contains(path.as_path()));
@@ -88,29 +87,29 @@ pub fn plan(target: &Dir, rules: &Rules, kept: Option<&Path>, coming: &Coming<'_
 }
 
 /// Looks at what a target holds.
-fn present(target: &Dir, rules: &Rules, kept: Option<&Path>) -> Result<Present> {
+fn present(target: &Dir, rules: &Rules, root: Option<&Path>) -> Result<Present> {
     let staying = RefCell::new(BTreeSet::new());
     let stays = |path: &Path| staying.borrow_mut().insert(path.to_path_buf());
     let mut mounts = Vec::new();
     let leave_out = |path: &Path, entry: &Entry| {
-        let is_kept = path == Path::new(LIFECYCLE)
+        let is_to_stay = path == Path::new(LIFECYCLE)
             || (path == Path::new("lost+found") && entry.kind == Kind::Directory)
-            || kept == Some(path)
+            || root == Some(path)
             || rules.excludes(path);
-        if is_kept {
+        if is_to_stay {
             stays(path);
         } else if is_mount(target, path, entry.kind)? {
             mounts.push(path.to_path_buf());
         }
-        Ok(is_kept)
+        Ok(is_to_stay)
     };
     let found = walk_into(target, leave_out, |path, directory, entries| {
-        let is_kept = is_the_librarys(path, directory, entries);
-        if is_kept {
-            refuse_open(directory)?;
+        let is_to_stay = is_the_librarys(path, directory, entries);
+        if is_to_stay {
+            refuse_open_below(directory)?;
             stays(path);
         }
-        Ok(is_kept)
+        Ok(is_to_stay)
     })?;
     let staying = staying.into_inner();
     // What stays need not be renamed.
@@ -223,17 +222,4 @@ fn is_mount(target: &Dir, path: &Path, kind: Kind) -> Result<bool> {
         return Ok(false);
     }
     target.is_mount(path).map_err(|error| Error::io("looking at", &target.full(path), error))
-}
-
-/// Another database lies below the target: its files must not move while its host has it open.
-fn refuse_open(lifecycle: &Dir) -> Result<()> {
-    let Ok(owner) = lifecycle.open_file(Path::new(OWNER_NAME)) else { return Ok(()) };
-    match try_lock(&owner, Hold::Exclusive) {
-        Ok(Lock::Held) => {
-            let data_dir = lifecycle.path().parent().unwrap_or(lifecycle.path());
-            let why = "another database lies there, which its host has open";
-            Err(Error::at(Code::Conflict, "restoring over", data_dir, why))
-        }
-        _ => Ok(()),
-    }
 }

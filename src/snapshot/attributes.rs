@@ -16,7 +16,7 @@ pub struct Attributes {
     pub mode: u32,
     /// Owner, given back where the process may.
     pub uid: u32,
-    /// Group, likewise.
+    /// Group, given back where the process may.
     pub gid: u32,
     /// Modification time, in nanoseconds since 1970.
     pub mtime_ns: i128,

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Attributes, hex};
+use super::Attributes;
+use crate::datadir::names::LIFECYCLE;
 use crate::io::checksum::Summed;
 use crate::layout::FileClass;
+use crate::paths::hex;
 
 /// The version that this library writes and reads.
 pub const VERSION: u64 = 1;
@@ -34,7 +36,7 @@ pub struct Manifest {
     pub data_dir_id: Option<Uuid>,
     /// When the job began, in milliseconds since 1970; 0: unknown.
     pub started_at_ms: u64,
-    /// When it was about to be published, likewise.
+    /// When it was about to be published, in milliseconds since 1970; 0: unknown.
     pub finished_at_ms: u64,
     /// The layout's name; empty: unknown.
     pub layout: String,
@@ -223,7 +225,7 @@ impl FileLine {
     }
 }
 
-/// Whether a path may stand in a manifest of ours: not one of the library's own names.
+/// Whether a path is one of the library's own, which never stands in a manifest as data.
 pub fn is_reserved(path: &Path) -> bool {
-    path == Path::new(super::MANIFEST) || path.starts_with(super::LIFECYCLE)
+    path == Path::new(super::MANIFEST) || path.starts_with(LIFECYCLE)
 }

@@ -1,40 +1,14 @@
-//! Snapshots on disk: their names, their manifest, the root they live in, who may touch it.
+//! One snapshot: its manifest, what is kept of its files, how its users see it.
 
 mod attributes;
-pub mod claim;
-pub mod hex;
-pub mod id;
-pub mod known;
-pub mod known_sources;
-mod listing;
+mod info;
 mod manifest;
-pub mod owner;
 mod parse;
-pub mod path_text;
-mod prune;
-pub mod root;
-mod space;
-pub mod stage_name;
 
 pub use attributes::{Attributes, Kept};
-pub use listing::{Snapshot, latest, list, open_directory};
+pub use info::{Snapshot, open_directory};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
-pub use parse::{LONGEST_PATH, read};
-pub use prune::{delete, lock_in_use, prune};
-pub use space::{has_room, keeps_reserve};
-
-/// The directory at the top of a source that is the library's own.
-pub const LIFECYCLE: &str = ".lifecycle";
+pub use parse::{LONGEST_IN_MANIFEST, read};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";
-
-/// The marker in a root that names the newest completed snapshot.
-pub const LATEST: &str = "latest";
-
-/// The number of a directory called `ts-<n>`.
-pub fn number_of(name: &std::ffi::OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix("ts-")?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') || digits == "0";
-    if plain { digits.parse().ok() } else { None }
-}

@@ -12,19 +12,20 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
-use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId, hex};
+use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum;
 use crate::layout::FileClass;
-use crate::options::relative;
+use crate::paths::{hex, relative};
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::memory;
 
 /// The largest manifest that is read into memory: some four million files.
 const LARGEST: u64 = 1 << 30;
 
-/// Four times what a call of the kernel takes. A deeper tree is refused when it is backed up.
-pub const LONGEST_PATH: usize = 1 << 14;
+/// The longest path that a manifest may hold: four times the 4096 bytes that a call of the kernel takes, more
+/// than any host opens. A deeper tree is refused when it is backed up.
+pub const LONGEST_IN_MANIFEST: usize = 1 << 14;
 
 const DOING: &str = "reading the manifest";
 
@@ -46,7 +47,7 @@ pub fn read(directory: &Dir) -> Result<Manifest> {
     // What is made of it takes about as much again.
     let mut bytes = Vec::new();
     memory::reserve(&mut bytes, stat.size as usize + 1)
-        .and_then(|()| memory::has_room(stat.size as usize))
+        .and_then(|()| memory::require_room(stat.size as usize))
         .map_err(|error| Error::io(DOING, &path, error))?;
     file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| Error::io(DOING, &path, error))?;
     parse(&bytes).map_err(|(code, why)| match code {
@@ -302,7 +303,7 @@ fn path_of(text: String, hexadecimal: Option<String>) -> std::result::Result<Pat
     if path.as_os_str().as_bytes().contains(&0) {
         return Err(refuse("holds a NUL"));
     }
-    if path.as_os_str().len() > LONGEST_PATH {
+    if path.as_os_str().len() > LONGEST_IN_MANIFEST {
         return Err(corrupt(format!("one of its paths has {} bytes", path.as_os_str().len())));
     }
     let plain = relative(&path).map_err(|_| refuse("is not a plain relative one"))?;

@@ -53,7 +53,7 @@ fn what_was_written_is_read_again() {
     assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
 }
 
-/// The same manifest with another text in one place, and a valid checksum.
+/// A manifest of ours with another text in one place, and a valid checksum.
 fn changed(from: &str, to: &str) -> Vec<u8> {
     let whole = String::from_utf8(text(&ours())).unwrap();
     assert!(whole.contains(from), "{whole}");

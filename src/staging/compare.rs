@@ -7,9 +7,10 @@ use hashbrown::HashTable;
 
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{self, Named, checksum};
+use crate::io::pool;
 use crate::io::walk::each_directory;
-use crate::io::{Monitor, pool};
 use crate::layout::Rules;
+use crate::monitor::Monitor;
 use crate::options::VerifyLevel;
 use crate::snapshot::{FileEntry, Kept, MANIFEST, Manifest};
 use crate::sys::dir::{Dir, Kind};
@@ -56,7 +57,7 @@ struct Expected<'a> {
 impl<'a> Expected<'a> {
     fn of(manifest: &'a Manifest) -> std::io::Result<Self> {
         let count = manifest.files.len() + manifest.links.len() + manifest.directories.len();
-        memory::has_room(count * 8)?;
+        memory::require_room(count * 8)?;
         let hasher = RandomState::new();
         let mut expected = Self { manifest, index: HashTable::new(), hasher, found: vec![false; count] };
         let hash = |number: &u32| expected.hasher.hash_one(of_number(manifest, *number).0.as_os_str());

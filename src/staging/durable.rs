@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Staging;
 use crate::error::{Error, Result};
-use crate::io::near::Near;
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::snapshot::DirectoryEntry;
 use crate::sync::Mutex;
 use crate::sys::dir::Dir;
@@ -119,10 +119,10 @@ impl Staging {
     pub fn seal(&self, directories: &[DirectoryEntry]) -> Result<()> {
         let is_few = directories.len() <= self.durable.few_files;
         let one_by_one = is_few || !self.durable.syncfs_reports_errors;
-        let mut near = Near::new(&self.dir);
+        let mut dirs = SortedDirs::new(&self.dir);
         for entry in directories.iter().rev() {
             self.monitor.check()?;
-            let sealed = near.of(&entry.path).and_then(|(parent, name)| {
+            let sealed = dirs.parent_of(&entry.path).and_then(|(parent, name)| {
                 let directory = parent.open_dir(name)?;
                 entry.attributes.apply_to_dir(&directory)?;
                 if one_by_one { directory.sync() } else { Ok(()) }

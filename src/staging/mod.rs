@@ -16,13 +16,14 @@ pub use incoming::{Arrived, Incoming};
 pub use prove::{Proof, layout_of, rules_of};
 
 use crate::error::{Error, Result};
-use crate::io::Monitor;
 use crate::io::checksum::Checksum;
-use crate::io::near::Near;
+use crate::io::small;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::walk;
+use crate::monitor::Monitor;
 use crate::snapshot::{DirectoryEntry, LinkEntry};
 use crate::sync::Mutex;
-use crate::sys::dir::{Dir, Kind, is_absent};
+use crate::sys::dir::{Dir, Kind, if_there};
 use durable::Durable;
 
 /// A directory that only this job writes to.
@@ -55,9 +56,9 @@ impl Staging {
             let above = path.ancestors().take_while(|path| !path.as_os_str().is_empty());
             above.take_while(|path| !made.contains(*path)).collect::<Vec<_>>()
         };
-        let mut near = Near::new(&self.dir);
+        let mut dirs = SortedDirs::new(&self.dir);
         for path in missing.into_iter().rev() {
-            near.of(path)
+            dirs.parent_of(path)
                 .and_then(|(parent, name)| {
                     parent.ensure_dir(name, 0o700)?;
                     // The umask may have taken bits of it away.
@@ -91,10 +92,8 @@ impl Staging {
 
     /// Takes a file away again.
     pub fn forget(&self, path: &Path) -> Result<()> {
-        match self.dir.unlink(path) {
-            Err(error) if !is_absent(&error) => Err(Error::io("removing", &self.dir.full(path), error)),
-            _ => Ok(()),
-        }
+        let removed = small::remove(&self.dir, path);
+        removed.map(drop).map_err(|error| Error::io("removing", &self.dir.full(path), error))
     }
 
     /// Takes all files away again.
@@ -116,12 +115,8 @@ impl Staging {
         strays.sort_unstable();
         for path in strays.iter().rev() {
             made.remove(path);
-            match self.dir.remove_dir(path) {
-                Err(error) if !is_absent(&error) => {
-                    return Err(Error::io("removing", &self.dir.full(path), error));
-                }
-                _ => {}
-            }
+            if_there(self.dir.remove_dir(path))
+                .map_err(|error| Error::io("removing", &self.dir.full(path), error))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 use super::attributes::{give_to, set_mtime, times, where_allowed};
 use super::stat::kind_of;
 pub use super::stat::{Kind, Stat};
+use super::stays::Stays;
 use super::{beneath, is_refused, is_unsupported, memory, retry};
 
 /// One entry of a listing.
@@ -30,11 +32,12 @@ pub struct Entry {
     pub kind: Kind,
 }
 
-/// An open directory.
+/// An open directory. It stays on the side that opened it: other threads of that get a reference.
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    stays: Stays,
 }
 
 impl Dir {
@@ -42,14 +45,14 @@ impl Dir {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = retry(|| rfs::open(path, flags, Mode::empty()))?;
-        Ok(Self { fd, path: path.to_path_buf() })
+        Ok(Self { fd, path: path.to_path_buf(), stays: PhantomData })
     }
 
     /// Opens a directory beneath this one.
     pub fn open_dir(&self, path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let fd = beneath::open(&self.fd, path, flags, Mode::empty())?;
-        Ok(Self { fd, path: self.full(path) })
+        Ok(Self { fd, path: self.full(path), stays: PhantomData })
     }
 
     /// Its path, for messages.
@@ -140,11 +143,7 @@ impl Dir {
 
     /// The stat, or `None` where there is nothing of that name.
     pub fn find(&self, path: &Path) -> io::Result<Option<Stat>> {
-        match self.stat(path) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_there(self.stat(path))
     }
 
     /// Gives a file a second name.
@@ -392,6 +391,14 @@ impl AsFd for Parent<'_> {
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// What a call came to; `None`: there is nothing of that name.
+pub fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if is_absent(&error) => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -143,9 +143,9 @@ pub fn evict(file: &File) -> io::Result<()> {
     retry(|| rfs::fadvise(file, 0, None::<NonZeroU64>, Advice::DontNeed))
 }
 
-/// Whether the disk gives these bytes back, and no more: a write that was lost without an error
+/// Fails unless the disk gives these bytes back, and no more: a write that was lost without an error
 /// would be found otherwise by whoever needs the file.
-pub fn holds(file: &File, bytes: &[u8]) -> io::Result<()> {
+pub fn require_content(file: &File, bytes: &[u8]) -> io::Result<()> {
     // Where that is refused, what is in the cache is compared.
     let _ = evict(file);
     let mut found = vec![0; bytes.len() + 1];

@@ -10,15 +10,15 @@ const SPARE: usize = 4 << 20;
 /// How many names may be dealt with before it is asked again whether there is room for more.
 pub const NAMES: usize = 128;
 
-/// Whether `bytes` more could be had now, and a little beside them.
-pub fn has_room(bytes: usize) -> io::Result<()> {
+/// Fails unless `bytes` more could be had now, and a little beside them.
+pub fn require_room(bytes: usize) -> io::Result<()> {
     reserve(&mut Vec::<u8>::new(), bytes.saturating_add(SPARE))
 }
 
 /// Makes room for one more item of a list of names, and asks now and then for what goes with them.
 pub fn reserve_one<T>(items: &mut Vec<T>) -> io::Result<()> {
     if items.len().is_multiple_of(NAMES) {
-        has_room(0)?;
+        require_room(0)?;
     }
     items.try_reserve(1).map_err(|_| shortage())
 }
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn what_no_process_can_have_is_refused() {
-        assert_eq!(has_room(usize::MAX).unwrap_err().raw_os_error(), Some(libc::ENOMEM));
-        assert!(has_room(1 << 20).is_ok());
+        assert_eq!(require_room(usize::MAX).unwrap_err().raw_os_error(), Some(libc::ENOMEM));
+        assert!(require_room(1 << 20).is_ok());
         assert_eq!(copy_of(b"abc").unwrap(), b"abc");
     }
 }

@@ -15,6 +15,7 @@ pub mod lock;
 pub mod memory;
 pub mod random;
 pub mod stat;
+pub mod stays;
 pub mod table;
 pub mod thread;
 

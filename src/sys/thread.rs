@@ -17,17 +17,17 @@ pub fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    memory::has_room(A_THREAD)?;
+    memory::require_room(A_THREAD)?;
     with_signals_blocked(|| Builder::new().name(name.into()).spawn(|| uncancelled(work)))
 }
 
-/// The same within a scope.
+/// Makes a named thread with every signal blocked, which cannot be cancelled and ends before its scope.
 pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     scope: &'scope Scope<'scope, 'env>,
     name: &str,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> io::Result<ScopedJoinHandle<'scope, T>> {
-    memory::has_room(A_THREAD)?;
+    memory::require_room(A_THREAD)?;
     with_signals_blocked(|| Builder::new().name(name.into()).spawn_scoped(scope, || uncancelled(work)))
 }
 

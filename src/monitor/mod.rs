@@ -1,15 +1,18 @@
 //! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
 //! It holds no descriptor, so any thread may drop it.
 
+mod throttle;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
-use super::throttle::Throttle;
 use crate::error::{Code, Error, Result, show};
 use crate::sys::memory;
+
+use throttle::Throttle;
 
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +172,7 @@ impl Monitor {
             return self.stop.lock().why.clone().map_or(Ok(()), Err);
         }
         if (self.checks.fetch_add(1, Relaxed) as usize).is_multiple_of(memory::NAMES) {
-            memory::has_room(0).map_err(|error| Error::system("going on with the job", error))?;
+            memory::require_room(0).map_err(|error| Error::system("going on with the job", error))?;
         }
         Ok(())
     }

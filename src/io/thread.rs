@@ -57,7 +57,7 @@ fn panicked() -> Error {
 }
 
 fn enter(isolation: Isolation) -> Result<()> {
-    memory::has_room(0).map_err(|error| Error::system("beginning on an I/O thread", error))?;
+    memory::require_room(0).map_err(|error| Error::system("beginning on an I/O thread", error))?;
     match table::leave_shared() {
         Ok(()) => table::fill_standard_streams()
             .map_err(|error| Error::io("setting up an I/O thread by opening", Path::new("/"), error)),

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
-/// How long a wait lasts before the cancel flag is looked at again.
+/// How long a wait lasts before the cancel flag is looked at again: too short for whoever cancels to notice.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// What a rate may save up while nothing is copied.
+/// What a rate may save up while nothing is copied: one such wait, which may end late by as much.
 const BURST: Duration = Duration::from_millis(20);
 
 /// Grants bytes at a rate. Each grant is owed, and the next one waits until time has paid for it.

@@ -3,37 +3,27 @@
 //! each backup leaves a new seal in the root's record, and in the data directory, which remembers them
 //! (see [`KnownRoots`]). A copy does not know the seals that came after it.
 
-use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::id::{DataDir, is_no_file};
-use super::known::KnownRoots;
-use super::owner::OWNER_NAME;
-use super::path_text::PathText;
-use super::root::{LOCK, Root, newest_data_dir_id, snapshot_numbers};
-use super::stage_name::is_staging;
-use super::{LIFECYCLE, MANIFEST};
+use super::listing::newest_data_dir_id;
+use super::names::{LOCK, NEW_SOURCE, SOURCE, name_of, snapshot_numbers};
+use super::open::Root;
+use crate::datadir::id::DataDir;
+use crate::datadir::known_roots::KnownRoots;
+use crate::datadir::names::{LIFECYCLE, OWNER_NAME, is_staging};
+use crate::datadir::record::{VERSION, read_small, text_of};
 use crate::error::{Code, Error, Result, show};
-use crate::io::whole;
+use crate::io::small::Whole;
+use crate::paths::PathText;
+use crate::snapshot::MANIFEST;
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 use crate::sys::random;
 
-/// The file that makes a directory a backup root, and says whose.
-pub const SOURCE: &str = "source";
-
-/// What is written before it takes its name.
-pub const NEW_SOURCE: &str = ".source.new";
-
-pub(super) const VERSION: u32 = 1;
-
-/// No record of ours is longer.
-const LONGEST: u64 = 1 << 20;
-
-pub(super) const USING: &str = "using the backup root";
+const USING: &str = "using the backup root";
 
 /// What `source` holds. Its first field tells it from a file of that name that a database may have.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +55,7 @@ pub fn is_root(directory: &Dir) -> bool {
 /// Its record was a path, which a database's file may hold too. Snapshots are what must not be lost.
 fn is_one_of_the_first_version(directory: &Dir) -> bool {
     let has = |name: &str| directory.find(Path::new(name)).is_ok_and(|found| found.is_some());
-    let is_snapshot = |number: &u64| has(&format!("ts-{number}/{MANIFEST}"));
+    let is_snapshot = |number: &u64| has(&format!("{}/{MANIFEST}", name_of(*number)));
     has(LOCK) && snapshot_numbers(directory).is_ok_and(|numbers| numbers.iter().any(is_snapshot))
 }
 
@@ -196,8 +186,28 @@ pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adop
 }
 
 /// Whether nothing says whose a root is.
-pub(super) fn is_nobodys(root: &Dir) -> Result<bool> {
+fn is_nobodys(root: &Dir) -> Result<bool> {
     Ok(matches!(Owner::of(root)?, Owner::Nobody))
+}
+
+impl KnownRoots {
+    /// A root that was there before is there: where its disk is not mounted, a new one would fill the
+    /// disk of the system instead, and hide the old one's snapshots.
+    pub fn expect(&self, root: &Path) -> Result<()> {
+        let Some(known) = self.at(root) else { return Ok(()) };
+        let missing = match Dir::open(root) {
+            Err(error) if is_absent(&error) => "is not there",
+            Err(_) => return Ok(()),
+            Ok(found) if is_nobodys(&found)? && snapshot_numbers(&found)?.is_empty() => "is no root",
+            Ok(_) => return Ok(()),
+        };
+        let why = format!(
+            "the root {} was here, and now the directory {missing}: is its disk mounted? set_adopt_root begins a \
+             new one",
+            known.id
+        );
+        Err(Error::at(Code::NotFound, USING, root, why))
+    }
 }
 
 impl Root {
@@ -259,27 +269,8 @@ impl Root {
 
     fn write_record(&self, record: &Record) -> Result<()> {
         let (new, path) = (Path::new(NEW_SOURCE), Path::new(SOURCE));
-        whole::write_new(&self.dir, new, 0o644, &text_of(record))
-            .and_then(|()| self.dir.rename(new, &self.dir, path))
-            .and_then(|()| self.dir.sync())
+        Whole { directory: &self.dir, path, new, mode: 0o644, owner: None }
+            .replace(&text_of(record))
             .map_err(|error| Error::io("writing", &self.dir.full(path), error))
-    }
-}
-
-pub(super) fn text_of(record: &impl Serialize) -> Vec<u8> {
-    // Plain structs of ours always serialise.
-    let mut text = serde_json::to_vec_pretty(record).unwrap_or_default();
-    text.push(b'\n');
-    text
-}
-
-pub(super) fn read_small(directory: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    match directory.open_file(Path::new(name)).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
-        Err(error) if is_absent(&error) => Ok(None),
-        // As one that says nothing that is understood.
-        Err(error) if is_no_file(&error) => Ok(Some(b"-".to_vec())),
-        Err(error) => Err(Error::io("reading", &directory.full(Path::new(name)), error)),
-        Ok(_) => Ok(Some(bytes)),
     }
 }

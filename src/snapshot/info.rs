@@ -1,13 +1,12 @@
-//! Looking at what is in a root.
+//! A snapshot as its users see it.
 
 use std::path::{Path, PathBuf};
 
-use super::root::{open_root, read_latest, snapshot_numbers};
 use super::{Manifest, parse};
-use crate::error::{Code, Error, Result};
-use crate::io::apart;
-use crate::options::absolute;
-use crate::sys::dir::{Dir, Kind};
+use crate::error::{Error, Result};
+use crate::io::{open, thread};
+use crate::paths::absolute;
+use crate::sys::dir::Dir;
 
 /// A snapshot as its manifest describes it. One whose manifest cannot be read is listed too, with
 /// the reason.
@@ -30,13 +29,14 @@ impl Snapshot {
     /// Opens the snapshot at `location`. It must be readable.
     pub fn open(location: &Path) -> Result<Self> {
         let location = absolute(location)?;
-        apart::run(|| {
+        thread::run(|| {
             let snapshot = Self::describe(location);
             snapshot.error.clone().map_or(Ok(snapshot), Err)
         })
     }
 
-    fn describe(location: PathBuf) -> Self {
+    /// What is at `location`, readable or not.
+    pub(crate) fn describe(location: PathBuf) -> Self {
         match open_directory(&location).and_then(|dir| parse::read(&dir)) {
             Ok(manifest) => Self::of(location, &manifest, None),
             Err(error) => Self::of(location, &Manifest::default(), Some(error)),
@@ -85,7 +85,7 @@ impl Snapshot {
         self.started_at_ms
     }
 
-    /// When its backup was about to be published, likewise.
+    /// When its backup was about to be published, in milliseconds since 1970; 0: the manifest does not say.
     pub fn finished_at_ms(&self) -> u64 {
         self.finished_at_ms
     }
@@ -118,62 +118,5 @@ impl Snapshot {
 
 /// Opens a snapshot's directory.
 pub fn open_directory(location: &Path) -> Result<Dir> {
-    const DOING: &str = "opening the snapshot";
-    Dir::open(location).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Error::at(Code::NotFound, DOING, location, "it does not exist"),
-        Some(libc::ENOTDIR) => Error::at(Code::InvalidArgument, DOING, location, "it is not a directory"),
-        _ => Error::io(DOING, location, error),
-    })
-}
-
-/// The snapshots of a root, the newest first. A root that does not exist yet has none.
-pub fn list(root: &Path) -> Result<Vec<Snapshot>> {
-    let root = absolute(root)?;
-    apart::run(|| match open_root(&root) {
-        Err(error) if error.code() == Code::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-        Ok(dir) => list_in(&dir),
-    })
-}
-
-/// The same on an I/O thread.
-pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
-    let mut numbers = snapshot_numbers(root)?;
-    numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let describe = |number| {
-        let name = format!("ts-{number}");
-        let snapshot = Snapshot::describe(root.full(Path::new(&name)));
-        // One that was deleted after it was listed is no damaged one.
-        let is_gone = snapshot.error.is_some() && matches!(root.find(Path::new(&name)), Ok(None));
-        (!is_gone).then_some(snapshot)
-    };
-    Ok(numbers.into_iter().filter_map(describe).collect())
-}
-
-/// The newest completed snapshot of a root, as its marker names it.
-pub fn latest(root: &Path) -> Result<Snapshot> {
-    const DOING: &str = "finding the latest snapshot in";
-    let root = absolute(root)?;
-    apart::run(|| {
-        let none = |why: &str| Error::at(Code::NotFound, DOING, &root, why);
-        let dir = open_root(&root)?;
-        let mut named = read_latest(&dir)?;
-        loop {
-            let name = named.ok_or_else(|| none("there is none"))?;
-            let snapshot = Snapshot::describe(root.join(&name));
-            let Some(error) = snapshot.error.clone() else { return Ok(snapshot) };
-            // A delete moves the marker before the snapshot goes.
-            named = read_latest(&dir)?;
-            if named.as_ref() != Some(&name) {
-                continue;
-            }
-            let is_there = dir
-                .find(Path::new(&name))
-                .is_ok_and(|found| found.is_some_and(|found| found.kind == Kind::Directory));
-            return Err(match is_there {
-                false => none(&format!("its marker names {}, which is not there", name.to_string_lossy())),
-                true => error,
-            });
-        }
-    })
+    open::open_directory(location, "opening the snapshot")
 }

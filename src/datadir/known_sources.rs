@@ -6,17 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::LIFECYCLE;
-use super::claim::{VERSION, read_small, text_of};
 use super::id::{self, DataDir};
-use super::known::write;
-use super::path_text::PathText;
+use super::names::{LIFECYCLE, NEW_SOURCES, SOURCES};
+use super::record::{VERSION, read_small, text_of, write};
 use crate::error::{Code, Error, Result};
+use crate::paths::PathText;
 use crate::sys::dir::Dir;
-
-const SOURCES: &str = ".lifecycle/sources";
-
-const NEW_SOURCES: &str = ".lifecycle/sources.new";
 
 const USING: &str = "using the source";
 

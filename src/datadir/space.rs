@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::error::{Code, Error, Result};
 use crate::sys::dir::Dir;
 
-/// Whether `bytes` fit beside the reserve. What `doing` names fails with [`Code::NoSpace`] if not.
-pub fn has_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Result<()> {
+/// Fails what `doing` names with [`Code::NoSpace`] unless `bytes` fit beside the reserve.
+pub fn require_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Result<()> {
     let Some(free) = free(directory, doing)? else { return Ok(()) };
     match bytes.checked_add(reserve) {
         Some(needed) if needed <= free => Ok(()),
@@ -18,8 +18,8 @@ pub fn has_room(directory: &Dir, bytes: u64, reserve: u64, doing: &str) -> Resul
     }
 }
 
-/// Whether the reserve is still free.
-pub fn keeps_reserve(directory: &Dir, reserve: u64) -> Result<()> {
+/// Fails with [`Code::NoSpace`] unless the reserve is still free.
+pub fn require_reserve(directory: &Dir, reserve: u64) -> Result<()> {
     const DOING: &str = "keeping space free for the host on the file system of";
     if reserve == 0 {
         return Ok(());

@@ -2,20 +2,20 @@
 //! new directory gets a new one, so directories are told apart though their paths are equal: each
 //! container has its `/data`.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::LIFECYCLE;
+use super::names::{ID, LIFECYCLE, NEW_ID};
+use super::record::{holds_nothing_new, is_no_file};
 use crate::error::{Code, Error, Result};
-use crate::io::whole;
-use crate::sys::dir::{Dir, is_absent};
+use crate::io::small::{self, Whole};
+use crate::sys::dir::Dir;
 use crate::sys::random;
 
-const ID: &str = ".lifecycle/id";
-
-const NEW_ID: &str = ".lifecycle/id.new";
+/// More than a UUID and the white space around it that an editor may leave.
+const LONGEST: u64 = 100;
 
 /// What a data directory is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,23 +54,17 @@ impl DataDir {
 /// The id of a directory; `None`: it has none.
 pub fn read(directory: &Dir) -> Result<Option<Uuid>> {
     let path = directory.full(Path::new(ID));
-    let mut text = Vec::new();
-    match directory.open_file(Path::new(ID)).and_then(|file| file.take(100).read_to_end(&mut text)) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) if is_no_file(&error) => text.clear(),
+    let text = match small::read(directory, Path::new(ID), LONGEST) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) if is_no_file(&error) => Vec::new(),
         Err(error) => return Err(Error::io("reading the id of a data directory", &path, error)),
-        Ok(_) => {}
-    }
+    };
     Uuid::try_parse_ascii(text.trim_ascii()).map(Some).map_err(|_| {
         let why =
             "it is damaged; once it is removed, the next backup makes a new one and must adopt its root";
         Error::at(Code::Corrupt, "reading the id of a data directory", &path, why)
     })
-}
-
-/// Whether a link or a directory is where a file should be.
-pub(super) fn is_no_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR))
 }
 
 fn make(directory: &Dir) -> Result<Option<Uuid>> {
@@ -86,21 +80,9 @@ fn make(directory: &Dir) -> Result<Option<Uuid>> {
 }
 
 fn write(directory: &Dir, id: &Uuid) -> io::Result<()> {
-    let (new, path) = (Path::new(NEW_ID), Path::new(ID));
-    let owner = directory.stat(Path::new(""))?;
+    let (path, new) = (Path::new(ID), Path::new(NEW_ID));
+    let stat = directory.stat(Path::new(""))?;
     directory.ensure_own_dir(Path::new(LIFECYCLE), 0o755)?;
-    whole::write_new(directory, new, 0o644, format!("{id}\n").as_bytes())?;
-    let named = directory
-        .give_to(new, owner.uid, owner.gid)
-        .and_then(|()| directory.rename_new(new, directory, path))
-        .and_then(|()| directory.open_dir(Path::new(LIFECYCLE))?.sync());
-    named.inspect_err(|_| {
-        let _ = whole::remove(directory, new);
-    })
-}
-
-/// Whether a directory cannot take anything new: it is read-only for us, or full.
-pub fn holds_nothing_new(error: &io::Error) -> bool {
-    const REFUSALS: [i32; 5] = [libc::EROFS, libc::EACCES, libc::EPERM, libc::ENOSPC, libc::EDQUOT];
-    error.raw_os_error().is_some_and(|error| REFUSALS.contains(&error))
+    Whole { directory, path, new, mode: 0o644, owner: Some((stat.uid, stat.gid)) }
+        .place(format!("{id}\n").as_bytes())
 }

@@ -6,23 +6,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::LIFECYCLE;
-use super::claim::{USING, VERSION, is_nobodys, read_small, text_of};
-use super::id::holds_nothing_new;
-use super::path_text::PathText;
-use super::root::snapshot_numbers;
+use super::names::{NEW_ROOTS, ROOTS};
+use super::record::{VERSION, read_small, text_of, write};
 use crate::error::{Code, Error, Result};
-use crate::io::whole;
-use crate::sys::dir::{Dir, is_absent};
+use crate::paths::PathText;
+use crate::sys::dir::Dir;
 
-const ROOTS: &str = ".lifecycle/roots";
-
-const NEW_ROOTS: &str = ".lifecycle/roots.new";
-
-/// So many roots are remembered, the oldest forgotten first.
+/// So many roots are remembered, the oldest forgotten first: more disks than take turns, and the record of
+/// all of them stays small enough to be written at each backup.
 const MOST_ROOTS: usize = 64;
 
-/// So many seals of each: roots may be copies of each other, used in turn.
+/// So many seals of each: roots may be copies of each other, used in turn, and each backup leaves a seal. So a
+/// copy is still known after as many backups into the others.
 const MOST_SEALS: usize = 32;
 
 /// The roots that a data directory has used.
@@ -32,12 +27,14 @@ pub struct KnownRoots {
     roots: Vec<KnownRoot>,
 }
 
+/// A root that a data directory has used.
 #[derive(Serialize, Deserialize)]
-struct KnownRoot {
-    id: Uuid,
+pub struct KnownRoot {
+    /// The root's own id.
+    pub id: Uuid,
     /// As its user gave it.
     path: PathText,
-    /// The same with links resolved.
+    /// The path that it had once its links were resolved.
     real_path: Option<PathText>,
     /// The last ones, the newest at the end.
     #[serde(default)]
@@ -59,27 +56,10 @@ impl KnownRoots {
         }
     }
 
-    fn at(&self, path: &Path) -> Option<&KnownRoot> {
+    /// The one that was last at a path.
+    pub fn at(&self, path: &Path) -> Option<&KnownRoot> {
         let real = real(path);
         self.roots.iter().rev().find(|known| known.is_at(path, &real))
-    }
-
-    /// A root that was there before is there: where its disk is not mounted, a new one would fill the
-    /// disk of the system instead, and hide the old one's snapshots.
-    pub fn expect(&self, root: &Path) -> Result<()> {
-        let Some(known) = self.at(root) else { return Ok(()) };
-        let missing = match Dir::open(root) {
-            Err(error) if is_absent(&error) => "is not there",
-            Err(_) => return Ok(()),
-            Ok(found) if is_nobodys(&found)? && snapshot_numbers(&found)?.is_empty() => "is no root",
-            Ok(_) => return Ok(()),
-        };
-        let why = format!(
-            "the root {} was here, and now the directory {missing}: is its disk mounted? set_adopt_root begins a \
-             new one",
-            known.id
-        );
-        Err(Error::at(Code::NotFound, USING, root, why))
     }
 
     /// Whether this directory has sealed that root so.
@@ -130,21 +110,4 @@ fn real(path: &Path) -> PathBuf {
         }
     }
     path.to_path_buf()
-}
-
-/// Writes a record into the `.lifecycle` of a data directory, whole or not at all. `false`: it can hold
-/// nothing new.
-pub(super) fn write(data_dir: &Dir, new: &str, path: &str, text: &[u8]) -> Result<bool> {
-    let (new, path) = (Path::new(new), Path::new(path));
-    let written = data_dir.stat(Path::new("")).and_then(|owner| {
-        whole::write_new(data_dir, new, 0o644, text)?;
-        data_dir.give_to(new, owner.uid, owner.gid)?;
-        data_dir.rename(new, data_dir, path)?;
-        data_dir.open_dir(Path::new(LIFECYCLE))?.sync()
-    });
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if holds_nothing_new(&error) || is_absent(&error) => Ok(false),
-        Err(error) => Err(Error::io("writing", &data_dir.full(path), error)),
-    }
 }
