@@ -4,47 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::child::{CALLS, Ended, has_strace, run};
+use super::sweep::{Told, changes, failing, reads};
+use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{self, Place, frozen, names, skip, sound_snapshots, tree, write};
-
-/// How names are changed, and fail.
-fn changes() -> Vec<String> {
-    CALLS.iter().flat_map(|call| [format!("{call}:error=EIO"), format!("{call}:error=ENOSPC")]).collect()
-}
-
-/// How things are read, and fail.
-fn reads() -> Vec<String> {
-    ["openat2:error=EACCES", "pread64:error=EIO", "getdents64:error=EIO"].map(String::from).to_vec()
-}
-
-type Told = Result<(), (String, String)>;
-
-/// Lets each call of a deed fail in turn, in a place made anew each time. The last time for each
-/// kind of fault it does not come any more.
-fn sweep(faults: Vec<String>, mut begin: impl FnMut() -> Vec<PathBuf>, mut check: impl FnMut(&str, Told)) {
-    let mut failures = 0;
-    for fault in faults {
-        for n in 1.. {
-            let deed = begin();
-            let deed: Vec<&Path> = deed.iter().map(AsRef::as_ref).collect();
-            let what = format!("{} with {fault} {n}", deed[0].display());
-            let (ended, has_come) = run(&deed, &format!("{fault}:when={n}"));
-            let told = match ended {
-                Ended::Killed => panic!("{what}: killed"),
-                Ended::NotStarted => continue,
-                Ended::Done => Ok(()),
-                Ended::Failed(code, message) => Err((code, message)),
-            };
-            failures += u32::from(told.is_err());
-            check(&what, told);
-            if !has_come {
-                break;
-            }
-        }
-    }
-    assert!(failures > 10, "only {failures} calls failed");
-}
+use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
 
 /// A failed restore, undo or recovery: as before, or to be recovered.
 fn ended_as_told(scene: &Scene, what: &str, told: Told, to_new: bool) {
@@ -70,63 +33,35 @@ fn ended_as_told(scene: &Scene, what: &str, told: Told, to_new: bool) {
 
 #[test]
 fn a_restore_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
     for how in ["restore", "restore for good"] {
-        sweep(
-            changes(),
-            || vec![how.into(), scene.snapshot.clone(), scene.target(None)],
-            |what, told| ended_as_told(&scene, what, told, true),
-        );
+        failing(changes(), || scene.restore_over(how), |what, told| ended_as_told(&scene, what, told, true));
     }
 }
 
 #[test]
 fn an_undo_whose_calls_fail_leaves_the_new_or_says_that_it_must_be_recovered() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
-    let target = scene.target(None);
-    common::restore(&scene.snapshot, &target).unwrap();
-    let restored = scene.place.beside("restored");
-    copy(&target, &restored);
-    sweep(
-        changes(),
-        || vec!["undo".into(), scene.target(Some(&restored))],
-        |what, told| ended_as_told(&scene, what, told, false),
-    );
+    failing(changes(), scene.undo(), |what, told| ended_as_told(&scene, what, told, false));
 }
 
 #[test]
 fn a_restore_to_a_new_directory_whose_calls_fail_leaves_nothing() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
-    let top = scene.place.beside("there");
-    let target = top.join("target");
-    sweep(
+    let target = scene.new_target();
+    let top = target.parent().unwrap();
+    failing(
         changes(),
-        || {
-            let _ = fs::remove_dir_all(&top);
-            fs::create_dir(&top).unwrap();
-            vec!["restore".into(), scene.snapshot.clone(), target.clone()]
-        },
+        || scene.restore_to_new(),
         |what, told| match told {
             Ok(()) => assert_eq!(tree(&target), tree(&scene.snapshot), "{what}"),
-            Err(_) => assert_eq!(names(&top), Vec::<PathBuf>::new(), "{what}"),
+            Err(_) => assert_eq!(names(top), Vec::<PathBuf>::new(), "{what}"),
         },
     );
 }
 
 #[test]
 fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let place = Place::in_memory();
     write(&place.data().join("a"), b"a");
     write(&place.data().join("deep/er/b"), b"b");
@@ -135,7 +70,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
     copy(&place.data().join(".lifecycle"), &kept);
     let before = tree(&kept);
     let lifecycle = place.data().join(".lifecycle");
-    sweep(
+    failing(
         changes(),
         || {
             fs::remove_dir_all(&lifecycle).unwrap();
@@ -185,7 +120,7 @@ fn what_cannot_be_read_fails_the_verification() {
     }
     let scene = Scene::new();
     let mut well = 0;
-    sweep(
+    failing(
         reads(),
         || vec!["verify".into(), scene.snapshot.clone()],
         |what, told| match told {
@@ -201,15 +136,8 @@ fn what_cannot_be_read_fails_the_verification() {
 
 #[test]
 fn a_restore_whose_reads_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
-    sweep(
-        reads(),
-        || vec!["restore".into(), scene.snapshot.clone(), scene.target(None)],
-        |what, told| ended_as_told(&scene, what, told, true),
-    );
+    failing(reads(), || scene.restore_over("restore"), |what, told| ended_as_told(&scene, what, told, true));
 }
 
 #[test]

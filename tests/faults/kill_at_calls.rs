@@ -3,46 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::child::{CALLS, Ended, has_strace, run};
+use super::sweep::killing;
+use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{self, Place, frozen, names, skip, sound_snapshots, tree, write};
-
-/// Kills a deed at each call in turn, in a place made anew each time, until it is no longer
-/// killed. Returns how often it was.
-fn sweep(mut begin: impl FnMut() -> Vec<std::path::PathBuf>, mut check: impl FnMut(&str, bool)) {
-    let mut kills = 0;
-    for call in CALLS {
-        for n in 1.. {
-            let deed = begin();
-            let deed: Vec<&Path> = deed.iter().map(AsRef::as_ref).collect();
-            let what = format!("{} killed at {call} {n}", deed[0].display());
-            match run(&deed, &format!("{call}:signal=SIGKILL:when={n}")).0 {
-                Ended::Killed => check(&what, true),
-                Ended::Done => {
-                    check(&what, false);
-                    break;
-                }
-                other => panic!("{what}: {other:?}"),
-            }
-            kills += 1;
-        }
-    }
-    assert!(kills > 5, "the sweep found only {kills} calls");
-}
-
-fn paths<const N: usize>(words: [&Path; N]) -> Vec<std::path::PathBuf> {
-    words.iter().map(|word| word.to_path_buf()).collect()
-}
+use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
 
 #[test]
 fn a_restore_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
     let target = scene.place.beside("target");
-    sweep(
-        || paths([Path::new("restore"), &scene.snapshot, &scene.target(None)]),
+    killing(
+        || scene.restore_over("restore"),
         |what, killed| {
             let is_new = scene.settle(&target, &scene.new, what);
             assert!(killed || is_new, "{what}");
@@ -56,13 +27,10 @@ fn a_restore_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
 
 #[test]
 fn a_restore_without_undo_killed_at_any_call_is_all_old_or_all_new() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
     let target = scene.place.beside("target");
-    sweep(
-        || paths([Path::new("restore for good"), &scene.snapshot, &scene.target(None)]),
+    killing(
+        || scene.restore_over("restore for good"),
         |what, killed| {
             let is_new = scene.settle(&target, &scene.new, what);
             assert!(killed || is_new, "{what}");
@@ -72,25 +40,18 @@ fn a_restore_without_undo_killed_at_any_call_is_all_old_or_all_new() {
 
 #[test]
 fn a_restore_to_a_new_directory_killed_at_any_call_is_all_or_nothing() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
-    let top = scene.place.beside("there");
-    let target = top.join("target");
-    sweep(
-        || {
-            let _ = fs::remove_dir_all(&top);
-            fs::create_dir(&top).unwrap();
-            paths([Path::new("restore"), &scene.snapshot, &target])
-        },
+    let target = scene.new_target();
+    let top = target.parent().unwrap();
+    killing(
+        || scene.restore_to_new(),
         |what, killed| {
             assert!(killed || target.exists(), "{what}");
             hotbackup::recover(&target).expect(what);
             if target.exists() {
                 assert_eq!(tree(&target), tree(&scene.snapshot), "{what}");
             }
-            let left = names(&top).into_iter().find(|name| !name.starts_with("target"));
+            let left = names(top).into_iter().find(|name| !name.starts_with("target"));
             assert_eq!(left, None, "{what}");
         },
     );
@@ -98,23 +59,14 @@ fn a_restore_to_a_new_directory_killed_at_any_call_is_all_or_nothing() {
 
 #[test]
 fn an_undo_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let scene = Scene::new();
-    let target = scene.target(None);
-    common::restore(&scene.snapshot, &target).unwrap();
-    let restored = scene.place.beside("restored");
-    copy(&target, &restored);
-    sweep(
-        || paths([Path::new("undo"), &scene.target(Some(&restored))]),
-        |what, killed| {
-            let has_come = scene.settle(&target, &scene.old, what);
-            assert!(killed || has_come, "{what}");
-            hotbackup::undo(&target).expect(what);
-            assert_eq!(scene.is_new(&target, what), has_come, "{what}: undone");
-        },
-    );
+    let target = scene.place.beside("target");
+    killing(scene.undo(), |what, killed| {
+        let has_come = scene.settle(&target, &scene.old, what);
+        assert!(killed || has_come, "{what}");
+        hotbackup::undo(&target).expect(what);
+        assert_eq!(scene.is_new(&target, what), has_come, "{what}: undone");
+    });
 }
 
 #[test]
@@ -133,8 +85,8 @@ fn a_recovery_killed_at_any_call_can_be_called_again() {
         let _ = fs::remove_dir_all(&half);
         copy(&target, &half);
         assert!(![&scene.old, &scene.new].contains(&&tree(&half)), "a mixture to recover from");
-        sweep(
-            || paths([Path::new("recover"), &scene.target(Some(&half))]),
+        killing(
+            || vec!["recover".into(), scene.target(Some(&half))],
             |what, _| {
                 assert!(scene.settle(&target, &scene.new, what), "{what}");
             },
@@ -170,15 +122,12 @@ fn nothing_left_over(place: &Place, what: &str) {
 
 #[test]
 fn a_backup_killed_at_any_call_leaves_only_what_the_next_one_removes() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let place = Place::in_memory();
     root_of_three(&place);
     let source = tree(&place.data());
     let mut count = 3;
-    sweep(
-        || paths([Path::new("back up"), &place.data()]),
+    killing(
+        || vec!["back up".into(), place.data()],
         |what, killed| {
             let found = is_sound(&place.root(), what);
             assert!((count..=count + 1).contains(&found) && (killed || found > count), "{what}: {found}");
@@ -194,9 +143,6 @@ fn a_backup_killed_at_any_call_leaves_only_what_the_next_one_removes() {
 
 #[test]
 fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
-    if !has_strace() {
-        return skip("no strace");
-    }
     let place = Place::in_memory();
     root_of_three(&place);
     let kept = place.beside("kept");
@@ -207,10 +153,10 @@ fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
         fs::remove_dir_all(place.root()).unwrap();
         copy(&kept, &place.root());
     };
-    sweep(
+    killing(
         || {
             again();
-            paths([Path::new("delete"), &place.root(), Path::new(newest.id())])
+            vec!["delete".into(), place.root(), newest.id().into()]
         },
         |what, killed| {
             let found = is_sound(&place.root(), what);
@@ -222,10 +168,10 @@ fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
             nothing_left_over(&place, what);
         },
     );
-    sweep(
+    killing(
         || {
             again();
-            paths([Path::new("prune"), &place.root()])
+            vec!["prune".into(), place.root()]
         },
         |what, killed| {
             let found = is_sound(&place.root(), what);

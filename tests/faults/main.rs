@@ -9,3 +9,4 @@ mod kill;
 mod kill_at_calls;
 mod memory;
 mod power_cut;
+mod sweep;
