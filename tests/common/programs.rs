@@ -32,29 +32,28 @@ fn needs(tool: &str, package: &str) -> bool {
 
 /// A C program.
 pub fn compile_c(sources: &[PathBuf], program: &Path) {
-    link(
-        Command::new("cc").args(["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]),
-        sources,
-        program,
-    );
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"]);
+    run(linked(&mut compiler, sources, program));
 }
 
 /// A C++ program, with all the warnings that a host may have turned into errors.
 pub fn compile_cpp(compiler: &str, flags: &[&str], sources: &[PathBuf], program: &Path) {
-    link(Command::new(compiler).args(WARNINGS).args(flags), sources, program);
+    run(linked(Command::new(compiler).args(WARNINGS).args(flags).arg("-g"), sources, program));
 }
 
-/// The library is found in the program's own directory, which is staged.
-fn link(compiler: &mut Command, sources: &[PathBuf], program: &Path) {
+/// The compiler's command with the rest of its arguments: sources, this library, the program. The library
+/// is found in the program's own directory, which is staged.
+pub fn linked<'a>(compiler: &'a mut Command, sources: &[PathBuf], program: &Path) -> &'a mut Command {
     let stage = program.parent().expect("programs lie in a directory");
-    run(compiler
-        .args(["-g", "-pthread", "-I"])
+    compiler
+        .args(["-pthread", "-I"])
         .arg(package().join("include"))
         .args(sources)
         .arg(library())
         .arg(format!("-Wl,-rpath,{}", stage.display()))
         .arg("-o")
-        .arg(program));
+        .arg(program)
 }
 
 /// What a compiler says to a file that must not compile.

@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::block::{Block, all_blocks, documents, in_language, prose};
 use crate::common::go as command;
 use crate::common::library::{has, library, package, run, staged};
+use crate::common::programs::linked;
 use crate::common::{Place, tree};
 
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wno-unused-function", "-Werror"];
@@ -43,19 +44,8 @@ fn compiles_and_runs(block: &Block, compiler: &str, standard: &str, extension: &
     let source = stage.path().join("block").with_extension(extension);
     fs::write(&source, block.program(extension)).unwrap();
     let program = stage.path().join("block");
-    let compiled = Command::new(compiler)
-        .arg(standard)
-        .args(STRICT)
-        .arg("-pthread")
-        .arg("-I")
-        .arg(package().join("include"))
-        .arg(&source)
-        .arg(library())
-        .arg(format!("-Wl,-rpath,{}", stage.path().display()))
-        .arg("-o")
-        .arg(&program)
-        .output()
-        .unwrap();
+    let mut compiler = Command::new(compiler);
+    let compiled = linked(compiler.arg(standard).args(STRICT), &[source], &program).output().unwrap();
     assert!(compiled.status.success(), "{block}:\n{}", String::from_utf8_lossy(&compiled.stderr));
     runs(block, &mut Command::new(&program));
 }

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common::library::{has, has_header, library, package, run, staged};
+use crate::common::library::{has, has_header, package, run, staged};
+use crate::common::programs::linked;
 use tempfile::TempDir;
 
 /// Of each variant.
@@ -75,16 +76,10 @@ impl Program {
         }
         let stage = staged();
         let program = stage.path().join(engine);
-        run(Command::new("c++")
-            .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"])
-            .arg("-I")
-            .arg(package().join("include"))
-            .arg(package().join("examples-c").join(engine).with_extension("cpp"))
-            .arg(library())
-            .arg(format!("-Wl,-rpath,{}", stage.path().display()))
-            .arg(format!("-l{engine}"))
-            .arg("-o")
-            .arg(&program));
+        let source = package().join("examples-c").join(engine).with_extension("cpp");
+        let mut compiler = Command::new("c++");
+        compiler.args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+        run(linked(&mut compiler, &[source], &program).arg(format!("-l{engine}")));
         Some(Self { stage, program })
     }
 

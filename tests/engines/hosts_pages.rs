@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::library::{has, has_header, library, package, run, staged};
+use crate::common::library::{has, has_header, package, run, staged};
+use crate::common::programs::linked;
 use tempfile::TempDir;
 
 /// Of each variant.
@@ -99,24 +100,9 @@ impl Program {
         let program = stage.path().join(engine);
         let sources = [engine, &format!("{engine}_db"), "host", "example"];
         let sources = sources.map(|name| package().join("examples-c").join(name).with_extension("c"));
-        run(Command::new("cc")
-            .args([
-                "-std=c11",
-                "-D_GNU_SOURCE",
-                "-Wall",
-                "-Wextra",
-                "-Wpedantic",
-                "-Werror",
-                "-O1",
-                "-pthread",
-            ])
-            .arg("-I")
-            .arg(package().join("include"))
-            .args(sources)
-            .arg(library())
-            .arg(format!("-Wl,-rpath,{}", stage.path().display()))
-            .args([link, "-o"])
-            .arg(&program));
+        let mut compiler = Command::new("cc");
+        compiler.args(["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+        run(linked(&mut compiler, &sources, &program).arg(link));
         Some(Self { stage, program })
     }
 

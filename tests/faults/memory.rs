@@ -4,20 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::library::{library, package, run, staged};
+use crate::common::library::{package, run, staged};
+use crate::common::programs::compile_c;
 use crate::common::{Place, bytes, frozen, residue, sound_snapshots, tree, write};
 
 /// A C host.
 fn host(name: &str, stage: &Path) -> Command {
     let program = stage.join(name);
-    run(Command::new("cc")
-        .args(["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-I"])
-        .arg(package().join("include"))
-        .arg(package().join("tests/memory").join(name).with_extension("c"))
-        .arg(library())
-        .arg(format!("-Wl,-rpath,{}", stage.display()))
-        .arg("-o")
-        .arg(&program));
+    compile_c(&[package().join("tests/memory").join(name).with_extension("c")], &program);
     Command::new(program)
 }
 

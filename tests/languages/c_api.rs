@@ -2,61 +2,22 @@
 //! conventions. Each runs twice, the second time under valgrind. A program that finds nothing wrong
 //! prints nothing, so these tests also show that the library never prints.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 
-use crate::common::library::{has, library, package, run, staged};
+use crate::common::programs::{
+    assert_silent, assert_silent_in_valgrind, compile_c, package, sources, staged,
+};
 
-/// Ends a program that hangs. valgrind makes it some fifty times slower.
-const SECONDS: &str = "240";
+fn directory() -> PathBuf {
+    package().join("tests/c")
+}
 
 fn passes(theme: &str) {
     let stage = staged();
-    let program = compile(theme, stage.path());
-    assert_silent(&program, &[], None);
-    if has("valgrind") {
-        let suppressions = format!("--suppressions={}", package().join("tests/c/valgrind.supp").display());
-        let log = stage.path().join("valgrind.log");
-        let log_file = format!("--log-file={}", log.display());
-        let valgrind = [
-            "valgrind",
-            "--error-exitcode=99",
-            "--leak-check=full",
-            "--errors-for-leak-kinds=definite,indirect,possible",
-            "--fair-sched=yes",
-            &suppressions,
-            &log_file,
-        ];
-        assert_silent(&program, &valgrind, Some(&log));
-    }
-}
-
-fn compile(theme: &str, stage: &Path) -> PathBuf {
-    let sources = package().join("tests/c");
-    let program = stage.join(theme);
-    run(Command::new("cc")
-        .args(["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"])
-        .arg("-I")
-        .arg(package().join("include"))
-        .arg(sources.join(theme).with_extension("c"))
-        .arg(library())
-        .arg(format!("-Wl,-rpath,{}", stage.display()))
-        .arg("-o")
-        .arg(&program));
-    program
-}
-
-/// Runs the program in a scratch directory of its own; what it printed, and the log, say why it
-/// failed.
-fn assert_silent(program: &Path, under: &[&str], log: Option<&Path>) {
-    let scratch = tempfile::tempdir().expect("a temporary directory");
-    let command = &mut Command::new("timeout");
-    command.arg(SECONDS).args(under).arg(program).arg(scratch.path()).current_dir(scratch.path());
-    let Output { status, stdout, stderr } = command.output().expect("timeout is there");
-    let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    let logged = log.and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
-    assert!(status.success() && printed.is_empty(), "{command:?}: {status}\n{printed}{logged}");
+    let program = stage.path().join(theme);
+    compile_c(&[directory().join(theme).with_extension("c")], &program);
+    assert_silent(&program, &[]);
+    assert_silent_in_valgrind(&program, &[]);
 }
 
 macro_rules! themes {
@@ -66,12 +27,9 @@ macro_rules! themes {
         #[test]
         fn every_c_program_is_run() {
             let themes = [$(stringify!($theme)),*];
-            for file in fs::read_dir(package().join("tests/c")).expect("tests/c is there") {
-                let path = file.expect("an entry").path();
-                if path.extension().is_some_and(|extension| extension == "c") {
-                    let theme = path.file_stem().and_then(|name| name.to_str()).expect("a plain name");
-                    assert!(themes.contains(&theme), "tests/c/{theme}.c is not in the table");
-                }
+            for path in sources(&directory(), "c") {
+                let theme = path.file_stem().and_then(|name| name.to_str()).expect("a plain name");
+                assert!(themes.contains(&theme), "tests/c/{theme}.c is not in the table");
             }
         }
     };
