@@ -9,7 +9,7 @@
 # that C programs see. The real library's debug information is of no use here: it describes Rust's
 # types, under Rust's names, those of all crates in it too (2.3 MB against 50 KB), and handles with
 # their private fields. That the real library exports just what the header declares, as the sources
-# have it, is what tests/abi.rs shows. Values of constants are in include/hotbackup.layout.
+# have it, is what tests/abi/header.rs shows. Values of constants are in include/hotbackup.layout.
 set -eu
 
 fail() {

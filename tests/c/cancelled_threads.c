@@ -36,12 +36,8 @@ static void *wait_for_ever(void *job) {
 
 static void one_that_waits_stops_when_its_wait_has_ended(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     is_cancelled_in(wait_for_ever, job);
     gate_open(&gate);
     SUCCEEDS(backup_wait(job, -1, &error));

@@ -122,6 +122,13 @@ static inline backup_options *quick_options(void) {
     return options;
 }
 
+/* The same for a store of tables, which are copied when it has thawed. */
+static inline backup_options *options_of_tables(void) {
+    backup_options *options = quick_options();
+    SUCCEEDS(backup_options_add_rule(options, "*.sst", BACKUP_FILE_IMMUTABLE, &error));
+    return options;
+}
+
 static inline backup_coordinator *open_plain(struct path directory) {
     return open_with(directory, quick_options());
 }
@@ -176,6 +183,31 @@ static inline int32_t hook_at_gate(void *gate, backup_hook *hook) {
 static inline int32_t validate_at_gate(void *gate, const char *staging, backup_hook *hook) {
     (void) staging;
     return hook_at_gate(gate, hook);
+}
+
+/* A coordinator whose backups wait at the gate in their checkpoint. */
+static inline backup_coordinator *open_at(struct path directory, backup_options *options, struct gate *gate) {
+    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, gate, NULL, &error));
+    return open_with(directory, options);
+}
+
+/* A backup that waits at its gate. */
+static inline backup_job *started_at(backup_coordinator *coordinator, struct gate *gate) {
+    backup_job *job = NULL;
+    SUCCEEDS(backup_start(coordinator, &job, &error));
+    gate_await(gate);
+    return job;
+}
+
+/* A restore that waits at its gate, with all in its staging; frees the options. */
+static inline backup_job *restoring_at(
+    struct path snapshot, struct path target, backup_options *options, struct gate *gate) {
+    backup_job *job = NULL;
+    SUCCEEDS(backup_options_set_validate_hook(options, validate_at_gate, gate, NULL, &error));
+    SUCCEEDS(backup_restore_start(snapshot.text, target.text, options, &job, &error));
+    backup_options_free(options);
+    gate_await(gate);
+    return job;
 }
 
 /* Counts its calls. */

@@ -11,18 +11,10 @@ static bool readable(int descriptor, int timeout_ms) {
     return ready == 1;
 }
 
-static backup_coordinator *open_at(struct gate *gate) {
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, gate, NULL, &error));
-    return open_with(database(), options);
-}
-
 static void it_is_readable_once_the_job_has_ended_and_stays_so(void) {
     struct gate gate = GATE;
-    backup_coordinator *coordinator = open_at(&gate);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     int descriptor = backup_eventfd(job);
     CHECK(descriptor >= 0 && !readable(descriptor, 20));
     gate_open(&gate);
@@ -84,7 +76,7 @@ static void what_is_printed_in_a_daemon_does_not_make_it_readable(void) {
         close(stream);
     }
     struct gate gate = GATE;
-    backup_coordinator *coordinator = open_at(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
     backup_job *job = NULL;
     backup_code started = backup_start(coordinator, &job, NULL);
     int descriptor = backup_eventfd(job);

@@ -18,15 +18,12 @@ static void before_the_first_backup_there_is_none(void) {
 
 static void null_is_the_running_one_and_else_the_newest(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *first = NULL, *second = NULL, *running = NULL, *newest = NULL;
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *first = NULL, *running = NULL, *newest = NULL;
     gate_open(&gate);
     SUCCEEDS(backup_run(coordinator, &first, &error));
     gate.open = gate.reached = false;
-    SUCCEEDS(backup_start(coordinator, &second, &error));
-    gate_await(&gate);
+    backup_job *second = started_at(coordinator, &gate);
     SUCCEEDS(backup_find(coordinator, NULL, &running, &error));
     CHECK(is_same(running, second) && !is_same(running, first));
     FAILS(BACKUP_TIMEOUT, backup_wait(running, 0, &error));

@@ -43,11 +43,8 @@ static void uses_the_parents(void *argument) {
 static void the_parents_handles_are_a_conflict_and_may_be_freed(void) {
     struct gate gate = GATE;
     struct handles parents = {.directory = database()};
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    parents.coordinator = open_with(parents.directory, options);
-    SUCCEEDS(backup_start(parents.coordinator, &parents.job, &error));
-    gate_await(&gate);
+    parents.coordinator = open_at(parents.directory, quick_options(), &gate);
+    parents.job = started_at(parents.coordinator, &gate);
     in_a_child(uses_the_parents, &parents);
     gate_open(&gate);
     SUCCEEDS(backup_wait(parents.job, -1, &error));
@@ -62,11 +59,7 @@ static void a_restore_of_the_parent_goes_on(void) {
     backup_coordinator *coordinator = open_plain(database());
     struct path snapshot = snapshot_of(coordinator);
     parents.coordinator = coordinator;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_validate_hook(options, validate_at_gate, &gate, NULL, &error));
-    SUCCEEDS(backup_restore_start(snapshot.text, in(scratch, "restored").text, options, &parents.job, &error));
-    backup_options_free(options);
-    gate_await(&gate);
+    parents.job = restoring_at(snapshot, in(scratch, "restored"), quick_options(), &gate);
     in_a_child(uses_the_parents, &parents);
     gate_open(&gate);
     SUCCEEDS(backup_wait(parents.job, -1, &error));

@@ -25,12 +25,8 @@ static void a_job_outlives_its_coordinator(void) {
 
 static void a_job_ends_with_its_coordinator(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     SUCCEEDS(backup_cancel(job, &error));
     FAILS(BACKUP_TIMEOUT, backup_wait(job, 1, &error));
     gate_open(&gate);
@@ -41,12 +37,9 @@ static void a_job_ends_with_its_coordinator(void) {
 
 static void a_backup_goes_on_without_handles(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL, *again = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
+    backup_job *again = NULL;
     backup_free(job);
     gate_open(&gate);
     SUCCEEDS(backup_find(coordinator, NULL, &again, &error));

@@ -223,13 +223,10 @@ static void hooks_may_use_a_coordinator_that_is_being_closed(void) {
     struct host host = {0};
     struct gate gate = GATE;
     backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
     SUCCEEDS(backup_options_set_progress_hook(options, uses_the_coordinator, &host, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
+    backup_coordinator *coordinator = open_at(database(), options, &gate);
     host.coordinator = coordinator;
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_job *job = started_at(coordinator, &gate);
     gate_open(&gate);
     backup_coordinator_close(coordinator);
     CHECK(backup_wait(job, 0, NULL) != BACKUP_TIMEOUT);

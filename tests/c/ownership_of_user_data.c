@@ -132,12 +132,8 @@ static void job_handles_never_hold_it(void) {
 
 static void closing_while_a_backup_runs_destroys_it_before_it_returns(void) {
     struct gate gate = GATE;
-    backup_options *options = with_all_hooks();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), with_all_hooks(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     SUCCEEDS(backup_cancel(job, &error));
     gate_open(&gate);
     backup_coordinator_close(coordinator);

@@ -133,13 +133,9 @@ static void the_last_handle_cancels_and_waits(void) {
     struct path target = in(scratch, "given-up");
     atomic_int destroyed = 0;
     backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_validate_hook(options, validate_at_gate, &gate, NULL, &error));
     SUCCEEDS(backup_options_set_progress_hook(options, NULL, NULL, NULL, &error));
     SUCCEEDS(backup_options_set_release_hook(options, hook_at_gate, &destroyed, count, &error));
-    backup_job *job = NULL;
-    SUCCEEDS(backup_restore_start(snapshot.text, target.text, options, &job, &error));
-    backup_options_free(options);
-    gate_await(&gate);
+    backup_job *job = restoring_at(snapshot, target, options, &gate);
     pthread_t freeing;
     CHECK(pthread_create(&freeing, NULL, free_the_job, job) == 0);
     usleep(50 * 1000);
@@ -151,12 +147,7 @@ static void the_last_handle_cancels_and_waits(void) {
 static void cancelling_one_changes_nothing(void) {
     struct gate gate = GATE;
     struct path target = in(scratch, "cancelled");
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_validate_hook(options, validate_at_gate, &gate, NULL, &error));
-    backup_job *job = NULL;
-    SUCCEEDS(backup_restore_start(snapshot.text, target.text, options, &job, &error));
-    backup_options_free(options);
-    gate_await(&gate);
+    backup_job *job = restoring_at(snapshot, target, quick_options(), &gate);
     SUCCEEDS(backup_cancel(job, &error));
     gate_open(&gate);
     FAILS(BACKUP_CANCELLED, backup_wait(job, -1, &error));

@@ -171,12 +171,8 @@ static void a_snapshot_in_use_is_not_deleted(void) {
 
 static void a_root_in_use_is_a_conflict(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     uint32_t deleted = 77;
     const char *root = backup_coordinator_root(coordinator);
     FAILS(BACKUP_CONFLICT, backup_prune(root, 1, &deleted, &error));

@@ -65,12 +65,8 @@ static void *wait_for(void *job) {
 
 static void all_who_wait_learn_the_end(void) {
     struct gate gate = GATE;
-    backup_options *options = quick_options();
-    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
-    backup_coordinator *coordinator = open_with(database(), options);
-    backup_job *job = NULL;
-    SUCCEEDS(backup_start(coordinator, &job, &error));
-    gate_await(&gate);
+    backup_coordinator *coordinator = open_at(database(), quick_options(), &gate);
+    backup_job *job = started_at(coordinator, &gate);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, wait_for, job) == 0);
     SUCCEEDS(backup_cancel(job, &error));

@@ -1,7 +1,7 @@
 //! A process of its own for one deed, so that it can be killed at it, or its system calls fail.
 //!
-//! The child is this test binary again: each file that uses it has a test `child_process` that
-//! calls [`act`], which does nothing unless it was started by [`start`].
+//! The child is this test program again: its test [`child_process`] does nothing unless it was started
+//! by [`start`] or [`run`].
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -112,12 +112,13 @@ pub fn start_as(deed: &[&Path], umask: Option<u32>, user: Option<u32>) -> Runnin
 
 fn prepared<'a>(command: &'a mut Command, deed: &[&Path]) -> &'a mut Command {
     let deed: Vec<&str> = deed.iter().map(|word| word.to_str().expect("a plain path")).collect();
-    command.args(["--exact", "child_process", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "common::child::child_process", "--nocapture", "--test-threads=1"]);
     command.env(DEED, deed.join("\n")).stdin(Stdio::piped()).stdout(Stdio::piped())
 }
 
 /// In the child: does the deed and ends the process.
-pub fn act() {
+#[test]
+fn child_process() {
     let Ok(deed) = std::env::var(DEED) else { return };
     let words: Vec<&Path> = deed.split('\n').map(Path::new).collect();
     let done = do_it(&words);

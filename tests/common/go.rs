@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use crate::library::library;
+use super::library::library;
 
 /// A go command in a directory, for modules that ask for go 1.`minor`; `None`, after a line that says
 /// so: it is not there.

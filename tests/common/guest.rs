@@ -1,4 +1,5 @@
 //! How a host looks at its own process: its threads, its descriptors, its locks, its children.
+#![allow(unsafe_code, reason = "it looks at processes")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

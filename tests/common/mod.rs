@@ -1,7 +1,14 @@
 //! What the tests share: data directories of their own, trees to compare, tools that may be missing.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod child;
+pub mod fuse;
+pub mod go;
+pub mod go_module;
+pub mod guest;
+pub mod library;
+pub mod mounted;
+pub mod programs;
 pub mod scene;
 
 use std::collections::BTreeMap;
@@ -226,13 +233,17 @@ pub fn sound_snapshots(root: &Path) -> Vec<Snapshot> {
     all
 }
 
-/// The running test again, in a process of its own that `change` may set up: `None` there, and
-/// here the command.
+/// The running test again, named with its module, in a process of its own that `change` may set up:
+/// `None` there, and here the command.
 pub fn another_process(test: &str) -> Option<Command> {
     const THERE: &str = "HOTBACKUP_TEST_ANOTHER_PROCESS";
     if std::env::var_os(THERE).is_some() {
         return None;
     }
+    // Under a wrong name nothing would run, and pass.
+    let listed = Command::new("/proc/self/exe").args(["--exact", test, "--list"]).output();
+    let listed = String::from_utf8(listed.expect("a listing").stdout).expect("names");
+    assert!(listed.contains(&format!("{test}: test")), "there is no test {test}");
     // By the link, since another user may not be able to walk to the file.
     let mut command = Command::new("/proc/self/exe");
     command.args(["--exact", test, "--nocapture"]).env(THERE, "1");

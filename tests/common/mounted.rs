@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::common::skip;
+use super::skip;
 
 /// Something mounted, unmounted with the value.
 pub struct Mounted(PathBuf);

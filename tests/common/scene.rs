@@ -51,6 +51,32 @@ impl Scene {
         target
     }
 
+    /// A restore over the old: its deed, with a target made anew.
+    pub fn restore_over(&self, how: &str) -> Vec<PathBuf> {
+        vec![how.into(), self.snapshot.clone(), self.target(None)]
+    }
+
+    /// Where a restore into a new directory is to lead, in a place that holds nothing else.
+    pub fn new_target(&self) -> PathBuf {
+        self.place.beside("there/target")
+    }
+
+    /// A restore to there: its deed, with the place made anew.
+    pub fn restore_to_new(&self) -> Vec<PathBuf> {
+        let top = self.place.beside("there");
+        let _ = fs::remove_dir_all(&top);
+        fs::create_dir(&top).expect("a directory");
+        vec!["restore".into(), self.snapshot.clone(), self.new_target()]
+    }
+
+    /// The deed of an undo, again and again: each time of a target that has just been restored.
+    pub fn undo(&self) -> impl FnMut() -> Vec<PathBuf> {
+        let (target, restored) = (self.target(None), self.place.beside("restored"));
+        restore(&self.snapshot, &target).expect("a restore");
+        copy(&target, &restored);
+        move || vec!["undo".into(), self.target(Some(&restored))]
+    }
+
     /// After a crash or a failure of what was to bring `incoming`: nothing but recovery until it
     /// is recovered, and then all of the old or all of the new and no residue. Returns whether
     /// what was to come is there.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::library::package;
+use crate::common::library::package;
 
 /// What stands between two fences.
 pub struct Block {

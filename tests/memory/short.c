@@ -1,15 +1,11 @@
 /* Hosts that run out of address space, each with a little more room than the one before: each backs up the
  * directory that it is given, and verifies and restores the snapshot, until one does all of it. Each
  * failure must be a proper error of one line. Prints how many hosts were short of memory. */
-#include <hotbackup.h>
+#include "../c/check.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define STEP (128 << 10)
 #define MOST_STEPS 1000
@@ -23,12 +19,6 @@ static int done(const char *what, backup_code code, backup_error *error) {
         exit(1);
     }
     backup_error_free(error);
-    return 0;
-}
-
-static int32_t nothing(void *user_data, backup_hook *hook) {
-    (void)user_data;
-    (void)hook;
     return 0;
 }
 
@@ -76,9 +66,7 @@ static rlim_t address_space(void) {
 
 /* Whether a host with so much room does everything. */
 static int all_is_done(char **argv, rlim_t room) {
-    backup_options *options = backup_options_new();
-    if (backup_options_add_rule(options, "*.sst", BACKUP_FILE_IMMUTABLE, NULL)) exit(1);
-    if (backup_options_set_freeze_hook(options, nothing, nothing, NULL, NULL, NULL)) exit(1);
+    backup_options *options = options_of_tables();
     struct rlimit limit = {address_space() + room, RLIM_INFINITY};
     if (setrlimit(RLIMIT_AS, &limit)) exit(1);
     int all = back_up(argv[1], options) & look(argv[2], argv[3], options);

@@ -1,5 +1,4 @@
 //! The library installed below a prefix by packaging/install.sh, and programs that use it there.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::env;
 use std::fs;
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
 
-use super::library::{SONAME, package, run};
+use crate::common::library::{SONAME, package, run};
 
 pub const MULTIARCH: &str = "lib/x86_64-linux-gnu";
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,10 @@
+//! Real engines: every key of what is restored is compared.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod alopex;
+mod go_hosts;
+mod hosts_lsm;
+mod hosts_pages;
+mod redb;

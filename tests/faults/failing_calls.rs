@@ -1,0 +1,167 @@
+//! Each single system call that moves, makes, removes or syncs a name fails once, as a disk that
+//! is full or broken lets it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::sweep::{Told, changes, failing, reads};
+use crate::common::child::{Ended, has_strace, run};
+use crate::common::scene::{Scene, copy};
+use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
+
+/// A failed restore, undo or recovery: as before, or to be recovered.
+fn ended_as_told(scene: &Scene, what: &str, told: Told, to_new: bool) {
+    let target = scene.place.beside("target");
+    let incoming = if to_new { &scene.new } else { &scene.old };
+    match told {
+        Ok(()) => {
+            assert_eq!(scene.is_new(&target, what), to_new, "{what}");
+            assert!(scene.settle(&target, incoming, what), "{what}");
+        }
+        Err((code, message)) if code == "RESTORE_UNFINISHED" => {
+            assert!(message.contains("backup_recover"), "{what}: {message}");
+            scene.settle(&target, incoming, what);
+        }
+        Err((code, message)) => {
+            let what = format!("{what}: {code}: {message}");
+            assert!(!target.join(".lifecycle/restore/journal").exists(), "{what}");
+            assert_ne!(scene.is_new(&target, &what), to_new, "{what}");
+            assert!(!scene.settle(&target, incoming, &what), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_restore_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
+    let scene = Scene::new();
+    for how in ["restore", "restore for good"] {
+        failing(changes(), || scene.restore_over(how), |what, told| ended_as_told(&scene, what, told, true));
+    }
+}
+
+#[test]
+fn an_undo_whose_calls_fail_leaves_the_new_or_says_that_it_must_be_recovered() {
+    let scene = Scene::new();
+    failing(changes(), scene.undo(), |what, told| ended_as_told(&scene, what, told, false));
+}
+
+#[test]
+fn a_restore_to_a_new_directory_whose_calls_fail_leaves_nothing() {
+    let scene = Scene::new();
+    let target = scene.new_target();
+    let top = target.parent().unwrap();
+    failing(
+        changes(),
+        || scene.restore_to_new(),
+        |what, told| match told {
+            Ok(()) => assert_eq!(tree(&target), tree(&scene.snapshot), "{what}"),
+            Err(_) => assert_eq!(names(top), Vec::<PathBuf>::new(), "{what}"),
+        },
+    );
+}
+
+#[test]
+fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
+    let place = Place::in_memory();
+    write(&place.data().join("a"), b"a");
+    write(&place.data().join("deep/er/b"), b"b");
+    place.back_up(&frozen()).unwrap();
+    let kept = place.beside("kept");
+    copy(&place.data().join(".lifecycle"), &kept);
+    let before = tree(&kept);
+    let lifecycle = place.data().join(".lifecycle");
+    failing(
+        changes(),
+        || {
+            fs::remove_dir_all(&lifecycle).unwrap();
+            copy(&kept, &lifecycle);
+            vec!["back up".into(), place.data()]
+        },
+        |what, told| match told {
+            Ok(()) => {
+                let all = sound_snapshots(&place.root());
+                assert_eq!(all.len(), 2, "{what}");
+                let latest = hotbackup::latest(&place.root()).expect(what);
+                assert_eq!(latest.location(), all[0].location(), "{what}");
+            }
+            Err((code, message)) => {
+                assert!(["IO", "NO_SPACE"].contains(&code.as_str()), "{what}: {code}: {message}");
+                assert!(tree(&lifecycle) == before, "{what}: {message}: {:?}", names(&lifecycle));
+            }
+        },
+    );
+}
+
+/// A sandbox, or a kernel without them: what a backup can do without it does without.
+#[test]
+fn calls_that_are_refused_every_time_and_are_not_needed_are_done_without() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::in_memory();
+    write(&place.data().join("a"), b"a");
+    for call in ["fadvise64", "fstatfs", "fchmod", "fchown", "utimensat", "flock"] {
+        for refusal in ["ENOSYS", "EPERM", "EACCES"] {
+            let what = format!("{call}:error={refusal}");
+            let (ended, has_come) = run(&[Path::new("back up"), &place.data()], &what);
+            if let Ended::Failed(code, message) = ended {
+                panic!("{what}: {code}: {message}");
+            }
+            assert!(has_come, "{what} is never called");
+            sound_snapshots(&place.root());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_fails_the_verification() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let scene = Scene::new();
+    let mut well = 0;
+    failing(
+        reads(),
+        || vec!["verify".into(), scene.snapshot.clone()],
+        |what, told| match told {
+            Ok(()) => well += 1,
+            Err((code, message)) => {
+                assert_eq!(code, "IO", "{what}: {message}");
+                assert!(message.contains(scene.snapshot.to_str().unwrap()), "{what}: {message}");
+            }
+        },
+    );
+    assert_eq!(well, reads().len(), "some of what could not be read was overlooked");
+}
+
+#[test]
+fn a_restore_whose_reads_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
+    let scene = Scene::new();
+    failing(reads(), || scene.restore_over("restore"), |what, told| ended_as_told(&scene, what, told, true));
+}
+
+#[test]
+fn a_write_that_the_kernel_loses_is_found_before_the_snapshot_is_published() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::in_memory();
+    ["a", "b", "c"].iter().for_each(|name| write(&place.data().join(name), name.repeat(5000).as_bytes()));
+    place.back_up(&frozen()).unwrap();
+    let mut lost = 0;
+    for nth in 1..=4 {
+        // The first byte is said to be written and is not.
+        let fault = format!("pwrite64:retval=1:when={nth}");
+        let data = place.data();
+        match run(&[Path::new("back up"), &data], &fault) {
+            (Ended::Failed(code, message), true) => {
+                assert_eq!(code, "CORRUPT", "{message}");
+                lost += 1;
+            }
+            (Ended::Done, false) => {}
+            (ended, came) => panic!("{nth}: {ended:?}, {came}"),
+        }
+        sound_snapshots(&place.root());
+    }
+    assert_eq!(lost, 3);
+}

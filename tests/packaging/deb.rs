@@ -1,0 +1,116 @@
+//! packaging/deb.sh makes Debian packages that dpkg installs and removes, and that programs link.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::common::library::{SONAME, run};
+use crate::prefix::{Linked, Prefix, VERSION, has, script};
+
+/// Both packages, the run time first. They are slow to make, so one test looks at all of it.
+fn packages(directory: &Path) -> Option<[PathBuf; 2]> {
+    if !has("dpkg-deb", "dpkg") || !has("dpkg-shlibdeps", "dpkg-dev") || !has("pkg-config", "pkg-config") {
+        return None;
+    }
+    run(script("deb.sh").arg(directory).env("DPKG_DEB_COMPRESSOR_LEVEL", "0"));
+    let architecture = run(Command::new("dpkg").arg("--print-architecture"));
+    let file = |package| directory.join(format!("{package}_{VERSION}_{}.deb", architecture.trim_end()));
+    Some([file("libhotbackup0"), file("libhotbackup-dev")])
+}
+
+fn dpkg_deb(arguments: &[&str], package: &Path) -> String {
+    run(Command::new("dpkg-deb").arg(arguments[0]).arg(package).args(&arguments[1..]))
+}
+
+/// What a package holds, without directories and the words before the path.
+fn contents(package: &Path) -> Vec<String> {
+    let listed = dpkg_deb(&["--contents"], package);
+    let paths = listed.lines().filter(|line| !line.starts_with('d')).filter_map(|line| line.split_once("./"));
+    let mut paths: Vec<String> = paths.map(|(_, path)| path.to_owned()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn debian_packages_split_run_time_from_development_and_can_be_linked_and_removed() {
+    let output = tempfile::tempdir().expect("a temporary directory");
+    let Some([runtime, development]) = packages(output.path()) else { return };
+    let multiarch = run(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"));
+    let libdir = format!("usr/lib/{}", multiarch.trim_end());
+
+    assert_eq!(
+        contents(&runtime),
+        [
+            format!("{libdir}/{SONAME} -> libhotbackup.so.{VERSION}"),
+            format!("{libdir}/libhotbackup.so.{VERSION}"),
+            "usr/share/doc/libhotbackup0/changelog.gz".into(),
+            "usr/share/doc/libhotbackup0/copyright".into(),
+        ]
+    );
+    assert_eq!(
+        contents(&development),
+        [
+            "usr/include/hotbackup.h".into(),
+            "usr/include/hotbackup.hpp".into(),
+            format!("{libdir}/cmake/hotbackup/hotbackup-config-version.cmake"),
+            format!("{libdir}/cmake/hotbackup/hotbackup-config.cmake"),
+            format!("{libdir}/libhotbackup.a"),
+            format!("{libdir}/libhotbackup.so -> {SONAME}"),
+            format!("{libdir}/pkgconfig/hotbackup.pc"),
+            "usr/share/doc/libhotbackup-dev/changelog.gz".into(),
+            "usr/share/doc/libhotbackup-dev/copyright".into(),
+        ]
+    );
+    let depends = dpkg_deb(&["--field", "Depends"], &runtime);
+    assert!(depends.contains("libc6 (>= ") && !depends.contains("hotbackup"), "{depends}");
+    let depends = dpkg_deb(&["--field", "Depends"], &development);
+    assert_eq!(depends.trim_end(), format!("libhotbackup0 (= {VERSION})"));
+
+    let root = tempfile::tempdir().expect("a temporary directory");
+    for package in [&runtime, &development] {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(root.path()));
+    }
+    links(root.path(), &root.path().join(&libdir));
+    if fs::metadata("/proc/self").expect("proc is mounted").uid() == 0 {
+        comes_and_goes([&runtime, &development], &root.path().join(&libdir).join(SONAME));
+    } else {
+        eprintln!("skipped: only root can have dpkg install packages");
+    }
+}
+
+/// Programs of another root are linked through pkg-config with its sysroot.
+fn links(root: &Path, libdir: &Path) {
+    let prefix = Prefix { path: root.join("usr"), libdir: libdir.to_path_buf() };
+    let words = |arguments: &[&str]| -> Vec<String> {
+        let mut command = Command::new("pkg-config");
+        command.env("PKG_CONFIG_PATH", libdir.join("pkgconfig")).env("PKG_CONFIG_SYSROOT_DIR", root);
+        run(command.args(arguments).arg("hotbackup")).split_whitespace().map(str::to_owned).collect()
+    };
+    prefix.programs_work(&words(&["--cflags", "--libs"]), Linked::Shared);
+    let fully = [vec!["-static".to_owned()], words(&["--cflags", "--libs", "--static"])].concat();
+    prefix.programs_work(&fully, Linked::Static);
+}
+
+/// dpkg installs both into an empty root, finds every file as its sum says, and purges them.
+fn comes_and_goes(packages: [&PathBuf; 2], example: &Path) {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let database = root.path().join("var/lib/dpkg");
+    for directory in ["info", "updates", "triggers"] {
+        fs::create_dir_all(database.join(directory)).expect("a directory");
+    }
+    fs::write(database.join("status"), "").expect("a file");
+    let dpkg = |arguments: &[&str]| {
+        let mut command = Command::new("dpkg");
+        command.arg(format!("--root={}", root.path().display())).args(arguments);
+        command
+    };
+    // The C library is not in that root.
+    run(dpkg(&["--force-depends", "--install"]).args(packages));
+    let installed = run(&mut dpkg(&["--listfiles", "libhotbackup0"]));
+    let name = example.file_name().and_then(|name| name.to_str()).expect("a plain name");
+    assert!(installed.contains(name), "{installed}");
+    assert_eq!(run(&mut dpkg(&["--verify"])), "");
+    run(&mut dpkg(&["--purge", "libhotbackup-dev", "libhotbackup0"]));
+    assert!(!root.path().join("usr/include").exists());
+}

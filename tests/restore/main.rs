@@ -1,0 +1,9 @@
+//! Restores, their refusals, and what they make of snapshots that are damaged or made to harm.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod corruption;
+mod hostile;
+mod restore_refused;
+mod restores;
