@@ -4,6 +4,7 @@ mod backup;
 mod coordinator;
 mod detached;
 mod error;
+#[cfg(feature = "capi")]
 mod ffi;
 mod hooks;
 mod host;

@@ -1,5 +1,6 @@
 //! The C header and the exported symbols are what is committed, and the header stands on its own.
 //! `HOTBACKUP_UPDATE=1 cargo test --test abi` rewrites both files.
+#![cfg(feature = "capi")]
 
 #[path = "c/library.rs"]
 mod library;
