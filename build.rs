@@ -1,70 +1,35 @@
-//! Writes the C header from the sources of the C API, and names the shared library.
-//!
-//! cbindgen puts all constants first, then all types, then all functions. A header that reads well
-//! goes noun by noun, so each noun's source is given to cbindgen on its own, and
-//! `src/ffi/hotbackup.h.in` says where its declarations go.
+//! Writes the C header and names the shared library; idle without the C API.
 
-use std::env;
 use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use cbindgen::{Builder, Config, ItemType};
+#[cfg(feature = "capi")]
+#[path = "build/header.rs"]
+mod header;
 
+#[cfg(feature = "capi")]
 const SONAME: &str = "libhotbackup.so.0";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    #[cfg(feature = "capi")]
+    c_api()?;
+    Ok(())
+}
+
+#[cfg(feature = "capi")]
+fn c_api() -> Result<(), Box<dyn Error>> {
+    use std::env;
+    use std::fs;
+    use std::path::PathBuf;
+
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let header = PathBuf::from(env::var("OUT_DIR")?).join("hotbackup.h");
-    fs::write(&header, fill(&package)?)?;
+    fs::write(&header, header::text(&package)?)?;
 
-    for input in ["build.rs", "cbindgen.toml", "src/ffi"] {
+    for input in ["build", "cbindgen.toml", "src/ffi"] {
         println!("cargo:rerun-if-changed={input}");
     }
     println!("cargo:rustc-env=HOTBACKUP_GENERATED_HEADER={}", header.display());
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{SONAME}");
     Ok(())
-}
-
-/// The template with each line `@types@` or `@<noun>@` replaced by its declarations.
-fn fill(package: &Path) -> Result<String, Box<dyn Error>> {
-    let sources = package.join("src/ffi");
-    let config = Config::from_file(package.join("cbindgen.toml"))?;
-    let template = fs::read_to_string(sources.join("hotbackup.h.in"))?;
-    let mut header = String::new();
-    for line in template.lines() {
-        match line.strip_prefix('@').and_then(|line| line.strip_suffix('@')) {
-            Some("types") => header += &types(&sources, &config)?,
-            Some(noun) => header += &of_noun(&sources.join(noun).with_extension("rs"), &config)?,
-            None => header += line,
-        }
-        header.push('\n');
-    }
-    Ok(header)
-}
-
-/// The handles, structs and function types of all nouns.
-fn types(sources: &Path, config: &Config) -> Result<String, Box<dyn Error>> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(sources)? {
-        files.push(entry?.path());
-    }
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
-    let kinds = [ItemType::OpaqueItems, ItemType::Structs, ItemType::Typedefs];
-    declarations(&files, config, kinds.to_vec())
-}
-
-/// The constants and functions of one noun.
-fn of_noun(source: &Path, config: &Config) -> Result<String, Box<dyn Error>> {
-    declarations(&[source.to_path_buf()], config, vec![ItemType::Constants, ItemType::Functions])
-}
-
-fn declarations(files: &[PathBuf], config: &Config, kinds: Vec<ItemType>) -> Result<String, Box<dyn Error>> {
-    let mut config = config.clone();
-    config.export.item_types = kinds;
-    let builder = files.iter().fold(Builder::new().with_config(config), Builder::with_src);
-    let mut text = Vec::new();
-    builder.generate()?.write(&mut text);
-    Ok(String::from_utf8(text)?.trim().to_owned())
 }

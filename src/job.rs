@@ -1,8 +1,6 @@
 //! Jobs: one backup, restore or verification, as those who started it see it.
 
-use std::ffi::{CStr, CString};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, Ordering::Relaxed};
@@ -95,10 +93,8 @@ pub struct Progress {
 /// of the host's table.
 pub(crate) struct JobState {
     id: Uuid,
-    id_text: CString,
     kind: Kind,
     location: PathBuf,
-    location_text: CString,
     process: u32,
     monitor: Arc<Monitor>,
     clock: Clock,
@@ -118,12 +114,9 @@ struct Life {
 
 impl JobState {
     pub(crate) fn new(id: Uuid, kind: Kind, location: PathBuf, monitor: Arc<Monitor>) -> Arc<Self> {
-        let text = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
         Arc::new(Self {
             id,
-            id_text: text(id.to_string().as_bytes()),
             kind,
-            location_text: text(location.as_os_str().as_bytes()),
             location,
             process: std::process::id(),
             monitor,
@@ -218,11 +211,6 @@ impl Job {
         self.state.id
     }
 
-    /// Its UUID as C text.
-    pub fn id_text(&self) -> &CStr {
-        &self.state.id_text
-    }
-
     /// What it is for.
     pub fn kind(&self) -> Kind {
         self.state.kind
@@ -231,11 +219,6 @@ impl Job {
     /// The snapshot made, the target of the restore, or the snapshot verified.
     pub fn location(&self) -> &Path {
         &self.state.location
-    }
-
-    /// The same as C text.
-    pub fn location_text(&self) -> &CStr {
-        &self.state.location_text
     }
 
     /// Where it stands now.

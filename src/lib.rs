@@ -5,6 +5,7 @@ mod coordinator;
 mod datadir;
 mod detached;
 mod error;
+#[cfg(feature = "capi")]
 mod ffi;
 mod hooks;
 mod host;

@@ -92,7 +92,7 @@ pub unsafe extern "C" fn backup_start(
     unsafe {
         guard::call(error, || {
             let (coordinator, out) = (of(coordinator)?, Out::new(out, "out")?);
-            coordinator.start_with(|job| out.put_handle(backup_job(job)))
+            coordinator.start_with(|job| out.put_handle(job.into()))
         })
     }
 }
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn backup_run(
         guard::call(error, || {
             let (coordinator, out) = (of(coordinator)?, Out::new(out, "out")?);
             let begun = coordinator.begin()?;
-            out.put_handle(backup_job(begun.job()));
+            out.put_handle(begun.job().into());
             begun.run()
         })
     }
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn backup_find(
                 true => None,
                 false => Some(uuid(args::string_bytes(id, "id")?)?),
             };
-            out.put_handle(backup_job(coordinator.find(id)?));
+            out.put_handle(coordinator.find(id)?.into());
             Ok(())
         })
     }

@@ -1,5 +1,8 @@
-//! File classes, as `FileClass::from_c` takes them.
-#![allow(dead_code, reason = "they are for C; the test ties them to the Rust ones")]
+//! File classes.
+
+use super::args::refused;
+use crate::error::Result;
+use crate::layout::FileClass;
 
 /// Never changes once it is complete, may be deleted (an SST). Linked ahead of the freeze, and
 /// copied after thaw.
@@ -20,10 +23,27 @@ pub const BACKUP_FILE_EXCLUDED: i32 = 5;
 /// being built is left out and counted instead of failing the backup.
 pub const BACKUP_FILE_UNFINISHED_OK: i32 = 0x100;
 
+const IMMUTABLE_UNFINISHED_OK: i32 = BACKUP_FILE_IMMUTABLE | BACKUP_FILE_UNFINISHED_OK;
+
+/// The class that a constant stands for: the class in the low 8 bits, flags above.
+pub fn from_c(value: i32) -> Result<FileClass> {
+    match value {
+        BACKUP_FILE_IMMUTABLE => Ok(FileClass::IMMUTABLE),
+        IMMUTABLE_UNFINISHED_OK => Ok(FileClass::Immutable { unfinished_ok: true }),
+        BACKUP_FILE_APPEND_ONLY => Ok(FileClass::AppendOnly),
+        BACKUP_FILE_PINNED => Ok(FileClass::Pinned),
+        BACKUP_FILE_MUTABLE => Ok(FileClass::Mutable),
+        BACKUP_FILE_EXCLUDED => Ok(FileClass::Excluded),
+        1.. if value & BACKUP_FILE_UNFINISHED_OK != 0 => Err(refused(format!(
+            "{value:#x}: the flag BACKUP_FILE_UNFINISHED_OK goes with BACKUP_FILE_IMMUTABLE alone"
+        ))),
+        _ => Err(refused(format!("{value:#x} is not a file class"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::FileClass;
 
     #[test]
     fn the_constants_are_the_file_classes() {
@@ -36,7 +56,7 @@ mod tests {
             (BACKUP_FILE_IMMUTABLE | BACKUP_FILE_UNFINISHED_OK, "immutable+unfinished_ok"),
         ];
         for (value, name) in classes {
-            assert_eq!(FileClass::from_c(value).unwrap().name(), name);
+            assert_eq!(from_c(value).unwrap().name(), name);
         }
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::args::{self, required};
 use super::code::backup_code;
 use super::error::backup_error;
+use super::file_class;
 use super::guard;
 use super::job::backup_job;
 use super::progress::backup_progress;
 use super::user_data::{UserData, backup_destroy_fn};
 use crate::error::Result;
 use crate::hooks::{Hook, HookError};
-use crate::layout::FileClass;
 
 /// What a hook is given for the time of its call: its way to report why it fails, and to say more
 /// about this backup. On the hook's own thread alone, and not after the hook has returned.
@@ -46,7 +46,7 @@ pub type backup_progress_fn = Option<
 
 impl<'a> backup_hook<'a> {
     pub fn new(hook: &'a Hook<'a>) -> Self {
-        Self { hook, job: backup_job(hook.job().clone()), failure: None }
+        Self { hook, job: hook.job().clone().into(), failure: None }
     }
 
     /// What the hook set as its error.
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn backup_hook_add_file(
     // SAFETY: the header's terms.
     unsafe {
         guard::call(error, || {
-            given(hook)?.add_file(args::path(path, "path")?, FileClass::from_c(file_class)?, length)
+            given(hook)?.add_file(args::path(path, "path")?, file_class::from_c(file_class)?, length)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Jobs.
 
-use std::ffi::c_char;
-use std::ptr;
+use std::ffi::{CString, c_char};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::required;
@@ -9,13 +9,26 @@ use super::code::{BACKUP_OK, BACKUP_TIMEOUT, backup_code};
 use super::error::backup_error;
 use super::guard;
 use super::progress::{ProgressOut, backup_progress};
+use super::text::{c_text, lend};
 use crate::error::Result;
 use crate::io::Phase;
 use crate::job::{Job, Kind, State};
 
 /// One backup, restore or verification. Any thread may use a handle at any time, until it is
 /// freed; it stays good after its coordinator is closed.
-pub struct backup_job(pub(super) Job);
+pub struct backup_job {
+    job: Job,
+    id: CString,
+    location: CString,
+}
+
+impl From<Job> for backup_job {
+    fn from(job: Job) -> Self {
+        let id = c_text(job.id().to_string().as_bytes());
+        let location = c_text(job.location().as_os_str().as_bytes());
+        Self { job, id, location }
+    }
+}
 
 /// Makes a snapshot.
 pub const BACKUP_KIND_BACKUP: u32 = 1;
@@ -95,7 +108,7 @@ pub unsafe extern "C" fn backup_status(
 /// The job's UUID. Valid until the handle is freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_id(job: Option<&backup_job>) -> *const c_char {
-    job.map_or(ptr::null(), |job| job.0.id_text().as_ptr())
+    lend(job.map(|job| &job.id))
 }
 
 /// Where the result is, absolute: the snapshot that is made (its name is chosen at the start, and
@@ -103,7 +116,7 @@ pub unsafe extern "C" fn backup_id(job: Option<&backup_job>) -> *const c_char {
 /// until the handle is freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_location(job: Option<&backup_job>) -> *const c_char {
-    job.map_or(ptr::null(), |job| job.0.location_text().as_ptr())
+    lend(job.map(|job| &job.location))
 }
 
 /// Waits for the end and returns the job's result: BACKUP_OK, or why it failed, with a new error
@@ -152,7 +165,7 @@ pub unsafe extern "C" fn backup_set_rate_limit(
 /// watcher. -1: there is none to give. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
-    guard::quiet(-1, || job.and_then(|job| job.0.eventfd()).unwrap_or(-1))
+    guard::quiet(-1, || job.and_then(|job| job.job.eventfd()).unwrap_or(-1))
 }
 
 /// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:
@@ -164,5 +177,5 @@ pub unsafe extern "C" fn backup_free(job: Option<Box<backup_job>>) {
 }
 
 fn given(job: Option<&backup_job>) -> Result<&Job> {
-    Ok(&required(job, "job")?.0)
+    Ok(&required(job, "job")?.job)
 }

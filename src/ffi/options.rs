@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::args::{self, refused, required};
 use super::code::backup_code;
 use super::error::backup_error;
+use super::file_class;
 use super::guard;
 use crate::error::Result;
-use crate::layout::FileClass;
 use crate::options::{Options, Symlinks, VerifyLevel};
 
 /// What a host chooses for a coordinator, a restore or a verification. They copy what they need
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn backup_options_add_rule(
     // SAFETY: the header's terms.
     unsafe {
         guard::call(error, || {
-            given(options)?.add_rule(args::text(glob, "glob")?, FileClass::from_c(file_class)?)
+            given(options)?.add_rule(args::text(glob, "glob")?, file_class::from_c(file_class)?)
         })
     }
 }

@@ -43,7 +43,7 @@ pub unsafe extern "C" fn backup_restore_start(
         guard::call(error, || {
             let (snapshot, target) = (args::path(snapshot, "snapshot")?, args::path(target, "target")?);
             let out = Out::new(out, "out")?;
-            out.put_handle(backup_job(detached::restore(snapshot, target, &or_defaults(options))?));
+            out.put_handle(detached::restore(snapshot, target, &or_defaults(options))?.into());
             Ok(())
         })
     }
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn backup_verify_start(
     unsafe {
         guard::call(error, || {
             let (snapshot, out) = (args::path(snapshot, "snapshot")?, Out::new(out, "out")?);
-            out.put_handle(backup_job(detached::verify(snapshot, &or_defaults(options))?));
+            out.put_handle(detached::verify(snapshot, &or_defaults(options))?.into());
             Ok(())
         })
     }

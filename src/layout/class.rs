@@ -1,7 +1,5 @@
 //! File classes: what the host promises about a file.
 
-use crate::error::{Code, Error, Result};
-
 /// What the host promises about a file, and so how it is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileClass {
@@ -21,28 +19,9 @@ pub enum FileClass {
     Excluded,
 }
 
-const UNFINISHED_OK: i32 = 0x100;
-
 impl FileClass {
     /// A plain immutable file.
     pub const IMMUTABLE: FileClass = FileClass::Immutable { unfinished_ok: false };
-
-    /// The class of a C constant: the class in the low 8 bits, flags above.
-    pub fn from_c(value: i32) -> Result<Self> {
-        match value {
-            1 => Ok(FileClass::IMMUTABLE),
-            v if v == 1 | UNFINISHED_OK => Ok(FileClass::Immutable { unfinished_ok: true }),
-            2 => Ok(FileClass::AppendOnly),
-            3 => Ok(FileClass::Pinned),
-            4 => Ok(FileClass::Mutable),
-            5 => Ok(FileClass::Excluded),
-            v if v > 0 && v & UNFINISHED_OK != 0 => Err(Error::new(
-                Code::InvalidArgument,
-                format!("{v:#x}: the flag BACKUP_FILE_UNFINISHED_OK goes with BACKUP_FILE_IMMUTABLE alone"),
-            )),
-            _ => Err(Error::new(Code::InvalidArgument, format!("{value:#x} is not a file class"))),
-        }
-    }
 
     /// The name in a manifest.
     pub fn name(self) -> &'static str {
