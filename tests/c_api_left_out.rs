@@ -1,12 +1,12 @@
 //! The C API is a feature of the package: without it a program in Rust has no C function in it, and its
 //! build no C generator. `.ci/run` runs this with the feature and without it.
 
-#[path = "c/library.rs"]
-mod library;
+#[path = "common/mod.rs"]
+mod common;
 
 use std::process::Command;
 
-use library::{library, package, run};
+use common::library::{library, package, run};
 
 #[test]
 fn the_library_has_its_c_functions_with_their_feature_alone() {

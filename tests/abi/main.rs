@@ -1,4 +1,5 @@
 //! The C ABI is what is committed, and stays.
+#![cfg(feature = "capi")]
 
 #[path = "../common/mod.rs"]
 mod common;
