@@ -13,15 +13,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::catalog::{Catalog, DirectoryId, NameId};
+use super::catalog::Catalog;
 use super::context::Context;
+use super::ids::{DirectoryId, NameId};
 use super::in_window::{take, write_back_what_will_be_cloned};
 use super::observation::{Observation, disagreement};
+use super::observe::observe;
+use super::open_directory::OpenDirectory;
 use super::policy::InWindow;
 use super::record::Captured;
 use super::rest::{self, look_at_rest, never_rests, wait_for_writes};
 use super::room::{has_room_for_the_window, keep_in_sources};
-use super::survey::{OpenDirectory, Survey};
+use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::monitor::Phase;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry};
@@ -87,7 +90,7 @@ pub fn capture(context: &Context<'_>, survey: &mut Survey) -> Result<Point> {
 fn pin_ahead(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
     for pass in 0..PASSES {
         let before = survey.pins_made();
-        let seen = survey.observe(context)?;
+        let seen = observe(context, survey)?;
         survey.drop_other_pins()?;
         expect(context, &survey.catalog, &seen);
         if pass == 0 {
@@ -106,7 +109,7 @@ fn pin_ahead(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
 fn window(context: &Context<'_>, survey: &mut Survey) -> Result<std::result::Result<Observation, PathBuf>> {
     let has_freeze = context.host().has_freeze();
     let mut seen = match has_freeze {
-        true => survey.observe(context)?.accepted()?,
+        true => observe(context, survey)?.accepted()?,
         false => look_at_rest(context, survey)?,
     };
     // Without a freeze a second copy of mutable files would take as long as the first.
@@ -118,7 +121,7 @@ fn window(context: &Context<'_>, survey: &mut Survey) -> Result<std::result::Res
         if !has_freeze {
             wait_for_writes(context, survey, &seen, file::wait_for_writes)?;
         }
-        let next = survey.observe(context)?.accepted()?;
+        let next = observe(context, survey)?.accepted()?;
         match disagreement(&seen, &next) {
             None => return Ok(Ok(next)),
             Some(path) => differed = path,

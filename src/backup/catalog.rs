@@ -11,24 +11,10 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::ids::{DirectoryId, NameId, Text};
 use super::record::Record;
 use crate::layout::FileClass;
 use crate::sys::memory;
-
-/// A directory of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DirectoryId(u32);
-
-/// A name in a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NameId(u32);
-
-/// Where the bytes of a name stand.
-#[derive(Clone, Copy)]
-pub struct Text {
-    start: u32,
-    length: u16,
-}
 
 /// A directory that was met.
 pub struct Directory {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::catalog::NameId;
 use super::context::Context;
+use super::ids::NameId;
 use super::survey::Survey;
 use crate::error::Result;
 use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Kept, LinkEntry};

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::catalog::{Catalog, NameId};
+use super::catalog::Catalog;
+use super::ids::NameId;
 use super::plan::Plan;
 use super::prepare::Prepared;
 use super::source::{Source, locate};

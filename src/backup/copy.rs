@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::capture::Point;
-use super::catalog::NameId;
 use super::contents::{Contents, Saved, directories_with_parents, drop_strays};
 use super::context::{Context, Place};
-use super::in_window::{HEAD, ends};
+use super::ids::NameId;
+use super::in_window::ends;
 use super::pin::{Pin, not_pinned};
+use super::policy::HEAD;
 use super::record::{Captured, Record};
 use super::room::{Reserve, has_room_for_the_copy};
 use super::survey::Survey;

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use super::catalog::{Catalog, NameId};
+use super::catalog::Catalog;
 use super::context::{Context, Place};
+use super::ids::NameId;
 use super::observation::Observation;
-use super::policy::InWindow;
+use super::policy::{BLOCK, HEAD, InWindow};
 use super::record::Captured;
 use super::room::Reserve;
 use super::survey::Survey;
@@ -19,13 +20,6 @@ use crate::staging::Incoming;
 use crate::sync::Mutex;
 use crate::sys::dir::{Stat, is_absent};
 use crate::sys::file;
-
-/// The first bytes of a `pinned` file, which hold every meta page: LMDB's and bbolt's two are the first
-/// two pages, and no page is larger than 64 KiB.
-pub const HEAD: u64 = 256 << 10;
-
-/// How much of an `append_only` file is compared at both ends of what was captured: a page.
-pub const BLOCK: u64 = 4 << 10;
 
 /// A clone costs about as much as copying so many bytes.
 const CLONE_FROM: u64 = 64 << 10;

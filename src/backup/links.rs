@@ -23,7 +23,7 @@ pub enum Link {
 
 /// Looks where a link leads.
 pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
-    let Place { source, relative, path } = place;
+    let Place { relative, path, .. } = place;
     let (sources, symlinks) = (&context.sources, context.settings().symlinks);
     let full = place.full();
     let refuse = |code, why: String| Link::Refused(Error::at(code, "listing", &full, why));
@@ -50,6 +50,13 @@ pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
     if symlinks == Symlinks::Preserve {
         return Link::Kept;
     }
+    refuse(Code::Unsupported, why_refused(context, place, opened.is_some()))
+}
+
+/// What would be missing, and what can be done. `is_directory`: the link leads to one.
+fn why_refused(context: &Context<'_>, place: &Place<'_>, is_directory: bool) -> String {
+    let Place { source, relative, path } = place;
+    let (sources, full) = (&context.sources, place.full());
     let target = source.dir.read_link(relative).unwrap_or_default();
     let target = Path::new(&target);
     let real = full.canonicalize().unwrap_or_else(|_| target.to_path_buf());
@@ -63,27 +70,26 @@ pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
     };
     let led_to = real.clone();
     let real = show(&real);
-    let why = match &opened {
+    match is_directory {
         _ if is_captured => format!("it is a symbolic link to {real}, which is captured itself; {preserved}"),
-        Some(_) if sources.iter().any(|source| source.dir.path().starts_with(&led_to)) => {
+        true if sources.iter().any(|source| source.dir.path().starts_with(&led_to)) => {
             format!(
                 "it is a symbolic link to {real}, in which a source lies, so that it can be none; {preserved}; or a rule can exclude it"
             )
         }
-        Some(_) => format!(
+        true => format!(
             "it is a symbolic link to the directory {real}, whose files would be missing: add that as a source with \
              the prefix {}; or {preserved}",
             show(path)
         ),
-        None if full.exists() => {
+        false if full.exists() => {
             format!("it is a symbolic link to the file {real}, which would be missing; {preserved}")
         }
-        None if leads_in_a_circle(&full) => {
+        false if leads_in_a_circle(&full) => {
             format!("it is a symbolic link that leads in a circle; {preserved}")
         }
-        None => format!("it is a symbolic link to {real}, where nothing is; {preserved}"),
-    };
-    refuse(Code::Unsupported, why)
+        false => format!("it is a symbolic link to {real}, where nothing is; {preserved}"),
+    }
 }
 
 fn leads_in_a_circle(link: &Path) -> bool {

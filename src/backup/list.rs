@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::{DirectoryId, NameId};
 use super::context::Context;
+use super::ids::{DirectoryId, NameId};
 use super::links::{Link, follow};
 use super::named::list_named;
 use super::observation::Observation;

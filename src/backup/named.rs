@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::NameId;
 use super::context::{Context, Place};
+use super::ids::NameId;
 use super::observation::Observation;
+use super::open_directory::OpenDirectory;
 use super::source::locate;
-use super::survey::{OpenDirectory, Survey};
+use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{LiveFile, LiveFiles};
 use crate::sys::dir::Kind;

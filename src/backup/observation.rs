@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::catalog::{DirectoryId, NameId};
+use super::ids::{DirectoryId, NameId};
 use crate::error::{Error, Result};
 use crate::snapshot::LinkEntry;
 

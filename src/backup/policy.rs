@@ -14,6 +14,13 @@
 
 use crate::layout::FileClass;
 
+/// The first bytes of a `pinned` file, which hold every meta page: LMDB's and bbolt's two are the first
+/// two pages, and no page is larger than 64 KiB.
+pub const HEAD: u64 = 256 << 10;
+
+/// How much of an `append_only` file is compared at both ends of what was captured: a page.
+pub const BLOCK: u64 = 4 << 10;
+
 /// How a file is kept from going away until it is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pinning {

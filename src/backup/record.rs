@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::catalog::{DirectoryId, Text};
+use super::ids::{DirectoryId, Text};
 use super::pin::Pin;
 use super::policy::Policy;
 use crate::io::checksum::Checksum;

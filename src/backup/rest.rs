@@ -12,9 +12,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::catalog::{Catalog, NameId};
+use super::catalog::Catalog;
 use super::context::Context;
+use super::ids::NameId;
 use super::observation::{Observation, disagreement};
+use super::observe::observe;
 use super::policy::InWindow;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
@@ -31,7 +33,7 @@ pub const TRIES: usize = 3;
 pub fn look_at_rest(context: &Context<'_>, survey: &mut Survey) -> Result<Observation> {
     let mut last = PathBuf::new();
     for _ in 0..=TRIES {
-        let seen = survey.observe(context)?.accepted()?;
+        let seen = observe(context, survey)?.accepted()?;
         if let Some((name, wait)) = restless(&survey.catalog, &seen) {
             let place = context.place(&survey.catalog, name);
             context.monitor().doing("waiting for rest of", place.source.dir.path(), &place.relative);
@@ -47,7 +49,7 @@ pub fn look_at_rest(context: &Context<'_>, survey: &mut Survey) -> Result<Observ
             let _ = file.sync_data();
             file::wait_for_writes(file);
         })?;
-        let again = survey.observe(context)?.accepted()?;
+        let again = observe(context, survey)?.accepted()?;
         match disagreement(&seen, &again) {
             None => return Ok(again),
             Some(path) => last = path,

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::catalog::{Catalog, NameId};
+use super::catalog::Catalog;
 use super::context::Context;
-use super::in_window::HEAD;
+use super::ids::NameId;
 use super::observation::Observation;
-use super::policy::InWindow;
+use super::policy::{HEAD, InWindow};
 use super::record::Captured;
 use crate::datadir::{require_reserve, require_room};
 use crate::error::{Code, Error, Result};
