@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::backup::{self, Plan};
 use crate::error::{Code, Error, Result};
-use crate::host::Link;
 use crate::io;
 use crate::io::apart::{self, Isolation};
 use crate::job::{Job, JobState, Kind, same_process};
+use crate::mailbox::Link;
 use crate::options::{Options, absolute};
-use crate::snapshot::owner;
+use crate::snapshot::{BackupRoot, owner};
 use crate::sys::{random, thread};
 use crate::work::Work;
 
@@ -26,9 +26,11 @@ const HISTORY: usize = 32;
 
 /// One per data directory that its host has open. Closing it, or dropping it, cancels what runs
 /// and waits for it.
+#[must_use = "a dropped coordinator cancels its backup"]
 pub struct Coordinator(Option<Arc<Inner>>);
 
 struct Inner {
+    root: BackupRoot,
     plan: Arc<Plan>,
     process: u32,
     keeper: Option<Keeper>,
@@ -48,8 +50,8 @@ struct Runtime {
 impl Coordinator {
     /// Opens the coordinator of `data_dir`. A missing or wrong directory, bad options and an
     /// unfinished restore are reported here; a root that cannot be used when a backup starts.
-    pub fn open(data_dir: &Path, options: &Options) -> Result<Self> {
-        let data_dir = absolute(data_dir)?;
+    pub fn open(data_dir: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let data_dir = absolute(data_dir.as_ref())?;
         let options = options.clone();
         let (keeper, plan) = Keeper::start(move || {
             let (plan, held) = Plan::new(&data_dir, options)?;
@@ -59,6 +61,7 @@ impl Coordinator {
             Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
+            root: BackupRoot::at(&plan.root),
             plan: Arc::new(plan),
             process: std::process::id(),
             keeper: Some(keeper),
@@ -66,9 +69,9 @@ impl Coordinator {
         }))))
     }
 
-    /// The backup root, absolute.
-    pub fn root(&self) -> &Path {
-        &self.inner().plan.root
+    /// The backup root, by its absolute path.
+    pub fn root(&self) -> &BackupRoot {
+        &self.inner().root
     }
 
     /// Starts a backup and returns at once; its hooks run on a thread of its own.
@@ -80,21 +83,21 @@ impl Coordinator {
     /// coordinator.
     pub(crate) fn start_with<T>(&self, publish: impl FnOnce(Job) -> T) -> Result<T> {
         let inner = self.inner();
-        let begun = self.begin()?;
+        let prepared = self.prepare()?;
         // Held until the thread is known, so that a close cannot miss it.
         let mut runtime = inner.runtime.lock();
-        let (hand_over, take_over) = mpsc::channel::<Begun>();
+        let (hand_over, take_over) = mpsc::channel::<PreparedBackup>();
         let serve = move || {
-            if let Ok(begun) = take_over.recv() {
+            if let Ok(prepared) = take_over.recv() {
                 // The job's result is with the job.
-                let _ = begun.run();
+                let _ = prepared.run();
             }
         };
         match thread::spawn("hotbackup-job", serve) {
             Ok(thread) => {
-                begun.state.will_be_served();
-                let published = publish(begun.job());
-                let _ = hand_over.send(begun);
+                prepared.state.will_be_served();
+                let published = publish(prepared.job());
+                let _ = hand_over.send(prepared);
                 let earlier = runtime.thread.replace(thread);
                 drop(runtime);
                 // It belongs to a job that has ended; joined so that nothing of it is left.
@@ -105,15 +108,15 @@ impl Coordinator {
             }
             Err(error) => {
                 drop(runtime);
-                drop(begun);
+                drop(prepared);
                 Err(Error::system("making the thread of a backup", error))
             }
         }
     }
 
     /// Takes the root's lock and chooses the snapshot's name; the backup itself happens in
-    /// [`Begun::run`], its hooks on the thread that calls that.
-    pub fn begin(&self) -> Result<Begun> {
+    /// [`PreparedBackup::run`], its hooks on the thread that calls that.
+    pub fn prepare(&self) -> Result<PreparedBackup> {
         let inner = self.inner();
         same_process(inner.process)?;
         let id = random::uuid()?;
@@ -137,7 +140,7 @@ impl Coordinator {
             Ok((location, work)) => {
                 let state = JobState::new(id, Kind::Backup, location, link.monitor.clone());
                 inner.remember(&state);
-                Ok(Begun { parts: Some((inner.clone(), work)), state })
+                Ok(PreparedBackup { parts: Some((inner.clone(), work)), state })
             }
         }
     }
@@ -192,7 +195,7 @@ impl Drop for Coordinator {
         }
         // One that was begun and that nobody runs would be waited for in vain.
         running.iter().filter(|job| job.is_served()).for_each(|job| {
-            let _ = job.wait(None);
+            let _ = job.wait();
         });
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -212,12 +215,13 @@ impl Inner {
 
 /// A backup that holds the root's lock and has its name, and has not called a hook yet. Dropping
 /// it cancels it.
-pub struct Begun {
+#[must_use = "a prepared backup that is not run is cancelled"]
+pub struct PreparedBackup {
     parts: Option<(Arc<Inner>, Work)>,
     state: Arc<JobState>,
 }
 
-impl Begun {
+impl PreparedBackup {
     /// A handle of its job.
     pub fn job(&self) -> Job {
         Job::of_coordinator(&self.state)
@@ -243,13 +247,13 @@ impl Begun {
     }
 }
 
-impl fmt::Debug for Begun {
+impl fmt::Debug for PreparedBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, not begun", self.job())
+        write!(f, "{:?}, prepared", self.job())
     }
 }
 
-impl Drop for Begun {
+impl Drop for PreparedBackup {
     fn drop(&mut self) {
         if let Some((inner, work)) = self.parts.take() {
             work.abandon();

@@ -3,30 +3,48 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::host::Link;
 use crate::io;
 use crate::job::{Job, JobState, Kind};
+use crate::mailbox::Link;
 use crate::options::{Options, absolute};
 use crate::restore as restoration;
 use crate::sys::{random, thread};
 use crate::verify as verification;
 use crate::work::Work;
 
-/// Starts a restore of `snapshot` to `target` and returns at once. Of the options it uses threads,
+/// Starts a restore of `snapshot` to `target` and returns at once: [`Job::wait`] has its result. Of the options it uses threads,
 /// rate limit, verify level, layout, the reserve of free space, the undo and the validate and
 /// progress hooks. What the disk says about it is the job's result.
-pub fn restore(snapshot: &Path, target: &Path, options: &Options) -> Result<Job> {
-    let (snapshot, target) = (absolute(snapshot)?, absolute(target)?);
+///
+/// A job that is dropped is cancelled, so whoever forgets to wait restores nothing. The compiler says so:
+///
+/// ```compile_fail
+/// # #![deny(unused_must_use)]
+/// fn restored(snapshot: &str, target: &str) -> hotbackup::Result<()> {
+///     hotbackup::restore(snapshot, target, &hotbackup::Options::new())?;
+///     Ok(())
+/// }
+/// ```
+///
+/// ```
+/// # #![deny(unused_must_use)]
+/// fn restored(snapshot: &str, target: &str) -> hotbackup::Result<()> {
+///     hotbackup::restore(snapshot, target, &hotbackup::Options::new())?.wait()?;
+///     Ok(())
+/// }
+/// ```
+pub fn restore(snapshot: impl AsRef<Path>, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
+    let (snapshot, target) = (absolute(snapshot.as_ref())?, absolute(target.as_ref())?);
     let location = target.clone();
     start(Kind::Restore, location, options, move |options, link| {
         restoration::run(&snapshot, &target, &options, link)
     })
 }
 
-/// Starts a verification of `snapshot` and returns at once. Of the options it uses threads, rate
+/// Starts a verification of `snapshot` and returns at once: [`Job::wait`] has its result. Of the options it uses threads, rate
 /// limit, verify level, layout and the validate and progress hooks.
-pub fn verify(snapshot: &Path, options: &Options) -> Result<Job> {
-    let snapshot = absolute(snapshot)?;
+pub fn verify(snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
+    let snapshot = absolute(snapshot.as_ref())?;
     start(Kind::Verify, snapshot.clone(), options, move |options, link| {
         verification::run(&snapshot, &options, link)
     })

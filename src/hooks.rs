@@ -7,34 +7,20 @@ use std::sync::Arc;
 
 use crate::sync::Mutex;
 
-use crate::error::{Cause, Code, Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::host::Host;
 use crate::job::{Job, Progress};
 use crate::layout::FileClass;
 use crate::options::{check_metadata, relative};
 use crate::sys::memory;
 
-/// Why a hook failed, in the host's words.
-#[derive(Clone, Default)]
-pub struct HookError {
-    /// One line; empty: the hook gave no reason.
-    pub message: String,
-    /// The host's own exception.
-    pub cause: Option<Cause>,
-}
-
-impl<T: Into<String>> From<T> for HookError {
-    fn from(message: T) -> Self {
-        Self { message: message.into(), cause: None }
-    }
-}
-
-/// What a hook returns.
-pub type HookResult = std::result::Result<(), HookError>;
+/// What a hook returns: `?` takes any error. Its text becomes part of the job's message, and itself
+/// the [`source`](std::error::Error::source) of the job's error.
+pub type HookResult<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 type Act = Arc<dyn Fn(&Hook<'_>) -> HookResult + Send + Sync>;
 type Validate = Arc<dyn Fn(&Path, &Hook<'_>) -> HookResult + Send + Sync>;
-type Watch =
-    Arc<dyn Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError> + Send + Sync>;
+type Watch = Arc<dyn Fn(&Progress, &Hook<'_>) -> HookResult<ControlFlow<()>> + Send + Sync>;
 
 /// The host's functions. All are optional; they run one at a time, on one thread of a job.
 #[derive(Clone, Default)]
@@ -47,6 +33,18 @@ pub struct Hooks {
 }
 
 impl Hooks {
+    /// All the hooks of a host, in place of those that were set before.
+    pub fn host(&mut self, host: Arc<impl Host>) {
+        let of = || host.clone();
+        let (checkpoint, freeze, thaw, release) = (of(), of(), of(), of());
+        let (validate, progress) = (of(), host);
+        self.checkpoint(move |hook| checkpoint.checkpoint(hook));
+        self.freeze_thaw(move |hook| freeze.freeze(hook), move |hook| thaw.thaw(hook));
+        self.release(move |hook| release.release(hook));
+        self.validate(move |staging, hook| validate.validate(staging, hook));
+        self.progress(move |now, hook| progress.progress(now, hook));
+    }
+
     /// Flush to a consistent state. Called once, first.
     pub fn checkpoint(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
         self.checkpoint = Some(Arc::new(hook));
@@ -62,7 +60,8 @@ impl Hooks {
         self.freeze_thaw = Some((Arc::new(freeze), Arc::new(thaw)));
     }
 
-    /// Unpin. Called exactly once after the last read of the source.
+    /// Unpin. Called exactly once after the last read of the source, once the checkpoint hook has
+    /// succeeded or if there is none.
     pub fn release(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
         self.release = Some(Arc::new(hook));
     }
@@ -75,10 +74,7 @@ impl Hooks {
     /// Called at each change of phase and about every 100 ms; `Break` cancels the job.
     pub fn progress(
         &mut self,
-        hook: impl Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError>
-        + Send
-        + Sync
-        + 'static,
+        hook: impl Fn(&Progress, &Hook<'_>) -> HookResult<ControlFlow<()>> + Send + Sync + 'static,
     ) {
         self.progress = Some(Arc::new(hook));
     }
@@ -105,7 +101,8 @@ impl Hook<'_> {
     /// Names a live file, from the checkpoint or the freeze hook: then exactly the named files
     /// are captured. `path` is relative to the data directory or starts with a source's prefix;
     /// `length`: only so many bytes from its start.
-    pub fn add_file(&self, path: &Path, class: FileClass, length: Option<u64>) -> Result<()> {
+    pub fn add_file(&self, path: impl AsRef<Path>, class: FileClass, length: Option<u64>) -> Result<()> {
+        let path = path.as_ref();
         if class == FileClass::Excluded {
             let why = "an excluded file cannot be a live one";
             return Err(Error::at(Code::InvalidArgument, "naming the live file", path, why));
@@ -114,7 +111,8 @@ impl Hook<'_> {
     }
 
     /// Gives a file that only the snapshot has, from the checkpoint or the freeze hook.
-    pub fn add_bytes(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub fn add_bytes(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        let path = path.as_ref();
         let copy = memory::copy_of(bytes).map_err(|error| Error::io("adding the bytes of", path, error))?;
         self.name(path, LiveFile::Bytes(copy.into()))
     }

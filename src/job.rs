@@ -2,23 +2,25 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::sync::{Condvar, Mutex};
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::io::{Monitor, Phase};
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, time_of_ms};
 use crate::sys::event::Event;
 
 /// What a job is for. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum Kind {
     /// Makes a snapshot.
@@ -31,6 +33,8 @@ pub enum Kind {
 
 /// Where a job stands. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it says whether the job has ended"]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum State {
     /// Accepted, not begun.
@@ -54,6 +58,7 @@ impl State {
 
 /// A job at one instant.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Progress {
     /// What it is for.
     pub kind: Kind,
@@ -83,12 +88,12 @@ pub struct Progress {
     pub files_skipped: u64,
     /// Immutable files that were still being built and belong to no consistent point.
     pub files_left_out: u64,
-    /// The longest freeze window, in nanoseconds.
-    pub freeze_ns: u64,
-    /// When it began, in milliseconds since 1970.
-    pub started_at_ms: u64,
-    /// When it ended, likewise; 0: not yet.
-    pub finished_at_ms: u64,
+    /// The longest freeze window; zero: there was none.
+    pub freeze: Duration,
+    /// When it began.
+    pub started_at: SystemTime,
+    /// When it ended; `None`: not yet.
+    pub finished_at: Option<SystemTime>,
 }
 
 /// What a job is, whoever looks. I/O threads hold its [`Monitor`] alone: this holds a descriptor
@@ -106,8 +111,8 @@ pub(crate) struct JobState {
     ended: Condvar,
     hooks_thread: Mutex<Option<ThreadId>>,
     is_served: AtomicBool,
-    handles: AtomicUsize,
-    event: Mutex<Option<Event>>,
+    /// What its handles share. Not an owner: the descriptor goes with the last of them.
+    ending: Mutex<Weak<Ending>>,
 }
 
 struct Life {
@@ -132,8 +137,7 @@ impl JobState {
             ended: Condvar::new(),
             hooks_thread: Mutex::new(None),
             is_served: AtomicBool::new(false),
-            handles: AtomicUsize::new(0),
-            event: Mutex::new(None),
+            ending: Mutex::default(),
         })
     }
 
@@ -175,9 +179,20 @@ impl JobState {
         life.error = result.err();
         self.ended.notify_all();
         drop(life);
-        if let Some(event) = &*self.event.lock() {
+        let ending = self.ending.lock().upgrade();
+        if let Some(event) = ending.as_ref().and_then(|ending| ending.0.get()) {
             event.signal();
         }
+    }
+
+    /// What all handles share, made for the first of them.
+    fn ending(&self) -> Arc<Ending> {
+        let mut shared = self.ending.lock();
+        shared.upgrade().unwrap_or_else(|| {
+            let made = Arc::default();
+            *shared = Arc::downgrade(&made);
+            made
+        })
     }
 
     /// Whether this thread is the one on which the job's hooks run, and so must not wait for it.
@@ -193,24 +208,42 @@ impl JobState {
     }
 }
 
+/// What the handles of a job share to watch for its end: an event, once one of them has asked for it.
+#[derive(Default)]
+struct Ending(OnceLock<Event>);
+
+impl Ending {
+    /// `None`: there are no descriptors left.
+    fn descriptor(&self) -> Option<&Event> {
+        if self.0.get().is_none() {
+            let made = Event::new()?;
+            // Another thread's, if that came first.
+            self.0.get_or_init(|| made);
+        }
+        self.0.get()
+    }
+}
+
 /// A handle of a job. Handles may be used from any thread and live as long as their owner likes.
+#[derive(Clone)]
+#[must_use = "a dropped restore or verification is cancelled, and how a job ended is seen by `wait` alone"]
 pub struct Job {
-    state: Arc<JobState>,
+    // In the order in which they are let go of.
     lease: Option<Arc<Lease>>,
+    ending: Arc<Ending>,
+    state: Arc<JobState>,
 }
 
 impl Job {
     /// A handle of a backup, which its coordinator owns.
     pub(crate) fn of_coordinator(state: &Arc<JobState>) -> Self {
-        state.handles.fetch_add(1, Ordering::AcqRel);
-        Self { state: state.clone(), lease: None }
+        Self { lease: None, ending: state.ending(), state: state.clone() }
     }
 
     /// A handle of a restore or a verification, which its handles own.
     pub(crate) fn of_handles(state: &Arc<JobState>, thread: std::thread::JoinHandle<()>) -> Self {
         let lease = Lease { state: state.clone(), thread: Some(thread) };
-        state.handles.fetch_add(1, Ordering::AcqRel);
-        Self { state: state.clone(), lease: Some(Arc::new(lease)) }
+        Self { lease: Some(Arc::new(lease)), ending: state.ending(), state: state.clone() }
     }
 
     /// Its UUID.
@@ -219,7 +252,7 @@ impl Job {
     }
 
     /// Its UUID as C text.
-    pub fn id_text(&self) -> &CStr {
+    pub(crate) fn id_text(&self) -> &CStr {
         &self.state.id_text
     }
 
@@ -234,7 +267,7 @@ impl Job {
     }
 
     /// The same as C text.
-    pub fn location_text(&self) -> &CStr {
+    pub(crate) fn location_text(&self) -> &CStr {
         &self.state.location_text
     }
 
@@ -266,32 +299,40 @@ impl Job {
             bytes_holes: counters.bytes_holes.load(Relaxed),
             files_skipped: counters.files_skipped.load(Relaxed),
             files_left_out: counters.files_left_out.load(Relaxed),
-            freeze_ns: counters.freeze_ns.load(Relaxed),
-            started_at_ms: state.clock.started_at_ms(),
-            finished_at_ms,
+            freeze: Duration::from_nanos(counters.freeze_ns.load(Relaxed)),
+            started_at: time_of_ms(state.clock.started_at_ms()),
+            finished_at: (finished_at_ms > 0).then(|| time_of_ms(finished_at_ms)),
         }
     }
 
-    /// Waits for the end and returns the job's result; `None`: the timeout passed first.
-    /// From a hook of the same job it is a [`Code::Conflict`].
-    pub fn wait(&self, timeout: Option<Duration>) -> Result<Option<()>> {
+    /// Waits for the end, however long it takes, and returns the job's result. From a hook of the same
+    /// job it is a [`Code::Conflict`].
+    pub fn wait(&self) -> Result<()> {
+        self.wait_until(None).map(drop)
+    }
+
+    /// Waits for the end, but not longer than this: [`State::Completed`], or that the job still runs, or
+    /// why it failed. From a hook of the same job it is a [`Code::Conflict`].
+    pub fn wait_for(&self, timeout: Duration) -> Result<State> {
+        self.wait_until(Instant::now().checked_add(timeout))
+    }
+
+    /// `None`: for ever.
+    fn wait_until(&self, deadline: Option<Instant>) -> Result<State> {
         self.same_process()?;
         if self.calls_from_hook() {
             let why = "a job cannot be waited for from its own hooks";
             return Err(Error::new(Code::Conflict, why));
         }
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut life = self.state.life.lock();
         while !life.state.has_ended() {
             match deadline {
                 None => self.state.ended.wait(&mut life),
-                Some(deadline) if Instant::now() >= deadline => return Ok(None),
-                Some(deadline) => {
-                    self.state.ended.wait_until(&mut life, deadline);
-                }
+                Some(deadline) if Instant::now() >= deadline => break,
+                Some(deadline) => self.state.ended.wait_until(&mut life, deadline),
             }
         }
-        life.error.clone().map_or(Ok(Some(())), Err)
+        life.error.clone().map_or(Ok(life.state), Err)
     }
 
     /// Asks the job to end. An ended job stays as it is.
@@ -308,20 +349,16 @@ impl Job {
         Ok(())
     }
 
-    /// A descriptor that becomes readable, and stays so, when the job has ended. It belongs to
-    /// the job: poll it, never read or close it. `None`: the system has none to give.
-    pub fn eventfd(&self) -> Option<i32> {
+    /// A descriptor that becomes readable, and stays so, when the job has ended. It belongs to the job:
+    /// poll it, never read it. `None`: the system has none to give.
+    pub fn eventfd(&self) -> Option<BorrowedFd<'_>> {
         self.same_process().ok()?;
-        let mut event = self.state.event.lock();
-        if event.is_none() {
-            let made = Event::new()?;
-            // Looked at under the event's lock: an end that comes later finds the event.
-            if self.state.life.lock().state.has_ended() {
-                made.signal();
-            }
-            *event = Some(made);
+        let event = self.ending.descriptor()?;
+        // Looked at once the event is there: an end that comes later finds it.
+        if self.state.has_ended() {
+            event.signal();
         }
-        event.as_ref().map(Event::descriptor)
+        Some(event.as_fd())
     }
 
     /// Whether the caller is the process that started the job, not a forked child of it.
@@ -350,26 +387,13 @@ impl fmt::Debug for Job {
     }
 }
 
-impl Clone for Job {
-    fn clone(&self) -> Self {
-        self.state.handles.fetch_add(1, Ordering::AcqRel);
-        Self { state: self.state.clone(), lease: self.lease.clone() }
-    }
-}
-
 impl Drop for Job {
     fn drop(&mut self) {
         if self.same_process().is_err() {
             // In a forked child: no thread is there to wait for, and the locks may be held for ever.
-            std::mem::forget(self.lease.take());
+            std::mem::forget(self.lease.clone());
+            std::mem::forget(self.ending.clone());
             std::mem::forget(self.state.clone());
-            return;
-        }
-        drop(self.lease.take());
-        // Under the event's lock: a new handle must not be shown a descriptor that is about to go.
-        let mut event = self.state.event.lock();
-        if self.state.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            *event = None;
         }
     }
 }

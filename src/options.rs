@@ -12,6 +12,7 @@ pub const METADATA_MAX: usize = 1 << 20;
 
 /// How much is read back before a snapshot counts as good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum VerifyLevel {
     /// Names, sizes and times of what was just staged; of a published snapshot the manifest alone.
     None,
@@ -25,6 +26,7 @@ pub enum VerifyLevel {
 
 /// What happens when a source holds a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// The backup fails and names it: what it points to would be silently missing.
     Fail,
@@ -88,8 +90,8 @@ impl Options {
     }
 
     /// Where snapshots live; by default `<data dir>/.lifecycle/backup`.
-    pub fn set_root(&mut self, path: &Path) -> Result<()> {
-        self.root = Some(absolute(path)?);
+    pub fn set_root(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.root = Some(absolute(path.as_ref())?);
         Ok(())
     }
 
@@ -101,9 +103,9 @@ impl Options {
     }
 
     /// Captures a further directory (a WAL directory) below `prefix` in the snapshot.
-    pub fn add_source(&mut self, path: &Path, prefix: &Path) -> Result<()> {
-        let path = absolute(path)?;
-        let prefix = relative(prefix)?;
+    pub fn add_source(&mut self, path: impl AsRef<Path>, prefix: impl AsRef<Path>) -> Result<()> {
+        let path = absolute(path.as_ref())?;
+        let prefix = relative(prefix.as_ref())?;
         let overlaps =
             |other: &Source| other.prefix.starts_with(&prefix) || prefix.starts_with(&other.prefix);
         if self.sources.iter().any(overlaps) {
@@ -200,7 +202,7 @@ pub(crate) fn check_metadata(metadata: &[u8]) -> Result<()> {
 /// The path made absolute without touching the disk.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path)
-        .map_err(|error| Error::at(Code::InvalidArgument, "making absolute the path", path, error))
+        .map_err(|error| Error::io("making absolute the path", path, error).code_is(Code::InvalidArgument))
 }
 
 /// The path if it is a plain relative one: no `..`, no `.`, not empty, not absolute.

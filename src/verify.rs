@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::error::Result;
-use crate::host::Link;
 use crate::io::Phase;
+use crate::mailbox::Link;
 use crate::options::{Options, VerifyLevel};
 use crate::snapshot::{self, compare, read};
 

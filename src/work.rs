@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use crate::error::{Code, Error, Result};
-use crate::host::Link;
 use crate::io::apart::{self, Isolation};
+use crate::mailbox::Link;
 use crate::options::Options;
 
 /// Work that has been prepared and goes on once its hooks are served.

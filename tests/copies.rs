@@ -11,8 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Place, frozen, harmless_in, sound_snapshots, tree, write};
-use hotbackup::{Code, Coordinator, Error, Job, Options};
+use common::{Ended, Place, frozen, harmless_in, sound_snapshots, tree, write};
+use hotbackup::{Code, Coordinator, Error, Options};
 use mounted::Mounted;
 
 fn with_root(root: &Path) -> Options {
@@ -27,11 +27,11 @@ fn adopting(root: &Path) -> Options {
     options
 }
 
-fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Job> {
+fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Ended> {
     let coordinator = Coordinator::open(data, options)?;
     let job = coordinator.start()?;
-    job.wait(None)?;
-    Ok(job)
+    job.wait()?;
+    Ok(Ended(job))
 }
 
 #[track_caller]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Place, bytes, frozen, names, residue, restore, tree, verify, write};
-use hotbackup::{Code, Coordinator, FileClass, Options, Phase};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Phase};
 use mounted::{Mounted, succeeds};
 
 fn device(path: &Path) -> u64 {
@@ -148,7 +148,7 @@ fn a_read_only_source_is_backed_up_to_a_root_elsewhere_and_stays_as_it_is() {
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     for _ in 0..2 {
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         assert_eq!(tree(job.location()), before);
         verify(job.location()).unwrap();
     }
@@ -156,7 +156,7 @@ fn a_read_only_source_is_backed_up_to_a_root_elsewhere_and_stays_as_it_is() {
     options = Options::new();
     options.set_root(&place.beside("root")).unwrap();
     place.back_up(&options).unwrap();
-    assert_eq!(hotbackup::list(&place.beside("root")).unwrap().len(), 3);
+    assert_eq!(BackupRoot::at(place.beside("root")).list().unwrap().len(), 3);
     assert_eq!((tree(&real), names(&real)), (before, listed));
 }
 

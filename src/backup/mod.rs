@@ -23,9 +23,9 @@ use uuid::Uuid;
 pub use plan::Plan;
 
 use crate::error::{Code, Result};
-use crate::host::{Host, Link};
 use crate::io::remove::remove_tree;
 use crate::io::{Monitor, Phase};
+use crate::mailbox::{HookMailbox, Link};
 use crate::snapshot::claim::refuse_anothers;
 use crate::snapshot::id::DataDir;
 use crate::snapshot::known::KnownRoots;
@@ -97,7 +97,7 @@ pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
 struct Backup<'a> {
     prepared: &'a Prepared,
     plan: &'a Plan,
-    host: &'a Host,
+    host: &'a HookMailbox,
     monitor: &'a Monitor,
     threads: usize,
     sources: Vec<Source>,

@@ -103,5 +103,5 @@ pub unsafe extern "C" fn backup_restore_undo(
     error: *mut *mut backup_error,
 ) -> backup_code {
     // SAFETY: the header's terms.
-    unsafe { guard::call(error, || restore::undo(args::path(target, "target")?)) }
+    unsafe { guard::call(error, || restore::restore_undo(args::path(target, "target")?)) }
 }

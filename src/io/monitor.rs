@@ -12,6 +12,7 @@ use crate::sys::memory;
 
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum Phase {
     /// It has not begun or has ended.

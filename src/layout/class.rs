@@ -4,6 +4,7 @@ use crate::error::{Code, Error, Result};
 
 /// What the host promises about a file, and so how it is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FileClass {
     /// Never changes once it is complete, may be deleted (an SST).
     Immutable {
@@ -28,7 +29,7 @@ impl FileClass {
     pub const IMMUTABLE: FileClass = FileClass::Immutable { unfinished_ok: false };
 
     /// The class of a C constant: the class in the low 8 bits, flags above.
-    pub fn from_c(value: i32) -> Result<Self> {
+    pub(crate) fn from_c(value: i32) -> Result<Self> {
         match value {
             1 => Ok(FileClass::IMMUTABLE),
             v if v == 1 | UNFINISHED_OK => Ok(FileClass::Immutable { unfinished_ok: true }),
@@ -45,7 +46,7 @@ impl FileClass {
     }
 
     /// The name in a manifest.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             FileClass::Immutable { unfinished_ok: false } => "immutable",
             FileClass::Immutable { unfinished_ok: true } => "immutable+unfinished_ok",
@@ -57,7 +58,7 @@ impl FileClass {
     }
 
     /// The class that [`name`](Self::name) named.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [
             FileClass::IMMUTABLE,
             FileClass::Immutable { unfinished_ok: true },

@@ -10,12 +10,12 @@ mod units;
 
 use std::path::{Path, PathBuf};
 
-pub use recover::{Recovered, recover, undo};
+pub use recover::{Recovered, recover, restore_undo};
 
 use crate::error::{Code, Error, Result};
-use crate::host::Link;
 use crate::io::Phase;
 use crate::layout::{Layout, Rules};
+use crate::mailbox::Link;
 use crate::options::Options;
 use crate::snapshot::compare::{layout_of, rules_of};
 use crate::snapshot::{Manifest, lock_in_use, open_directory, read};

@@ -20,6 +20,7 @@ use crate::sys::dir::Dir;
 
 /// What a recovery found and made of it. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(i32)]
 pub enum Recovered {
     /// No restore was interrupted.
@@ -32,8 +33,8 @@ pub enum Recovered {
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
 /// nothing; killed itself, it can be called again.
-pub fn recover(target: &Path) -> Result<Recovered> {
-    let target = absolute(target)?;
+pub fn recover(target: impl AsRef<Path>) -> Result<Recovered> {
+    let target = absolute(target.as_ref())?;
     apart::run(|| match Dir::open(&target) {
         Ok(dir) => recover_present(&dir),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => recover_absent(&target),
@@ -91,8 +92,8 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
 
 /// Puts back what the last restore replaced, and keeps what it takes away as aside: a second
 /// undo takes the first one back.
-pub fn undo(target: &Path) -> Result<()> {
-    let target = absolute(target)?;
+pub fn restore_undo(target: impl AsRef<Path>) -> Result<()> {
+    let target = absolute(target.as_ref())?;
     apart::run(|| {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";

@@ -1,12 +1,14 @@
 //! Looking at what is in a root.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::root::{open_root, read_latest, snapshot_numbers};
 use super::{Manifest, parse};
 use crate::error::{Code, Error, Result};
 use crate::io::apart;
 use crate::options::absolute;
+use crate::sys::clock::time_of_ms;
 use crate::sys::dir::{Dir, Kind};
 
 /// A snapshot as its manifest describes it. One whose manifest cannot be read is listed too, with
@@ -17,8 +19,8 @@ pub struct Snapshot {
     id: String,
     layout: String,
     metadata: Vec<u8>,
-    started_at_ms: u64,
-    finished_at_ms: u64,
+    started_at: Option<SystemTime>,
+    finished_at: Option<SystemTime>,
     files: u64,
     bytes: u64,
     files_skipped: u64,
@@ -28,8 +30,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Opens the snapshot at `location`. It must be readable.
-    pub fn open(location: &Path) -> Result<Self> {
-        let location = absolute(location)?;
+    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
+        let location = absolute(location.as_ref())?;
         apart::run(|| {
             let snapshot = Self::describe(location);
             snapshot.error.clone().map_or(Ok(snapshot), Err)
@@ -49,8 +51,8 @@ impl Snapshot {
             id: manifest.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
             layout: manifest.layout.clone(),
             metadata: manifest.metadata.clone(),
-            started_at_ms: manifest.started_at_ms,
-            finished_at_ms: manifest.finished_at_ms,
+            started_at: told(manifest.started_at_ms),
+            finished_at: told(manifest.finished_at_ms),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
             files_skipped: manifest.files_skipped,
@@ -80,14 +82,14 @@ impl Snapshot {
         &self.metadata
     }
 
-    /// When its backup began, in milliseconds since 1970; 0: the manifest does not say.
-    pub fn started_at_ms(&self) -> u64 {
-        self.started_at_ms
+    /// When its backup began; `None`: the manifest does not say.
+    pub fn started_at(&self) -> Option<SystemTime> {
+        self.started_at
     }
 
-    /// When its backup was about to be published, likewise.
-    pub fn finished_at_ms(&self) -> u64 {
-        self.finished_at_ms
+    /// When its backup was about to be published; `None`: the manifest does not say.
+    pub fn finished_at(&self) -> Option<SystemTime> {
+        self.finished_at
     }
 
     /// The number of its files.
@@ -114,6 +116,11 @@ impl Snapshot {
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
+}
+
+/// A time of a manifest; 0: it does not say.
+fn told(ms: u64) -> Option<SystemTime> {
+    (ms > 0).then(|| time_of_ms(ms))
 }
 
 /// Opens a snapshot's directory.

@@ -1,6 +1,7 @@
 //! Snapshots on disk: their names, their manifest, the root they live in, who may touch it.
 
 mod attributes;
+mod backup_root;
 pub mod claim;
 pub mod compare;
 pub mod hex;
@@ -19,10 +20,11 @@ pub mod stage_name;
 pub mod tree;
 
 pub use attributes::{Attributes, Kept};
-pub use listing::{Snapshot, latest, list, open_directory};
+pub use backup_root::BackupRoot;
+pub use listing::{Snapshot, open_directory};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
 pub use parse::{LONGEST_PATH, read};
-pub use prune::{delete, lock_in_use, prune};
+pub use prune::lock_in_use;
 pub use space::{has_room, keeps_reserve};
 
 /// The directory at the top of a source that is the library's own.
