@@ -12,14 +12,11 @@ use uuid::Uuid;
 
 use crate::backup::{self, Plan};
 use crate::error::{Code, Error, Result};
-use crate::io;
 use crate::io::apart::{self, Isolation};
-use crate::job::{Job, JobState, Kind, same_process};
-use crate::mailbox::Link;
+use crate::job::{HooksThread, Job, JobState, Kind, PreparedJob, same_process};
 use crate::options::{Options, absolute};
 use crate::snapshot::{BackupRoot, owner};
-use crate::sys::{random, thread};
-use crate::work::Work;
+use crate::sys::random;
 
 /// How many ended jobs can still be found.
 const HISTORY: usize = 32;
@@ -79,39 +76,26 @@ impl Coordinator {
         self.start_with(|job| job)
     }
 
-    /// The same; `publish` gets the job before its first hook is called, and must not use the
+    /// Starts a backup; `publish` gets the job before its first hook is called, and must not use the
     /// coordinator.
     pub(crate) fn start_with<T>(&self, publish: impl FnOnce(Job) -> T) -> Result<T> {
         let inner = self.inner();
         let prepared = self.prepare()?;
+        let thread = HooksThread::spawn(|prepared: PreparedBackup| {
+            // The job's result is with the job.
+            let _ = prepared.run();
+        })?;
         // Held until the thread is known, so that a close cannot miss it.
         let mut runtime = inner.runtime.lock();
-        let (hand_over, take_over) = mpsc::channel::<PreparedBackup>();
-        let serve = move || {
-            if let Ok(prepared) = take_over.recv() {
-                // The job's result is with the job.
-                let _ = prepared.run();
-            }
-        };
-        match thread::spawn("hotbackup-job", serve) {
-            Ok(thread) => {
-                prepared.state.will_be_served();
-                let published = publish(prepared.job());
-                let _ = hand_over.send(prepared);
-                let earlier = runtime.thread.replace(thread);
-                drop(runtime);
-                // It belongs to a job that has ended; joined so that nothing of it is left.
-                if let Some(earlier) = earlier {
-                    let _ = earlier.join();
-                }
-                Ok(published)
-            }
-            Err(error) => {
-                drop(runtime);
-                drop(prepared);
-                Err(Error::system("making the thread of a backup", error))
-            }
+        prepared.state.will_be_served();
+        let published = publish(prepared.job());
+        let earlier = runtime.thread.replace(thread.serve(prepared));
+        drop(runtime);
+        // It belongs to a job that has ended; joined so that nothing of it is left.
+        if let Some(earlier) = earlier {
+            let _ = earlier.join();
         }
+        Ok(published)
     }
 
     /// Takes the root's lock and chooses the snapshot's name; the backup itself happens in
@@ -129,18 +113,17 @@ impl Coordinator {
             }
             runtime.busy = true;
         }
-        let link = Link::new(&inner.plan.options, io::Work::CopyAndVerify);
         let plan = inner.plan.clone();
-        let begun = Work::begin(&inner.plan.options, &link, move || backup::prepare(plan, id), backup::run);
-        match begun {
+        let prepare = move || backup::prepare(plan, id);
+        match PreparedJob::new(id, Kind::Backup, &inner.plan.options, prepare, backup::run) {
             Err(error) => {
                 inner.runtime.lock().busy = false;
                 Err(error)
             }
-            Ok((location, work)) => {
-                let state = JobState::new(id, Kind::Backup, location, link.monitor.clone());
+            Ok(job) => {
+                let state = job.state().clone();
                 inner.remember(&state);
-                Ok(PreparedBackup { parts: Some((inner.clone(), work)), state })
+                Ok(PreparedBackup { parts: Some((inner.clone(), job)), state })
             }
         }
     }
@@ -217,7 +200,7 @@ impl Inner {
 /// it cancels it.
 #[must_use = "a prepared backup that is not run is cancelled"]
 pub struct PreparedBackup {
-    parts: Option<(Arc<Inner>, Work)>,
+    parts: Option<(Arc<Inner>, PreparedJob)>,
     state: Arc<JobState>,
 }
 
@@ -229,11 +212,9 @@ impl PreparedBackup {
 
     /// Makes the backup, with its hooks on this thread, and returns the job's result.
     pub fn run(mut self) -> Result<()> {
-        let Some((inner, work)) = self.parts.take() else { return Ok(()) };
-        self.state.begin();
+        let Some((inner, job)) = self.parts.take() else { return Ok(()) };
         let options = &inner.plan.options;
-        work.link().host.serve(&options.hooks, &self.job(), options.freeze_timeout);
-        let result = work.join();
+        let result = job.serve(&options.hooks, options.freeze_timeout);
         self.end(inner, result)
     }
 
@@ -255,8 +236,8 @@ impl fmt::Debug for PreparedBackup {
 
 impl Drop for PreparedBackup {
     fn drop(&mut self) {
-        if let Some((inner, work)) = self.parts.take() {
-            work.abandon();
+        if let Some((inner, job)) = self.parts.take() {
+            drop(job);
             let why = "the backup was given up before it began";
             let _ = self.end(inner, Err(Error::new(Code::Cancelled, why)));
         }

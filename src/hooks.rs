@@ -88,7 +88,7 @@ impl Hooks {
 /// What a hook is given for the time of its call.
 pub struct Hook<'a> {
     pub(crate) job: &'a Job,
-    pub(crate) said: &'a Mutex<Said>,
+    pub(crate) notes: &'a Mutex<HookNotes>,
     pub(crate) may_name: bool,
 }
 
@@ -121,12 +121,12 @@ impl Hook<'_> {
     /// written, and in a restore or a verification, it is a [`Code::Conflict`].
     pub fn set_metadata(&self, metadata: &[u8]) -> Result<()> {
         check_metadata(metadata)?;
-        let mut said = self.said.lock();
-        if said.is_sealed {
+        let mut notes = self.notes.lock();
+        if notes.is_sealed {
             let why = "setting metadata: it has been written already, or the job makes no snapshot";
             return Err(Error::new(Code::Conflict, why));
         }
-        said.metadata = Some(metadata.to_vec());
+        notes.metadata = Some(metadata.to_vec());
         Ok(())
     }
 
@@ -139,11 +139,11 @@ impl Hook<'_> {
         if path == Path::new(crate::snapshot::MANIFEST) || path.starts_with(crate::snapshot::LIFECYCLE) {
             return refuse(Code::InvalidArgument, "that name is the library's own");
         }
-        let mut said = self.said.lock();
-        if said.clashes(&path) {
+        let mut notes = self.notes.lock();
+        if notes.clashes(&path) {
             return refuse(Code::InvalidArgument, "it would be a file and a directory");
         }
-        said.in_this_hook.insert(path, file);
+        notes.in_this_hook.insert(path, file);
         Ok(())
     }
 }
@@ -158,9 +158,9 @@ pub(crate) enum LiveFile {
 /// The files that the hooks named so far.
 pub(crate) type LiveFiles = BTreeMap<PathBuf, LiveFile>;
 
-/// What the host said from its hooks.
+/// What the hooks of one job have said.
 #[derive(Default)]
-pub(crate) struct Said {
+pub(crate) struct HookNotes {
     pub(crate) metadata: Option<Vec<u8>>,
     /// The metadata has been taken.
     pub(crate) is_sealed: bool,
@@ -168,7 +168,7 @@ pub(crate) struct Said {
     in_this_hook: LiveFiles,
 }
 
-impl Said {
+impl HookNotes {
     /// What the checkpoint named stays; what a freeze named is true only until its thaw.
     pub(crate) fn checkpoint_ended(&mut self) {
         self.in_checkpoint = std::mem::take(&mut self.in_this_hook);

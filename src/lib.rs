@@ -84,7 +84,6 @@
 
 mod backup;
 mod coordinator;
-mod detached;
 mod error;
 mod ffi;
 mod hooks;
@@ -92,17 +91,15 @@ mod host;
 mod io;
 mod job;
 mod layout;
-mod mailbox;
 mod options;
 mod restore;
 mod snapshot;
+mod standalone;
 mod sync;
 mod sys;
 mod verify;
-mod work;
 
 pub use coordinator::{Coordinator, PreparedBackup};
-pub use detached::{restore, verify};
 pub use error::{Code, Error, Result};
 pub use hooks::{Hook, HookResult, Hooks};
 pub use host::Host;
@@ -112,6 +109,7 @@ pub use layout::FileClass;
 pub use options::{METADATA_MAX, Options, Symlinks, VerifyLevel};
 pub use restore::{Recovered, recover, restore_undo};
 pub use snapshot::{BackupRoot, Snapshot};
+pub use standalone::{restore, verify};
 
 /// The Rust in the README and in docs/, tested as this crate's own.
 #[cfg(doctest)]

@@ -5,17 +5,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::error::Result;
 use crate::io::Phase;
-use crate::mailbox::Link;
+use crate::job::JobContext;
 use crate::options::{Options, VerifyLevel};
 use crate::snapshot::{self, compare, read};
 
 /// Reads the manifest, lets the validators look, then compares: a validator that changes
 /// something is found out.
-pub fn run(location: &Path, options: &Options, link: &Link) -> Result<()> {
+pub fn run(location: &Path, options: &Options, link: &JobContext) -> Result<()> {
     read_and_compare(location, options, link).map_err(|error| error.or_at("verifying", location))
 }
 
-fn read_and_compare(location: &Path, options: &Options, link: &Link) -> Result<()> {
+fn read_and_compare(location: &Path, options: &Options, link: &JobContext) -> Result<()> {
     link.host.enter(Phase::Verify)?;
     let directory = snapshot::open_directory(location)?;
     snapshot::lock_in_use(&directory)?;

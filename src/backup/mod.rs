@@ -25,7 +25,7 @@ pub use plan::Plan;
 use crate::error::{Code, Result};
 use crate::io::remove::remove_tree;
 use crate::io::{Monitor, Phase};
-use crate::mailbox::{HookMailbox, Link};
+use crate::job::{HookMailbox, JobContext};
 use crate::snapshot::claim::refuse_anothers;
 use crate::snapshot::id::DataDir;
 use crate::snapshot::known::KnownRoots;
@@ -76,7 +76,7 @@ pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
 }
 
 /// Makes the backup. Whatever happens, the host is let go of first and no residue stays.
-pub fn run(prepared: Prepared, link: &Link) -> Result<()> {
+pub fn run(prepared: Prepared, link: &JobContext) -> Result<()> {
     let host = &link.host;
     let outcome = host.enter(Phase::Checkpoint).and_then(|()| {
         let mut backup = Backup::new(&prepared, link)?;
@@ -111,7 +111,7 @@ struct Backup<'a> {
 }
 
 impl<'a> Backup<'a> {
-    fn new(prepared: &'a Prepared, link: &'a Link) -> Result<Self> {
+    fn new(prepared: &'a Prepared, link: &'a JobContext) -> Result<Self> {
         let plan = &prepared.plan;
         prepared.root.clean()?;
         let sources = Source::open_all(plan, &prepared.root.dir, prepared.id)?;

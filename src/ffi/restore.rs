@@ -8,8 +8,8 @@ use super::error::backup_error;
 use super::guard;
 use super::job::backup_job;
 use super::options::{backup_options, or_defaults};
-use crate::detached;
 use crate::restore::{self, Recovered};
+use crate::standalone;
 
 /// No restore was interrupted here.
 pub const BACKUP_RECOVERED_NOTHING: i32 = 0;
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn backup_restore_start(
         guard::call(error, || {
             let (snapshot, target) = (args::path(snapshot, "snapshot")?, args::path(target, "target")?);
             let out = Out::new(out, "out")?;
-            out.put_handle(backup_job(detached::restore(snapshot, target, &or_defaults(options))?));
+            out.put_handle(backup_job(standalone::restore(snapshot, target, &or_defaults(options))?));
             Ok(())
         })
     }
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn backup_verify_start(
     unsafe {
         guard::call(error, || {
             let (snapshot, out) = (args::path(snapshot, "snapshot")?, Out::new(out, "out")?);
-            out.put_handle(backup_job(detached::verify(snapshot, &or_defaults(options))?));
+            out.put_handle(backup_job(standalone::verify(snapshot, &or_defaults(options))?));
             Ok(())
         })
     }

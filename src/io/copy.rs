@@ -169,7 +169,7 @@ fn shorter(path: &Path, expected: u64, found: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::Work;
+    use crate::io::Effort;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
         let dir = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ mod tests {
             |path| File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         let (source, copy) = (open(&from), open(&to));
         content(&source);
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         let mut checksum = Checksum::default();
         copy_range(
             Named { file: &source, path: &from },
@@ -227,7 +227,7 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let file = File::open(&path).unwrap();
         let from = Named { file: &file, path: &path };
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         let error = super::checksum(from, 10, &mut [0; 16], &monitor, |_| {}).unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(path.as_path())));
     }

@@ -11,4 +11,4 @@ mod throttle;
 pub mod walk;
 pub mod whole;
 
-pub use monitor::{Monitor, Phase, Work};
+pub use monitor::{Effort, Monitor, Phase};

@@ -14,8 +14,8 @@ pub use recover::{Recovered, recover, restore_undo};
 
 use crate::error::{Code, Error, Result};
 use crate::io::Phase;
+use crate::job::JobContext;
 use crate::layout::{Layout, Rules};
-use crate::mailbox::Link;
 use crate::options::Options;
 use crate::snapshot::compare::{layout_of, rules_of};
 use crate::snapshot::{Manifest, lock_in_use, open_directory, read};
@@ -31,11 +31,11 @@ struct Restore<'a> {
     layout: Layout,
     rules: Rules,
     options: &'a Options,
-    link: &'a Link,
+    link: &'a JobContext,
 }
 
 /// Restores `snapshot` to `target`.
-pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
+pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &JobContext) -> Result<()> {
     let outcome =
         link.host.enter(Phase::Copy).and_then(|()| prepare_and_make(snapshot, target, options, link));
     outcome.map_err(|error| {
@@ -43,7 +43,7 @@ pub fn run(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Re
     })
 }
 
-fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &Link) -> Result<()> {
+fn prepare_and_make(snapshot: &Path, target: &Path, options: &Options, link: &JobContext) -> Result<()> {
     let source = open_directory(snapshot)?;
     lock_in_use(&source)?;
     let manifest = read(&source)?;

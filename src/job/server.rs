@@ -1,214 +1,49 @@
-//! The mailbox between a job's I/O threads and the thread on which its hooks run.
-//!
-//! The work of a job is done on I/O threads, which have left the host's descriptor table. When it
-//! needs the host, it puts a request here and waits. The hooks' thread serves the requests one at
-//! a time, ticks the progress hook, and thaws by itself when the freeze timeout has passed, though
-//! an I/O thread be stuck in the kernel. That `thaw` and `release` are called exactly once on
-//! every path is assured here alone.
+//! The thread on which a job's hooks run: it serves the mailbox's requests one at a time, ticks the
+//! progress hook, and thaws by itself when the freeze timeout has passed, though an I/O thread be
+//! stuck in the kernel. That `thaw` and `release` are called exactly once on every path is assured
+//! here alone.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::sync::{Condvar, Mutex};
-
+use super::handle::Job;
+use super::mailbox::{HookMailbox, Request, Wake};
 use crate::error::{Code, Error, Result, Source};
-use crate::hooks::{Hook, HookResult, Hooks, LiveFiles, Said};
-use crate::io::{Monitor, Phase, Work};
-use crate::job::Job;
-use crate::options::Options;
+use crate::hooks::{Hook, HookResult, Hooks};
+use crate::io::Monitor;
 
 /// How often the progress hook is called.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the work of a job needs to reach the world outside.
-#[derive(Clone)]
-pub(crate) struct Link {
-    pub(crate) host: Arc<HookMailbox>,
-    pub(crate) monitor: Arc<Monitor>,
-}
-
-impl Link {
-    pub(crate) fn new(options: &Options, work: Work) -> Self {
-        Self {
-            host: Arc::new(HookMailbox::new(&options.hooks)),
-            monitor: Arc::new(Monitor::new(options.rate_limit, work)),
+/// Serves the requests on this thread until the I/O side has ended.
+pub(super) fn serve(mailbox: &HookMailbox, hooks: &Hooks, job: &Job, freeze_timeout: Option<Duration>) {
+    let mut server = Server {
+        mailbox,
+        hooks,
+        job,
+        monitor: job.monitor(),
+        freeze_timeout,
+        frozen_since: None,
+        release_due: hooks.checkpoint.is_none(),
+    };
+    let mut next_tick = Instant::now() + TICK;
+    while let Some(wake) = mailbox.next(server.wakes_at(next_tick)) {
+        match wake {
+            Wake::Request(request) => mailbox.reply(server.serve(request)),
+            Wake::Deadline if server.frozen_since.is_some() => server.freeze_took_too_long(),
+            Wake::Deadline => server.report_progress(),
+        }
+        if Instant::now() >= next_tick {
+            next_tick = Instant::now() + TICK;
         }
     }
-}
-
-/// What the I/O side may ask of the host.
-enum Request {
-    Checkpoint,
-    Freeze,
-    Thaw,
-    Release,
-    Validate(PathBuf),
-    Enter(Phase),
-}
-
-#[derive(Default)]
-struct Mailbox {
-    request: Option<Request>,
-    reply: Option<Result<()>>,
-    work_ended: bool,
-    nobody_serves: bool,
-}
-
-/// The host as the I/O side of a job sees it.
-pub(crate) struct HookMailbox {
-    mailbox: Mutex<Mailbox>,
-    changed: Condvar,
-    said: Mutex<Said>,
-    has_freeze: bool,
-    /// What hooks failed with: errors of the host's own. The I/O side may drop errors that hold them;
-    /// the host's last word on them, their destruction, must come on a thread with its descriptors.
-    causes: Mutex<Vec<Source>>,
-}
-
-impl HookMailbox {
-    pub(crate) fn new(hooks: &Hooks) -> Self {
-        Self {
-            mailbox: Mutex::default(),
-            changed: Condvar::new(),
-            said: Mutex::default(),
-            has_freeze: hooks.freeze_thaw.is_some(),
-            causes: Mutex::default(),
-        }
-    }
-
-    /// Whether the host can stop its writes.
-    pub(crate) fn has_freeze(&self) -> bool {
-        self.has_freeze
-    }
-
-    pub(crate) fn checkpoint(&self) -> Result<()> {
-        self.ask(Request::Checkpoint)
-    }
-
-    /// Opens the freeze window, if the host can.
-    pub(crate) fn freeze(&self) -> Result<()> {
-        self.ask(Request::Freeze)
-    }
-
-    /// Closes the freeze window if it is open. An error also says that it had to be closed earlier.
-    pub(crate) fn thaw(&self) -> Result<()> {
-        self.ask(Request::Thaw)
-    }
-
-    /// Unpins, if that is still due.
-    pub(crate) fn release(&self) -> Result<()> {
-        self.ask(Request::Release)
-    }
-
-    pub(crate) fn validate(&self, staging: &Path) -> Result<()> {
-        self.ask(Request::Validate(staging.to_path_buf()))
-    }
-
-    /// The job enters a phase, and the progress hook is told.
-    pub(crate) fn enter(&self, phase: Phase) -> Result<()> {
-        self.ask(Request::Enter(phase))
-    }
-
-    /// The files that the hooks named, and that count now.
-    pub(crate) fn live_files(&self) -> LiveFiles {
-        self.said.lock().live_files()
-    }
-
-    /// The metadata that a hook gave for this backup. It cannot be changed any more.
-    pub(crate) fn take_metadata(&self) -> Option<Vec<u8>> {
-        let mut said = self.said.lock();
-        said.is_sealed = true;
-        said.metadata.take()
-    }
-
-    fn ask(&self, request: Request) -> Result<()> {
-        let mut mailbox = self.mailbox.lock();
-        mailbox.request = Some(request);
-        self.changed.notify_all();
-        loop {
-            if let Some(reply) = mailbox.reply.take() {
-                return reply;
-            }
-            if mailbox.nobody_serves {
-                return Err(Error::new(Code::Internal, "no thread could be made for the hooks"));
-            }
-            self.changed.wait(&mut mailbox);
-        }
-    }
-
-    /// The I/O side will ask nothing more.
-    pub(crate) fn work_ended(&self) {
-        self.mailbox.lock().work_ended = true;
-        self.changed.notify_all();
-    }
-
-    /// No hooks' thread will ever serve.
-    pub(crate) fn nobody_serves(&self) {
-        self.mailbox.lock().nobody_serves = true;
-        self.changed.notify_all();
-    }
-
-    /// Serves the requests on this thread until the I/O side has ended.
-    pub(crate) fn serve(&self, hooks: &Hooks, job: &Job, freeze_timeout: Option<Duration>) {
-        let mut server = Server {
-            host: self,
-            hooks,
-            job,
-            monitor: job.monitor(),
-            freeze_timeout,
-            frozen_since: None,
-            release_due: hooks.checkpoint.is_none(),
-        };
-        let mut next_tick = Instant::now() + TICK;
-        while let Some(wake) = self.next(server.wakes_at(next_tick)) {
-            match wake {
-                Wake::Request(request) => {
-                    let reply = server.serve(request);
-                    let mut mailbox = self.mailbox.lock();
-                    mailbox.reply = Some(reply);
-                    self.changed.notify_all();
-                }
-                Wake::Deadline if server.frozen_since.is_some() => server.freeze_took_too_long(),
-                Wake::Deadline => server.report_progress(),
-            }
-            if Instant::now() >= next_tick {
-                next_tick = Instant::now() + TICK;
-            }
-        }
-        server.end();
-    }
-
-    /// The next request, or that the deadline passed, or `None` at the end of the work.
-    fn next(&self, deadline: Option<Instant>) -> Option<Wake> {
-        let mut mailbox = self.mailbox.lock();
-        loop {
-            if let Some(request) = mailbox.request.take() {
-                return Some(Wake::Request(request));
-            }
-            if mailbox.work_ended {
-                return None;
-            }
-            match deadline {
-                None => self.changed.wait(&mut mailbox),
-                Some(deadline) if Instant::now() >= deadline => return Some(Wake::Deadline),
-                Some(deadline) => {
-                    self.changed.wait_until(&mut mailbox, deadline);
-                }
-            }
-        }
-    }
-}
-
-enum Wake {
-    Request(Request),
-    Deadline,
+    server.end();
 }
 
 /// The state of the hooks of one job.
 struct Server<'a> {
-    host: &'a HookMailbox,
+    mailbox: &'a HookMailbox,
     hooks: &'a Hooks,
     job: &'a Job,
     monitor: &'a Monitor,
@@ -245,7 +80,7 @@ impl Server<'_> {
         if let Some(hook) = &self.hooks.checkpoint {
             self.call("checkpoint", true, |context| hook(context))?;
             self.release_due = true;
-            self.host.said.lock().checkpoint_ended();
+            self.mailbox.notes().lock().checkpoint_ended();
         }
         Ok(())
     }
@@ -265,7 +100,7 @@ impl Server<'_> {
         let window = since.elapsed().as_nanos() as u64;
         self.monitor.counters.freeze_ns.fetch_max(window, Relaxed);
         let Some((_, hook)) = &self.hooks.freeze_thaw else { return Ok(()) };
-        self.host.said.lock().freeze_ended();
+        self.mailbox.notes().lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))
             .map_err(|error| error.aftermath("no snapshot was made, and the host may still be frozen"))?;
         self.has_been_in_time(since)
@@ -316,7 +151,7 @@ impl Server<'_> {
 
     fn report_progress(&self) {
         let Some(hook) = &self.hooks.progress else { return };
-        match guarded_here(|| hook(&self.job.progress(), &self.context(false))) {
+        match guarded_here(|| hook(&self.job.now(), &self.context(false))) {
             Ok(flow) if flow.is_continue() => {}
             Ok(_) => self.monitor.cancel(),
             Err(why) => self.monitor.stop(self.failed("progress", why)),
@@ -337,12 +172,12 @@ impl Server<'_> {
     }
 
     fn failed(&self, name: &str, why: Reason) -> Error {
-        self.host.causes.lock().extend(why.source.clone());
+        why.source.iter().for_each(|cause| self.mailbox.keep(cause.clone()));
         why.of_hook(name)
     }
 
     fn context(&self, may_name: bool) -> Hook<'_> {
-        Hook { job: self.job, said: &self.host.said, may_name }
+        Hook { job: self.job, notes: self.mailbox.notes(), may_name }
     }
 }
 
