@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::sync::Mutex;
 
 use crate::error::{Code, Error, Result};
-use crate::host::Host;
 use crate::job::{Job, Progress};
 use crate::layout::FileClass;
 use crate::options::{check_metadata, relative};
@@ -33,18 +32,6 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// All the hooks of a host, in place of those that were set before.
-    pub fn host(&mut self, host: Arc<impl Host>) {
-        let of = || host.clone();
-        let (checkpoint, freeze, thaw, release) = (of(), of(), of(), of());
-        let (validate, progress) = (of(), host);
-        self.checkpoint(move |hook| checkpoint.checkpoint(hook));
-        self.freeze_thaw(move |hook| freeze.freeze(hook), move |hook| thaw.thaw(hook));
-        self.release(move |hook| release.release(hook));
-        self.validate(move |staging, hook| validate.validate(staging, hook));
-        self.progress(move |now, hook| progress.progress(now, hook));
-    }
-
     /// Flush to a consistent state. Called once, first.
     pub fn checkpoint(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
         self.checkpoint = Some(Arc::new(hook));

@@ -2,19 +2,21 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::hooks::{Hook, HookResult};
+use crate::hooks::{Hook, HookResult, Hooks};
 use crate::job::Progress;
 
-/// A database that can stop its writes, as its backups see it: [`Hooks::host`](crate::Hooks::host)
-/// takes one. They are called one at a time, on one thread of a job.
+/// A database that can stop its writes, as its backups see it: [`Hooks::host`] takes one. Its functions
+/// are called one at a time, on one thread of a job.
 ///
 /// [`freeze`](Self::freeze) and [`thaw`](Self::thaw) must be written: a host that has them promises that
 /// nothing is written in between, and whether a file was captured whole rests on that. One that cannot
-/// stop its writes sets single closures on [`Hooks`](crate::Hooks) instead; then its files must rest.
+/// stop its writes sets single closures on [`Hooks`] instead; then its files must rest.
+#[allow(unused_variables, reason = "the defaults have the names that whoever writes them reads")]
 pub trait Host: Send + Sync + 'static {
     /// Flush to a consistent state. Called once, first.
-    fn checkpoint(&self, _hook: &Hook<'_>) -> HookResult {
+    fn checkpoint(&self, hook: &Hook<'_>) -> HookResult {
         Ok(())
     }
 
@@ -26,17 +28,31 @@ pub trait Host: Send + Sync + 'static {
     fn thaw(&self, hook: &Hook<'_>) -> HookResult;
 
     /// Unpin. Called exactly once after the last read of the source, if `checkpoint` has succeeded.
-    fn release(&self, _hook: &Hook<'_>) -> HookResult {
+    fn release(&self, hook: &Hook<'_>) -> HookResult {
         Ok(())
     }
 
     /// Look at a staged snapshot or a staged restore before it is published.
-    fn validate(&self, _staging: &Path, _hook: &Hook<'_>) -> HookResult {
+    fn validate(&self, staging: &Path, hook: &Hook<'_>) -> HookResult {
         Ok(())
     }
 
     /// Called at each change of phase and about every 100 ms; `Break` cancels the job.
-    fn progress(&self, _now: &Progress, _hook: &Hook<'_>) -> HookResult<ControlFlow<()>> {
+    fn progress(&self, now: &Progress, hook: &Hook<'_>) -> HookResult<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Hooks {
+    /// All the hooks of a host, in place of those that were set before.
+    pub fn host(&mut self, host: Arc<impl Host>) {
+        let of = || host.clone();
+        let (checkpoint, freeze, thaw, release) = (of(), of(), of(), of());
+        let (validate, progress) = (of(), host);
+        self.checkpoint(move |hook| checkpoint.checkpoint(hook));
+        self.freeze_thaw(move |hook| freeze.freeze(hook), move |hook| thaw.thaw(hook));
+        self.release(move |hook| release.release(hook));
+        self.validate(move |staging, hook| validate.validate(staging, hook));
+        self.progress(move |now, hook| progress.progress(now, hook));
     }
 }

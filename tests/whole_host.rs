@@ -118,6 +118,7 @@ impl std::error::Error for Deep {
 fn what_a_hook_fails_with_is_told_once_with_its_reasons_and_comes_back_as_the_source() {
     let reason = "x".parse::<u64>().unwrap_err().to_string();
     for (text, expected) in [
+        ("", reason.clone()),
         ("no number", format!("no number: {reason}")),
         ("no number: invalid digit found in string", format!("no number: {reason}")),
     ] {

@@ -26,7 +26,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A handle of a backup, which its coordinator owns.
+    /// A handle that does not own the job: of a backup, which its coordinator owns, and that of hooks.
     pub(crate) fn of_coordinator(state: &Arc<JobState>) -> Self {
         Self { lease: None, ending: state.ending(), state: state.clone() }
     }

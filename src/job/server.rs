@@ -213,7 +213,9 @@ impl Reason {
         let mut source = error.source();
         while let Some(deeper) = source {
             let more = deeper.to_string();
-            if !text.contains(&more) {
+            if text.is_empty() {
+                text = more;
+            } else if !text.contains(&more) {
                 text = format!("{text}: {more}");
             }
             source = deeper.source();
