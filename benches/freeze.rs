@@ -52,11 +52,9 @@ fn link_loop(tables: &Path, links: &Path) -> Duration {
 fn window(data: &Path) -> Duration {
     let mut options = Options::new();
     options.add_rule("*.sst", FileClass::IMMUTABLE).expect("a rule");
-    options
-        .hooks()
-        .freeze_thaw(|_| Ok(()), |hook| hook.job().cancel().map_err(|error| error.message().into()));
+    options.hooks().freeze_thaw(|_| Ok(()), |hook| Ok(hook.job().cancel()?));
     let coordinator = Coordinator::open(data, &options).expect("a coordinator");
     let job = coordinator.start().expect("a job");
-    job.wait(None).expect_err("it was cancelled");
-    Duration::from_nanos(job.status().expect("a status").freeze_ns)
+    job.wait().expect_err("it was cancelled");
+    job.status().expect("a status").freeze
 }

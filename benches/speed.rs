@@ -50,5 +50,5 @@ fn back_up(data: &Path) {
     options.add_rule("*.sst", hotbackup::FileClass::IMMUTABLE).expect("a rule");
     options.hooks().freeze_thaw(|_| Ok(()), |_| Ok(()));
     let coordinator = Coordinator::open(data, &options).expect("a coordinator");
-    coordinator.start().expect("a job").wait(None).expect("a backup");
+    coordinator.start().expect("a job").wait().expect("a backup");
 }

@@ -17,7 +17,7 @@ use std::{env, fs, process, thread};
 
 use alopex_core::lsm::{LsmKV, LsmKVConfig};
 use alopex_core::{KVStore, KVTransaction, TxnManager, TxnMode};
-use hotbackup::{Coordinator, HookError, Options};
+use hotbackup::{Coordinator, Hook, HookResult, Host, Options};
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -97,30 +97,25 @@ fn state_after(last_commit: u64) -> State {
     state
 }
 
-fn options(database: &Arc<Database>) -> hotbackup::Result<Options> {
-    let mut options = Options::new();
-    options.set_layout("alopex")?;
-    let hooks = options.hooks();
-    let at_checkpoint = database.clone();
-    hooks.checkpoint(move |_| {
-        let _gate = at_checkpoint.enter();
-        at_checkpoint.store.checkpoint().map(drop).map_err(|error| HookError::from(error.to_string()))
-    });
-    let (at_freeze, at_thaw) = (database.clone(), database.clone());
-    hooks.freeze_thaw(
-        move |_| {
-            let mut gate = at_freeze.enter();
-            gate.frozen = true;
-            gate.last_before_freeze = gate.last_commit;
-            Ok(())
-        },
-        move |_| {
-            at_thaw.gate.lock().expect("no writer has panicked").frozen = false;
-            at_thaw.thawed.notify_all();
-            Ok(())
-        },
-    );
-    Ok(options)
+impl Host for Database {
+    fn checkpoint(&self, _: &Hook<'_>) -> HookResult {
+        let _gate = self.enter();
+        self.store.checkpoint()?;
+        Ok(())
+    }
+
+    fn freeze(&self, _: &Hook<'_>) -> HookResult {
+        let mut gate = self.enter();
+        gate.frozen = true;
+        gate.last_before_freeze = gate.last_commit;
+        Ok(())
+    }
+
+    fn thaw(&self, _: &Hook<'_>) -> HookResult {
+        self.gate.lock().expect("no writer has panicked").frozen = false;
+        self.thawed.notify_all();
+        Ok(())
+    }
 }
 
 /// Backs up a live store in `directory`, restores it beside that, and compares.
@@ -132,18 +127,21 @@ pub fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     let writer = thread::spawn(move || writing.write_until_closing());
     thread::sleep(Duration::from_millis(200));
 
-    let coordinator = Coordinator::open(&data, &options(&database)?)?;
+    let mut options = Options::new();
+    options.set_layout("alopex")?;
+    options.hooks().host(database.clone());
+    let coordinator = Coordinator::open(&data, &options)?;
     let job = coordinator.start()?;
-    job.wait(None)?;
+    job.wait()?;
     let (frozen, commit) = {
         let mut gate = database.enter();
         gate.took.sort_unstable();
         (gate.last_before_freeze, gate.took[gate.took.len() / 2])
     };
     println!("{} holds {frozen} commits", job.location().display());
-    let stopped = job.status()?.freeze_ns as f64 / 1e6;
+    let stopped = job.status()?.freeze.as_secs_f64() * 1e3;
     println!("writes stopped for {stopped:.1} ms, a commit takes {:.1} ms", commit.as_secs_f64() * 1e3);
-    hotbackup::restore(job.location(), &restored, &Options::new())?.wait(None)?;
+    hotbackup::restore(job.location(), &restored, &Options::new())?.wait()?;
 
     database.closing.store(true, Ordering::Relaxed);
     writer.join().map_err(|_| "the writer panicked")?;

@@ -25,10 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let coordinator = Coordinator::open(&data, &options)?;
     let backup = coordinator.start()?;
-    backup.wait(None)?;
+    backup.wait()?;
     println!("backed up to {}", backup.location().display());
 
-    hotbackup::restore(backup.location(), &target, &options)?.wait(None)?;
+    hotbackup::restore(backup.location(), &target, &options)?.wait()?;
     println!("restored to {}", target.display());
     Ok(())
 }

@@ -14,23 +14,25 @@ use crate::backup::{self, Plan};
 use crate::datadir::leftovers::remove_stale_pins;
 use crate::datadir::locks::open_host;
 use crate::error::{Code, Error, Result};
-use crate::host::Link;
-use crate::io;
-use crate::io::thread::Isolation;
-use crate::job::{Job, JobState, Kind, same_process};
-use crate::options::{Options, absolute};
-use crate::sys::{random, thread};
-use crate::work::Work;
+use crate::io::thread::{self as io_thread, Isolation};
+use crate::job::{Hooks, HooksThread, Job, JobState, Kind, NewJob, PreparedJob, same_process};
+use crate::options::Options;
+use crate::paths::absolute;
+use crate::root::BackupRoot;
+use crate::sys::random;
 
 /// How many ended jobs can still be found.
 const HISTORY: usize = 32;
 
 /// One per data directory that its host has open. Closing it, or dropping it, cancels what runs
 /// and waits for it.
+#[must_use = "a dropped coordinator cancels its backup"]
 pub struct Coordinator(Option<Arc<Inner>>);
 
 struct Inner {
+    root: BackupRoot,
     plan: Arc<Plan>,
+    hooks: Hooks,
     process: u32,
     keeper: Option<Keeper>,
     runtime: Mutex<Runtime>,
@@ -49,27 +51,29 @@ struct Runtime {
 impl Coordinator {
     /// Opens the coordinator of `data_dir`. A missing or wrong directory, bad options and an
     /// unfinished restore are reported here; a root that cannot be used when a backup starts.
-    pub fn open(data_dir: &Path, options: &Options) -> Result<Self> {
-        let data_dir = absolute(data_dir)?;
-        let options = options.clone();
+    pub fn open(data_dir: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let data_dir = absolute(data_dir.as_ref())?;
+        let settings = options.settings.clone();
         let (keeper, plan) = Keeper::start(move || {
-            let (plan, held) = Plan::new(&data_dir, options)?;
+            let (plan, held) = Plan::new(&data_dir, settings)?;
             // Nothing may move in a further source either.
             let locks = held.iter().map(open_host).collect::<Result<Vec<_>>>()?;
             remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
             Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
+            root: BackupRoot::at(&plan.root),
             plan: Arc::new(plan),
+            hooks: options.hooks.clone(),
             process: std::process::id(),
             keeper: Some(keeper),
             runtime: Mutex::default(),
         }))))
     }
 
-    /// The backup root, absolute.
-    pub fn root(&self) -> &Path {
-        &self.inner().plan.root
+    /// The backup root, by its absolute path.
+    pub fn root(&self) -> &BackupRoot {
+        &self.inner().root
     }
 
     /// Starts a backup and returns at once; its hooks run on a thread of its own.
@@ -77,44 +81,31 @@ impl Coordinator {
         self.start_with(|job| job)
     }
 
-    /// The same; `publish` gets the job before its first hook is called, and must not use the
+    /// Starts a backup; `publish` gets the job before its first hook is called, and must not use the
     /// coordinator.
     pub(crate) fn start_with<T>(&self, publish: impl FnOnce(Job) -> T) -> Result<T> {
         let inner = self.inner();
-        let begun = self.begin()?;
+        let prepared = self.prepare()?;
+        let thread = HooksThread::spawn(|prepared: PreparedBackup| {
+            // The job's result is with the job.
+            let _ = prepared.run();
+        })?;
         // Held until the thread is known, so that a close cannot miss it.
         let mut runtime = inner.runtime.lock();
-        let (hand_over, take_over) = mpsc::channel::<Begun>();
-        let serve = move || {
-            if let Ok(begun) = take_over.recv() {
-                // The job's result is with the job.
-                let _ = begun.run();
-            }
-        };
-        match thread::spawn("hotbackup-job", serve) {
-            Ok(thread) => {
-                begun.state.will_be_served();
-                let published = publish(begun.job());
-                let _ = hand_over.send(begun);
-                let earlier = runtime.thread.replace(thread);
-                drop(runtime);
-                // It belongs to a job that has ended; joined so that nothing of it is left.
-                if let Some(earlier) = earlier {
-                    let _ = earlier.join();
-                }
-                Ok(published)
-            }
-            Err(error) => {
-                drop(runtime);
-                drop(begun);
-                Err(Error::system("making the thread of a backup", error))
-            }
+        prepared.state.will_be_served();
+        let published = publish(prepared.job());
+        let earlier = runtime.thread.replace(thread.serve(prepared));
+        drop(runtime);
+        // It belongs to a job that has ended; joined so that nothing of it is left.
+        if let Some(earlier) = earlier {
+            let _ = earlier.join();
         }
+        Ok(published)
     }
 
     /// Takes the root's lock and chooses the snapshot's name; the backup itself happens in
-    /// [`Begun::run`], its hooks on the thread that calls that.
-    pub fn begin(&self) -> Result<Begun> {
+    /// [`PreparedBackup::run`], its hooks on the thread that calls that.
+    pub fn prepare(&self) -> Result<PreparedBackup> {
         let inner = self.inner();
         same_process(inner.process)?;
         let id = random::uuid()?;
@@ -127,18 +118,18 @@ impl Coordinator {
             }
             runtime.busy = true;
         }
-        let link = Link::new(&inner.plan.settings, io::Work::CopyAndVerify);
         let plan = inner.plan.clone();
-        let begun = Work::begin(&inner.plan.settings, &link, move || backup::prepare(plan, id), backup::run);
-        match begun {
+        let prepare = move || backup::prepare(plan, id);
+        let job = NewJob { id, kind: Kind::Backup, settings: &inner.plan.job, hooks: &inner.hooks };
+        match job.prepare(prepare, backup::run) {
             Err(error) => {
                 inner.runtime.lock().busy = false;
                 Err(error)
             }
-            Ok((location, work)) => {
-                let state = JobState::new(id, Kind::Backup, location, link.monitor.clone());
+            Ok(job) => {
+                let state = job.state().clone();
                 inner.remember(&state);
-                Ok(Begun { parts: Some((inner.clone(), work)), state })
+                Ok(PreparedBackup { parts: Some((inner.clone(), job)), state })
             }
         }
     }
@@ -193,7 +184,7 @@ impl Drop for Coordinator {
         }
         // One that was begun and that nobody runs would be waited for in vain.
         running.iter().filter(|job| job.is_served()).for_each(|job| {
-            let _ = job.wait(None);
+            let _ = job.wait();
         });
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -213,12 +204,13 @@ impl Inner {
 
 /// A backup that holds the root's lock and has its name, and has not called a hook yet. Dropping
 /// it cancels it.
-pub struct Begun {
-    parts: Option<(Arc<Inner>, Work)>,
+#[must_use = "a prepared backup that is not run is cancelled"]
+pub struct PreparedBackup {
+    parts: Option<(Arc<Inner>, PreparedJob)>,
     state: Arc<JobState>,
 }
 
-impl Begun {
+impl PreparedBackup {
     /// A handle of its job.
     pub fn job(&self) -> Job {
         Job::of_coordinator(&self.state)
@@ -226,11 +218,8 @@ impl Begun {
 
     /// Makes the backup, with its hooks on this thread, and returns the job's result.
     pub fn run(mut self) -> Result<()> {
-        let Some((inner, work)) = self.parts.take() else { return Ok(()) };
-        self.state.begin();
-        let options = &inner.plan.settings;
-        work.link().host.serve(&options.hooks, &self.job(), options.freeze_timeout);
-        let result = work.join();
+        let Some((inner, job)) = self.parts.take() else { return Ok(()) };
+        let result = job.serve(&inner.hooks, inner.plan.freeze_timeout);
         self.end(inner, result)
     }
 
@@ -244,16 +233,16 @@ impl Begun {
     }
 }
 
-impl fmt::Debug for Begun {
+impl fmt::Debug for PreparedBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, not begun", self.job())
+        write!(f, "{:?}, prepared", self.job())
     }
 }
 
-impl Drop for Begun {
+impl Drop for PreparedBackup {
     fn drop(&mut self) {
-        if let Some((inner, work)) = self.parts.take() {
-            work.abandon();
+        if let Some((inner, job)) = self.parts.take() {
+            drop(job);
             let why = "the backup was given up before it began";
             let _ = self.end(inner, Err(Error::new(Code::Cancelled, why)));
         }
@@ -273,7 +262,7 @@ impl Keeper {
     ) -> Result<(Self, T)> {
         let (opened, is_open) = mpsc::channel();
         let (stop, stopped) = mpsc::channel::<()>();
-        let thread = io::thread::spawn(Isolation::IfPossible, move || {
+        let thread = io_thread::spawn(Isolation::IfPossible, move || {
             let (held, value) = open()?;
             let _ = opened.send(value);
             let _ = stopped.recv();
@@ -282,7 +271,7 @@ impl Keeper {
         })?;
         match is_open.recv() {
             Ok(value) => Ok((Self { stop, thread }, value)),
-            Err(_) => Err(io::thread::join(thread).err().unwrap_or_else(|| {
+            Err(_) => Err(io_thread::join(thread).err().unwrap_or_else(|| {
                 Error::new(Code::Internal, "opening the data directory ended without a result")
             })),
         }
@@ -290,7 +279,7 @@ impl Keeper {
 
     fn end(self) {
         drop(self.stop);
-        let _ = io::thread::join(self.thread);
+        let _ = io_thread::join(self.thread);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What went wrong, for a program (the code) and for a person (the message).
 
-use std::any::Any;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// What kind of failure it was. The values are part of the C ABI and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(i32)]
 pub enum Code {
     /// An argument or an option is wrong, or two of them do not go together.
@@ -65,10 +66,13 @@ impl Code {
     }
 }
 
-/// A host's own exception, kept alive for as long as the error that it caused.
-pub type Cause = Arc<dyn Any + Send + Sync>;
+/// What an error comes from: a system call's error, or what a hook of the host failed with.
+pub(crate) type Source = Arc<dyn StdError + Send + Sync>;
 
 /// One failure. Cheap to clone: a job hands the same one to each who asks.
+///
+/// [`source`](StdError::source) is the [`io::Error`] of the system call that failed, or the very error
+/// that a hook returned. The message tells it already.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -78,56 +82,61 @@ struct Inner {
     message: String,
     os_error: i32,
     path: Option<PathBuf>,
-    cause: Option<Cause>,
+    source: Option<Source>,
     has_aftermath: bool,
     is_of_a_point_that_is_gone: bool,
 }
 
 impl Error {
     /// An error that concerns no path. The message becomes one line.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             code,
             message: one_line(&message.into()),
             os_error: 0,
             path: None,
-            cause: None,
+            source: None,
             has_aftermath: false,
             is_of_a_point_that_is_gone: false,
         }))
     }
 
     /// An error about `path`: `<doing> <path>: <why>`.
-    pub fn at(code: Code, doing: &str, path: &Path, why: impl fmt::Display) -> Self {
+    pub(crate) fn at(code: Code, doing: &str, path: &Path, why: impl fmt::Display) -> Self {
         Self::new(code, format!("{doing} {}: {why}", show(path))).with(|inner| {
             inner.path = Some(path.to_path_buf());
         })
     }
 
     /// A failed system call on `path`. A full disk or quota is [`Code::NoSpace`], all else [`Code::Io`].
-    pub fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Self {
+    pub(crate) fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Self {
         let error = error.into();
         let os_error = error.raw_os_error().unwrap_or(0);
         let code = match os_error {
             libc::ENOSPC | libc::EDQUOT => Code::NoSpace,
             _ => Code::Io,
         };
-        Self::at(code, doing, path, &error).with(|inner| inner.os_error = os_error)
+        Self::at(code, doing, path, &error).with(|inner| {
+            inner.os_error = os_error;
+            inner.source = Some(Arc::new(error));
+        })
     }
 
     /// A failed system call that concerns no path: no thread, no memory.
-    pub fn system(doing: &str, error: io::Error) -> Self {
-        Self::new(Code::Io, format!("{doing}: {error}"))
-            .with(|inner| inner.os_error = error.raw_os_error().unwrap_or(0))
+    pub(crate) fn system(doing: &str, error: io::Error) -> Self {
+        Self::new(Code::Io, format!("{doing}: {error}")).with(|inner| {
+            inner.os_error = error.raw_os_error().unwrap_or(0);
+            inner.source = Some(Arc::new(error));
+        })
     }
 
     /// The same failure under another code.
-    pub fn code_is(self, code: Code) -> Self {
+    pub(crate) fn code_is(self, code: Code) -> Self {
         self.with(|inner| inner.code = code)
     }
 
     /// The same failure, told as that of doing something to a path if it names no path yet.
-    pub fn or_at(self, doing: &str, path: &Path) -> Self {
+    pub(crate) fn or_at(self, doing: &str, path: &Path) -> Self {
         if self.0.path.is_some() {
             return self;
         }
@@ -138,18 +147,18 @@ impl Error {
     }
 
     /// The same failure with more about its reason.
-    pub fn since(self, why: &str) -> Self {
+    pub(crate) fn since(self, why: &str) -> Self {
         self.with(|inner| inner.message = format!("{} ({})", inner.message, one_line(why)))
     }
 
-    /// The same failure with the host's own exception.
-    pub fn caused_by(self, cause: Option<Cause>) -> Self {
-        self.with(|inner| inner.cause = cause)
+    /// The same failure with what it comes from.
+    pub(crate) fn caused_by(self, source: Option<Source>) -> Self {
+        self.with(|inner| inner.source = source)
     }
 
     /// The same failure, its message followed by what it has left as it was, or not. Who knows
     /// best says it first, and what is said later is dropped.
-    pub fn aftermath(self, what: &str) -> Self {
+    pub(crate) fn aftermath(self, what: &str) -> Self {
         if self.0.has_aftermath {
             return self;
         }
@@ -194,11 +203,6 @@ impl Error {
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
-
-    /// What the host's hook gave as its own reason.
-    pub fn cause(&self) -> Option<&Cause> {
-        self.0.cause.as_ref()
-    }
 }
 
 impl fmt::Display for Error {
@@ -213,10 +217,14 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
 
 /// A path as text on one line: control characters escaped, bytes that are not UTF-8 replaced.
-pub fn show(path: &Path) -> String {
+pub(crate) fn show(path: &Path) -> String {
     one_line(&path.to_string_lossy())
 }
 
@@ -251,5 +259,22 @@ mod tests {
             let error = Error::io("writing", Path::new("x"), io::Error::from_raw_os_error(errno));
             assert_eq!((error.code(), error.os_error()), (code, errno));
         }
+    }
+
+    #[test]
+    fn the_error_of_a_system_call_is_kept_whatever_is_said_about_it() {
+        let refused = || io::Error::from_raw_os_error(libc::EACCES);
+        let errors = [
+            Error::io("writing", Path::new("x"), refused()),
+            Error::system("making a thread", refused()),
+            Error::system("reading", refused()).or_at("restoring to", Path::new("y")).since("it is full"),
+            Error::system("reading", refused()).code_is(Code::Corrupt).aftermath("nothing was changed"),
+        ];
+        for error in errors {
+            let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+            assert_eq!(source.and_then(io::Error::raw_os_error), Some(libc::EACCES), "{error}");
+            assert_eq!(error.message().matches(&refused().to_string()).count(), 1, "{error}");
+        }
+        assert!(Error::new(Code::Corrupt, "no system call").source().is_none());
     }
 }

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use crate::datadir::locks::lock_in_use;
 use crate::error::Result;
-use crate::host::Link;
+use crate::job::JobContext;
 use crate::monitor::Phase;
-use crate::options::Options;
+use crate::settings::Settings;
 use crate::snapshot::{open_directory, read};
 use crate::staging::{Proof, layout_of, rules_of};
 
 /// Reads the manifest, lets the validators look, then compares.
-pub fn run(location: &Path, settings: &Options, job: &Link) -> Result<()> {
+pub fn run(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     read_and_prove(location, settings, job).map_err(|error| error.or_at("verifying", location))
 }
 
-fn read_and_prove(location: &Path, settings: &Options, job: &Link) -> Result<()> {
+fn read_and_prove(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     job.host.enter(Phase::Verify)?;
     let directory = open_directory(location)?;
     lock_in_use(&directory)?;
@@ -26,8 +26,8 @@ fn read_and_prove(location: &Path, settings: &Options, job: &Link) -> Result<()>
         manifest: &manifest,
         rules: &rules_of(&manifest, &layout, settings),
         layout,
-        level: settings.verify,
-        threads: settings.io_threads(),
+        level: settings.job.verify,
+        threads: settings.job.io_threads(),
         job,
     };
     proof.of_published(&directory)?;

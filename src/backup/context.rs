@@ -9,10 +9,10 @@ use super::plan::Plan;
 use super::prepare::Prepared;
 use super::source::{Source, locate};
 use crate::error::{Error, Result};
-use crate::host::{Host, Link};
 use crate::io::copy::Named;
+use crate::job::{HookMailbox, JobContext};
 use crate::monitor::Monitor;
-use crate::options::Options;
+use crate::settings::JobSettings;
 use crate::snapshot::Attributes;
 use crate::staging::Staging;
 use crate::sys::clock::wall_ns;
@@ -23,7 +23,7 @@ pub struct Context<'a> {
     /// Its locks, its root and its name.
     pub prepared: &'a Prepared,
     /// The job.
-    pub job: &'a Link,
+    pub job: &'a JobContext,
     /// What is backed up.
     pub sources: Vec<Source>,
     /// What the snapshot is made in.
@@ -32,7 +32,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Opens the sources, and makes the staging.
-    pub fn open(prepared: &'a Prepared, job: &'a Link) -> Result<Self> {
+    pub fn open(prepared: &'a Prepared, job: &'a JobContext) -> Result<Self> {
         prepared.root.clean()?;
         let sources = Source::open_all(&prepared.plan, &prepared.root.dir)?;
         let staging = Staging::new(prepared.root.make_staging(prepared.id)?, &job.monitor);
@@ -44,13 +44,13 @@ impl<'a> Context<'a> {
         &self.prepared.plan
     }
 
-    /// What the host chose.
-    pub fn settings(&self) -> &Options {
-        &self.prepared.plan.settings
+    /// What the host chose for each job.
+    pub fn settings(&self) -> &JobSettings {
+        &self.prepared.plan.job
     }
 
     /// The host.
-    pub fn host(&self) -> &Host {
+    pub fn host(&self) -> &HookMailbox {
         &self.job.host
     }
 

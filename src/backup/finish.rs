@@ -75,7 +75,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         finished_at_ms: prepared.clock.now_ms(),
         layout: plan.layout.name().to_string(),
         rules: rules.collect(),
-        metadata: metadata.unwrap_or_else(|| context.settings().metadata.clone()),
+        metadata: metadata.unwrap_or_else(|| plan.metadata.clone()),
         files_skipped: counts.files_skipped,
         files_left_out: counts.files_left_out,
         top: Some(Attributes::of(&context.top_stat()?)),

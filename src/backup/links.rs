@@ -5,8 +5,8 @@ use std::path::Path;
 use super::context::{Context, Place};
 use super::plan::identity;
 use crate::error::{Code, Error, show};
-use crate::options::Symlinks;
 use crate::root::claim::is_the_librarys;
+use crate::settings::Symlinks;
 use crate::sys::dir::Dir;
 
 /// What becomes of a symbolic link.
@@ -24,7 +24,7 @@ pub enum Link {
 /// Looks where a link leads.
 pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
     let Place { relative, path, .. } = place;
-    let (sources, symlinks) = (&context.sources, context.settings().symlinks);
+    let (sources, symlinks) = (&context.sources, context.plan().symlinks);
     let full = place.full();
     let refuse = |code, why: String| Link::Refused(Error::at(code, "listing", &full, why));
     let opened = Dir::open(&full).ok();

@@ -31,8 +31,8 @@ pub use plan::Plan;
 pub use prepare::{Prepared, prepare};
 
 use crate::error::{Code, Result};
-use crate::host::Link;
 use crate::io::remove::remove_tree;
+use crate::job::JobContext;
 use crate::monitor::Phase;
 use contents::Contents;
 use context::Context;
@@ -45,12 +45,12 @@ const CAPTURES: usize = 4;
 const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots are as they were";
 
 /// Makes the backup. Whatever happens, the host is let go of first and no residue stays.
-pub fn run(prepared: Prepared, job: &Link) -> Result<()> {
+pub fn run(prepared: Prepared, job: &JobContext) -> Result<()> {
     let outcome = job.host.enter(Phase::Checkpoint).and_then(|()| open_and_make(&prepared, job));
     outcome.map_err(|error| error.or_at("backing up", &prepared.plan.data_dir).aftermath(UNHARMED))
 }
 
-fn open_and_make(prepared: &Prepared, job: &Link) -> Result<()> {
+fn open_and_make(prepared: &Prepared, job: &JobContext) -> Result<()> {
     let context = Context::open(prepared, job)?;
     let outcome = Survey::new(&context).and_then(|survey| make_or_let_go(&context, survey));
     if outcome.is_err() {

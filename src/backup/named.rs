@@ -11,7 +11,7 @@ use super::open_directory::OpenDirectory;
 use super::source::locate;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
-use crate::hooks::{LiveFile, LiveFiles};
+use crate::job::{LiveFile, LiveFiles};
 use crate::sys::dir::Kind;
 
 const DOING: &str = "finding the live file";

@@ -1,13 +1,14 @@
 //! What a coordinator backs up, from where, to where: settled when it is opened.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::datadir::names::{DEFAULT_ROOT, LIFECYCLE, OWNER_NAME};
 use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
-use crate::options::Options;
 use crate::root::claim::is_root;
+use crate::settings::{JobSettings, Settings, Symlinks};
 use crate::snapshot::MANIFEST;
 use crate::sys::dir::Dir;
 
@@ -23,8 +24,16 @@ pub struct Plan {
     pub layout: Layout,
     /// The caller's rules and the layout's.
     pub rules: Rules,
-    /// The rest of what the host chose.
-    pub settings: Options,
+    /// Whether a root or a source that is another than before is taken over.
+    pub adopt_root: bool,
+    /// What happens with symbolic links.
+    pub symlinks: Symlinks,
+    /// The host's metadata, where no hook gives other.
+    pub metadata: Vec<u8>,
+    /// The longest freeze window.
+    pub freeze_timeout: Option<Duration>,
+    /// What each job takes.
+    pub job: JobSettings,
 }
 
 /// A directory that will be backed up.
@@ -64,11 +73,11 @@ pub fn identity(directory: &Dir) -> Result<(u64, u64)> {
 impl Plan {
     /// Checks what can be checked without a backup. The directories are to be held open for as long as
     /// the plan: then no other one gets their inodes.
-    pub fn new(data_dir: &Path, options: Options) -> Result<(Self, Vec<Dir>)> {
+    pub fn new(data_dir: &Path, settings: Settings) -> Result<(Self, Vec<Dir>)> {
         open_data_dir(data_dir)?;
         let mut held = vec![open_data_dir(&resolve(data_dir)?)?];
         let mut sources = vec![Planned::of(&held[0], Path::new(""))?];
-        for source in &options.sources {
+        for source in &settings.sources {
             open_data_dir(&source.path)?;
             let path = resolve(&source.path)?;
             if let Some(other) = sources.iter().find(|other| overlap(&other.path, &path)) {
@@ -80,15 +89,28 @@ impl Plan {
             held.push(directory);
         }
         let data_dir = sources[0].path.clone();
-        let root = match &options.root {
-            Some(root) => root.clone(),
+        let root = match settings.root {
+            Some(root) => root,
             None => data_dir.join(DEFAULT_ROOT),
         };
         check_root(&root, &data_dir, &sources)?;
         sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;
-        let layout = options.layout.unwrap_or(Layout::DEFAULT);
-        let rules = layout.rules_after(&options.rules);
-        Ok((Self { data_dir, root, sources, layout, rules, settings: options }, held))
+        let layout = settings.layout.unwrap_or(Layout::DEFAULT);
+        let rules = layout.rules_after(&settings.rules);
+        let Settings { adopt_root, symlinks, metadata, freeze_timeout, job, .. } = settings;
+        let plan = Self {
+            data_dir,
+            root,
+            sources,
+            layout,
+            rules,
+            adopt_root,
+            symlinks,
+            metadata,
+            freeze_timeout,
+            job,
+        };
+        Ok((plan, held))
     }
 }
 

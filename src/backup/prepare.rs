@@ -37,7 +37,7 @@ pub struct Prepared {
 /// Takes the locks and chooses the name. Returns where the snapshot will be.
 pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     let clock = Clock::start();
-    let adopt = plan.settings.adopt_root;
+    let adopt = plan.adopt_root;
     let directory = plan.sources[0].open()?;
     let running = take_for_backup(&directory)?;
     let data_dir = DataDir::identify(&directory)?;

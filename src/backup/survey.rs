@@ -11,7 +11,7 @@ use super::policy::{Agreement, InWindow, Pinning};
 use super::record::{Captured, Hold};
 use super::source::Source;
 use crate::error::Result;
-use crate::hooks::LiveFiles;
+use crate::job::LiveFiles;
 
 /// What is known of the sources, from one observation to the next.
 pub struct Survey {

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn backup_coordinator_open(
         guard::call(error, || {
             let (data_dir, out) = (args::path(data_dir, "data_dir")?, Out::new(out, "out")?);
             let coordinator = Coordinator::open(data_dir, &or_defaults(options))?;
-            let root = c_text(coordinator.root().as_os_str().as_bytes());
+            let root = c_text(coordinator.root().path().as_os_str().as_bytes());
             out.put_handle(backup_coordinator { coordinator, root });
             Ok(())
         })
@@ -72,7 +72,7 @@ fn end_what_runs(coordinator: &Coordinator) {
     if let Ok(job) = coordinator.find(None) {
         // Neither can fail but after fork, where nothing runs, or in a hook, which does not wait.
         let _ = job.cancel();
-        let _ = job.wait(None);
+        let _ = job.wait();
     }
 }
 
@@ -111,9 +111,9 @@ pub unsafe extern "C" fn backup_run(
     unsafe {
         guard::call(error, || {
             let (coordinator, out) = (of(coordinator)?, Out::new(out, "out")?);
-            let begun = coordinator.begin()?;
-            out.put_handle(begun.job().into());
-            begun.run()
+            let prepared = coordinator.prepare()?;
+            out.put_handle(prepared.job().into());
+            prepared.run()
         })
     }
 }

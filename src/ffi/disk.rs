@@ -7,7 +7,7 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use crate::error::{Code, Error};
-use crate::root;
+use crate::root::BackupRoot;
 
 /// Deletes one snapshot, by its id or its name. If it is the newest, the next newest becomes that.
 /// BACKUP_NOT_FOUND: there is none; BACKUP_CONFLICT: the root is in use (a backup, another delete,
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn backup_delete(
             let wanted = wanted.to_str().ok_or_else(|| {
                 Error::at(Code::NotFound, "deleting the snapshot", wanted, "no id and no name has such bytes")
             })?;
-            root::delete(root, wanted)
+            BackupRoot::at(root).delete(wanted)
         })
     }
 }
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn backup_prune(
     unsafe {
         guard::call(error, || {
             let (root, deleted) = (args::path(root, "root")?, Out::new(deleted, "deleted")?);
-            deleted.put(root::prune(root, keep_newest)?);
+            deleted.put(BackupRoot::at(root).prune(keep_newest)?);
             Ok(())
         })
     }

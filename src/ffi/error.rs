@@ -1,13 +1,14 @@
 //! Errors as handles.
 
+use std::error::Error as _;
 use std::ffi::{CString, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 use super::code::{BACKUP_OK, backup_code};
 use super::guard;
+use super::hook::HookFailure;
 use super::text::{c_text, lend};
-use super::user_data::UserData;
 use crate::error::Error;
 
 /// Why a call or a job failed. It belongs to whoever got it through a backup_error **, and goes
@@ -61,8 +62,8 @@ pub unsafe extern "C" fn backup_error_path(error: Option<&backup_error>) -> *con
 /// the longest of this error, any other error of the same job, and the job. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_error_cause(error: Option<&backup_error>) -> *mut c_void {
-    let cause = error.and_then(|error| error.error.cause());
-    cause.and_then(|cause| cause.downcast_ref()).map_or(ptr::null_mut(), UserData::get)
+    let failure = error.and_then(|error| error.error.source()).and_then(|source| source.downcast_ref());
+    failure.map_or(ptr::null_mut(), HookFailure::cause)
 }
 
 /// Frees an error and its strings, never one that is borrowed (backup_snapshot_error). NULL is

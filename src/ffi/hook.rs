@@ -1,7 +1,8 @@
 //! A hook's view of its own call.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::sync::Arc;
+use std::fmt;
+use std::ptr;
 
 use super::args::{self, required};
 use super::code::backup_code;
@@ -12,15 +13,51 @@ use super::job::backup_job;
 use super::progress::backup_progress;
 use super::user_data::{UserData, backup_destroy_fn};
 use crate::error::Result;
-use crate::hooks::{Hook, HookError};
+use crate::job::Hook;
 
 /// What a hook is given for the time of its call: its way to report why it fails, and to say more
 /// about this backup. On the hook's own thread alone, and not after the hook has returned.
 pub struct backup_hook<'a> {
     hook: &'a Hook<'a>,
     job: backup_job,
-    failure: Option<HookError>,
+    failure: Option<HookFailure>,
 }
+
+/// What a hook said of its failure.
+#[derive(Default)]
+pub struct HookFailure {
+    message: String,
+    cause: Option<UserData>,
+}
+
+impl HookFailure {
+    /// The same, which says at least what the hook returned.
+    pub fn with_code(mut self, returned: i32) -> Self {
+        if self.message.is_empty() {
+            self.message = format!("it returned {returned}");
+        }
+        self
+    }
+
+    /// The host's own exception.
+    pub fn cause(&self) -> *mut c_void {
+        self.cause.as_ref().map_or(ptr::null_mut(), UserData::get)
+    }
+}
+
+impl fmt::Display for HookFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for HookFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for HookFailure {}
 
 /// A checkpoint, freeze, thaw or release hook. 0: done. Anything else: it failed, has undone its
 /// own work, and the job fails with BACKUP_HOOK_FAILED. It must not unwind.
@@ -50,7 +87,7 @@ impl<'a> backup_hook<'a> {
     }
 
     /// What the hook set as its error.
-    pub fn into_failure(self) -> Option<HookError> {
+    pub fn into_failure(self) -> Option<HookFailure> {
         self.failure
     }
 }
@@ -76,7 +113,7 @@ pub unsafe extern "C" fn backup_hook_set_error(
             // SAFETY: not NULL, so by the header's terms it ends with NUL.
             false => unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned(),
         };
-        hook.failure = Some(HookError { message, cause: Some(Arc::new(cause)) });
+        hook.failure = Some(HookFailure { message, cause: Some(cause) });
     });
 }
 

@@ -15,8 +15,8 @@ use super::options::{backup_options, given};
 use super::progress::backup_progress;
 use super::text::c_text;
 use super::user_data::{UserData, backup_destroy_fn};
-use crate::hooks::{Hook, HookError, HookResult};
 use crate::job::Progress;
+use crate::job::{Hook, HookResult};
 
 /// Flush to a consistent state. Called once, first. (since 0.1)
 #[unsafe(no_mangle)]
@@ -149,9 +149,7 @@ fn checker(
 fn watcher(
     function: backup_progress_fn,
     user_data: UserData,
-) -> Option<
-    impl Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError> + Send + Sync + 'static,
-> {
+) -> Option<impl Fn(&Progress, &Hook<'_>) -> HookResult<ControlFlow<()>> + Send + Sync + 'static> {
     let function = function?;
     Some(move |progress: &Progress, hook: &Hook<'_>| {
         let mut hook = backup_hook::new(hook);
@@ -161,7 +159,7 @@ fn watcher(
         match (returned, hook.into_failure()) {
             (0, _) => Ok(ControlFlow::Continue(())),
             (_, None) => Ok(ControlFlow::Break(())),
-            (_, Some(failure)) => Err(explained(failure, returned)),
+            (_, Some(failure)) => Err(failure.with_code(returned).into()),
         }
     })
 }
@@ -170,13 +168,6 @@ fn watcher(
 fn outcome(returned: i32, hook: backup_hook<'_>) -> HookResult {
     match returned {
         0 => Ok(()),
-        _ => Err(explained(hook.into_failure().unwrap_or_default(), returned)),
+        _ => Err(hook.into_failure().unwrap_or_default().with_code(returned).into()),
     }
-}
-
-fn explained(mut failure: HookError, returned: i32) -> HookError {
-    if failure.message.is_empty() {
-        failure.message = format!("it returned {returned}");
-    }
-    failure
 }

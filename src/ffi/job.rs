@@ -1,6 +1,7 @@
 //! Jobs.
 
 use std::ffi::{CString, c_char};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use super::guard;
 use super::progress::{ProgressOut, backup_progress};
 use super::text::{c_text, lend};
 use crate::error::Result;
-use crate::io::Phase;
 use crate::job::{Job, Kind, State};
+use crate::monitor::Phase;
 
 /// One backup, restore or verification. Any thread may use a handle at any time, until it is
 /// freed; it stays good after its coordinator is closed.
@@ -128,9 +129,10 @@ pub unsafe extern "C" fn backup_wait(
     timeout_ms: i64,
     error: *mut *mut backup_error,
 ) -> backup_code {
-    let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
     let wait = || {
-        let ended = given(job)?.wait(timeout)?.is_some();
+        let job = given(job)?;
+        let Ok(timeout_ms) = u64::try_from(timeout_ms) else { return job.wait().map(|()| BACKUP_OK) };
+        let ended = job.wait_for(Duration::from_millis(timeout_ms))?.has_ended();
         Ok(if ended { BACKUP_OK } else { BACKUP_TIMEOUT })
     };
     // SAFETY: the header's terms.
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn backup_set_rate_limit(
 /// watcher. -1: there is none to give. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
-    guard::quiet(-1, || job.and_then(|job| job.job.eventfd()).unwrap_or(-1))
+    guard::quiet(-1, || job.and_then(|job| job.job.eventfd()).map_or(-1, |event| event.as_raw_fd()))
 }
 
 /// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:

@@ -7,7 +7,7 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use super::snapshot::backup_snapshot;
-use crate::root;
+use crate::root::BackupRoot;
 
 /// The snapshots that a backup root had at one instant. Nothing ever changes in it; any thread may
 /// look until it is freed.
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn backup_list_open(
     unsafe {
         guard::call(error, || {
             let (root, out) = (args::path(root, "root")?, Out::new(out, "out")?);
-            let snapshots = root::list(root)?;
+            let snapshots = BackupRoot::at(root).list()?;
             out.put_handle(backup_list(snapshots.into_iter().map(Into::into).collect()));
             Ok(())
         })

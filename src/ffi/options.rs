@@ -9,7 +9,8 @@ use super::error::backup_error;
 use super::file_class;
 use super::guard;
 use crate::error::Result;
-use crate::options::{Options, Symlinks, VerifyLevel};
+use crate::options::Options;
+use crate::settings::{Symlinks, VerifyLevel};
 
 /// What a host chooses for a coordinator, a restore or a verification. They copy what they need
 /// when they are opened or started, so options may be changed, used again or freed at any time.

@@ -5,6 +5,7 @@ use std::mem::size_of;
 use super::args::{Out, refused};
 use crate::error::Result;
 use crate::job::Progress;
+use crate::sys::clock::ms_of_time;
 
 /// A job at one instant. Read no field beyond size: the library that wrote it may be older than
 /// this header. New fields come at the end. What a job does not deal with stays 0.
@@ -76,9 +77,9 @@ impl From<&Progress> for backup_progress {
             bytes_holes: progress.bytes_holes,
             files_skipped: progress.files_skipped,
             files_left_out: progress.files_left_out,
-            freeze_ns: progress.freeze_ns,
-            started_at_ms: progress.started_at_ms,
-            finished_at_ms: progress.finished_at_ms,
+            freeze_ns: progress.freeze.as_nanos() as u64,
+            started_at_ms: ms_of_time(progress.started_at),
+            finished_at_ms: progress.finished_at.map_or(0, ms_of_time),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::error::backup_error;
 use super::guard;
 use super::job::backup_job;
 use super::options::{backup_options, or_defaults};
-use crate::detached;
 use crate::restore::{self, Recovered};
+use crate::standalone;
 
 /// No restore was interrupted here.
 pub const BACKUP_RECOVERED_NOTHING: i32 = 0;
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn backup_restore_start(
         guard::call(error, || {
             let (snapshot, target) = (args::path(snapshot, "snapshot")?, args::path(target, "target")?);
             let out = Out::new(out, "out")?;
-            out.put_handle(detached::restore(snapshot, target, &or_defaults(options))?.into());
+            out.put_handle(standalone::restore(snapshot, target, &or_defaults(options))?.into());
             Ok(())
         })
     }
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn backup_verify_start(
     unsafe {
         guard::call(error, || {
             let (snapshot, out) = (args::path(snapshot, "snapshot")?, Out::new(out, "out")?);
-            out.put_handle(detached::verify(snapshot, &or_defaults(options))?.into());
+            out.put_handle(standalone::verify(snapshot, &or_defaults(options))?.into());
             Ok(())
         })
     }
@@ -103,5 +103,5 @@ pub unsafe extern "C" fn backup_restore_undo(
     error: *mut *mut backup_error,
 ) -> backup_code {
     // SAFETY: the header's terms.
-    unsafe { guard::call(error, || restore::undo(args::path(target, "target")?)) }
+    unsafe { guard::call(error, || restore::restore_undo(args::path(target, "target")?)) }
 }

@@ -9,8 +9,9 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use super::text::{c_text, lend};
-use crate::root;
+use crate::root::BackupRoot;
 use crate::snapshot::Snapshot;
+use crate::sys::clock::ms_of_time;
 
 /// What a snapshot says of itself, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
@@ -46,7 +47,7 @@ pub unsafe extern "C" fn backup_latest(
     unsafe {
         guard::call(error, || {
             let (root, out) = (args::path(root, "root")?, Out::new(out, "out")?);
-            out.put_handle(root::latest(root)?.into());
+            out.put_handle(BackupRoot::at(root).latest()?.into());
             Ok(())
         })
     }
@@ -111,13 +112,13 @@ pub unsafe extern "C" fn backup_snapshot_metadata(
 /// When its backup began, in milliseconds since 1970; 0 where unknown. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_started_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
-    number(snapshot, Snapshot::started_at_ms)
+    number(snapshot, |snapshot| snapshot.started_at().map_or(0, ms_of_time))
 }
 
 /// When its backup ended, likewise. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_finished_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
-    number(snapshot, Snapshot::finished_at_ms)
+    number(snapshot, |snapshot| snapshot.finished_at().map_or(0, ms_of_time))
 }
 
 /// How many files it has. (since 0.1)

@@ -200,7 +200,7 @@ fn shorter(path: &Path, expected: u64, found: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::Work;
+    use crate::monitor::Effort;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
         let dir = tempfile::tempdir().unwrap();
@@ -209,7 +209,7 @@ mod tests {
             |path| File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         let (source, copy) = (open(&from), open(&to));
         content(&source);
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         let mut checksum = Checksum::default();
         let from = Named { file: &source, top: dir.path(), relative: Path::new("from") };
         let to = Named { file: &copy, top: dir.path(), relative: Path::new("to") };
@@ -252,7 +252,7 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let file = File::open(&path).unwrap();
         let from = Named { file: &file, top: dir.path(), relative: Path::new("short") };
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         let error = super::checksum(from, 10, &mut [0; 16], &monitor, |_| {}).unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::SourceChanged, Some(path.as_path())));
     }

@@ -9,5 +9,3 @@ pub mod small;
 pub mod sorted_dirs;
 pub mod thread;
 pub mod walk;
-
-pub use crate::monitor::{Monitor, Phase, Work};

@@ -2,6 +2,7 @@
 
 /// What the host promises about a file, and so how it is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FileClass {
     /// Never changes once it is complete, may be deleted (an SST).
     Immutable {
@@ -24,7 +25,7 @@ impl FileClass {
     pub const IMMUTABLE: FileClass = FileClass::Immutable { unfinished_ok: false };
 
     /// The name in a manifest.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             FileClass::Immutable { unfinished_ok: false } => "immutable",
             FileClass::Immutable { unfinished_ok: true } => "immutable+unfinished_ok",
@@ -36,7 +37,7 @@ impl FileClass {
     }
 
     /// The class that [`name`](Self::name) named.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [
             FileClass::IMMUTABLE,
             FileClass::Immutable { unfinished_ok: true },

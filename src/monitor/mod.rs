@@ -16,6 +16,7 @@ use throttle::Throttle;
 
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum Phase {
     /// It has not begun or has ended.
@@ -81,18 +82,18 @@ pub struct Counts {
 
 /// What a job's percent is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum Effort {
     /// Copying for four fifths and reading back for the rest: about their shares of the time.
     CopyAndVerify,
     /// Reading alone.
     Verify,
 }
 
-impl Work {
+impl Effort {
     fn percent_of_copying(self) -> u64 {
         match self {
-            Work::CopyAndVerify => 79,
-            Work::Verify => 0,
+            Effort::CopyAndVerify => 79,
+            Effort::Verify => 0,
         }
     }
 }
@@ -102,7 +103,7 @@ pub struct Monitor {
     counters: Counters,
     /// The live rate limit.
     pub throttle: Throttle,
-    work: Work,
+    effort: Effort,
     phase: AtomicU32,
     percent: AtomicU32,
     checks: AtomicU32,
@@ -127,9 +128,9 @@ struct Stop {
 
 impl Monitor {
     /// A job that has not begun.
-    pub fn new(rate_limit: u64, work: Work) -> Self {
+    pub fn new(rate_limit: u64, effort: Effort) -> Self {
         Self {
-            work,
+            effort,
             counters: Counters::default(),
             throttle: Throttle::new(rate_limit),
             phase: AtomicU32::new(Phase::None as u32),
@@ -293,7 +294,7 @@ impl Monitor {
     /// Bytes that the verification has dealt with.
     pub fn verified(&self, bytes: u64) {
         self.counters.bytes_verified.fetch_add(bytes, Relaxed);
-        if self.work == Work::Verify {
+        if self.effort == Effort::Verify {
             self.counters.bytes_done.fetch_add(bytes, Relaxed);
         }
         self.advance();
@@ -301,7 +302,7 @@ impl Monitor {
 
     /// A file that the verification has dealt with.
     pub fn file_verified(&self) {
-        if self.work == Work::Verify {
+        if self.effort == Effort::Verify {
             self.file_done();
         }
     }
@@ -342,7 +343,7 @@ impl Monitor {
             let done = done.load(Relaxed).min(total);
             (u128::from(done) * u128::from(of) / u128::from(total)) as u32
         };
-        let of_copying = self.work.percent_of_copying();
+        let of_copying = self.effort.percent_of_copying();
         let copied = share(&self.counters.bytes_done, of_copying);
         let verified = share(&self.counters.bytes_verified, 99 - of_copying);
         self.percent.fetch_max(copied + verified, Relaxed);
@@ -355,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_to_stop_counts() {
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         monitor.stop(Error::new(Code::HookFailed, "first"));
         monitor.cancel();
         assert_eq!(monitor.check().unwrap_err().message(), "first");
@@ -363,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_cancel_after_the_commit_is_too_late() {
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         monitor.commit().unwrap();
         monitor.cancel();
         monitor.check().unwrap();
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn percent_reaches_99_at_most_before_completion() {
-        let monitor = Monitor::new(0, Work::CopyAndVerify);
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
         monitor.expect(u64::MAX, 1);
         monitor.copied(u64::MAX);
         assert_eq!(monitor.percent(), 79);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::datadir::locks::lock_in_use;
 use crate::error::{Code, Error, Result};
-use crate::host::Link;
 use crate::io::sorted_dirs::SortedDirs;
+use crate::job::JobContext;
 use crate::layout::{Layout, Rules};
-use crate::options::Options;
+use crate::settings::Settings;
 use crate::snapshot::{Manifest, open_directory, read};
 use crate::staging::{layout_of, rules_of};
 use crate::sys::dir::Dir;
@@ -23,14 +23,14 @@ pub struct Restore<'a> {
     /// What stays in the target.
     pub rules: Rules,
     /// What the host chose.
-    pub settings: &'a Options,
+    pub settings: &'a Settings,
     /// The job.
-    pub job: &'a Link,
+    pub job: &'a JobContext,
 }
 
 impl<'a> Restore<'a> {
     /// Opens a snapshot and reads its manifest.
-    pub fn of(snapshot: &Path, settings: &'a Options, job: &'a Link) -> Result<Self> {
+    pub fn of(snapshot: &Path, settings: &'a Settings, job: &'a JobContext) -> Result<Self> {
         let source = open_directory(snapshot)?;
         lock_in_use(&source)?;
         let manifest = read(&source)?;

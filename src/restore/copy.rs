@@ -14,7 +14,7 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Kept>> {
     let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
     monitor.expect(manifest.bytes(), manifest.files.len() as u64);
     let kept = Mutex::new(vec![Kept::default(); manifest.files.len()]);
-    pool::for_each(restore.settings.io_threads(), &manifest.files, |index, entry, buffer| {
+    pool::for_each(restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
         monitor.check()?;
         let arrived = copy_file(restore, entry, staging, buffer)?;
         kept.lock()[index] = arrived;

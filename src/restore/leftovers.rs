@@ -12,6 +12,7 @@ use crate::sys::dir::{Dir, Entry, is_absent};
 
 /// What a recovery found and made of it. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(i32)]
 pub enum Recovered {
     /// No restore was interrupted.

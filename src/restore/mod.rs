@@ -16,12 +16,12 @@ mod units;
 use std::path::Path;
 
 pub use leftovers::Recovered;
-pub use recover::{recover, undo};
+pub use recover::{recover, restore_undo};
 
 use crate::error::Result;
-use crate::host::Link;
+use crate::job::JobContext;
 use crate::monitor::Phase;
-use crate::options::Options;
+use crate::settings::Settings;
 use crate::snapshot::Kept;
 use crate::staging::{Proof, Staging};
 use context::Restore;
@@ -30,14 +30,14 @@ use target::Target;
 const UNHARMED: &str = "the target is as it was";
 
 /// Restores `snapshot` to `target`.
-pub fn run(snapshot: &Path, target: &Path, settings: &Options, job: &Link) -> Result<()> {
+pub fn run(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     let outcome = job.host.enter(Phase::Copy).and_then(|()| open_and_make(snapshot, target, settings, job));
     outcome.map_err(|error| {
         job.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
     })
 }
 
-fn open_and_make(snapshot: &Path, target: &Path, settings: &Options, job: &Link) -> Result<()> {
+fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     let restore = Restore::of(snapshot, settings, job)?;
     let target = Target::open(target, restore.kept_root(target)?)?;
     let outcome = make(&restore, &target);
@@ -63,8 +63,8 @@ fn verify(restore: &Restore<'_>, staging: &Staging, kept: &[Kept]) -> Result<()>
         manifest: &restore.manifest,
         layout: restore.layout,
         rules: &restore.rules,
-        level: restore.settings.verify,
-        threads: restore.settings.io_threads(),
+        level: restore.settings.job.verify,
+        threads: restore.settings.job.io_threads(),
         job: restore.job,
     };
     proof.of_staged(staging, kept)?;

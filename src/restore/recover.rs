@@ -19,8 +19,8 @@ use crate::sys::dir::Dir;
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
 /// nothing; killed itself, it can be called again.
-pub fn recover(target: &Path) -> Result<Recovered> {
-    let target = absolute(target)?;
+pub fn recover(target: impl AsRef<Path>) -> Result<Recovered> {
+    let target = absolute(target.as_ref())?;
     thread::run(|| match Dir::open(&target) {
         Ok(dir) => recover_present(&dir),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => recover_absent(&target),
@@ -78,8 +78,8 @@ fn recover_absent(target: &Path) -> Result<Recovered> {
 
 /// Puts back what the last restore replaced, and keeps what it takes away as aside: a second
 /// undo takes the first one back.
-pub fn undo(target: &Path) -> Result<()> {
-    let target = absolute(target)?;
+pub fn restore_undo(target: impl AsRef<Path>) -> Result<()> {
+    let target = absolute(target.as_ref())?;
     thread::run(|| {
         let dir = open_data_dir(&target)?;
         const DOING: &str = "undoing the restore of";

@@ -68,7 +68,7 @@ impl Target {
                 dir
             }
         };
-        let reserve = restore.settings.min_free;
+        let reserve = restore.settings.job.min_free;
         require_room(place, restore.room_needed(), reserve, "making room for a restore in")
     }
 

@@ -1,5 +1,6 @@
 //! The backup root: whose it is, who works in it, which snapshots are in it and which one is the newest.
 
+mod backup_root;
 pub mod claim;
 mod delete;
 mod latest;
@@ -8,7 +9,5 @@ pub mod names;
 mod open;
 mod prune;
 
-pub use delete::delete;
-pub use listing::{latest, list};
+pub use backup_root::BackupRoot;
 pub use open::Root;
-pub use prune::prune;

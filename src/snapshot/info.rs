@@ -1,11 +1,13 @@
 //! A snapshot as its users see it.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Manifest, parse};
 use crate::error::{Error, Result};
 use crate::io::{open, thread};
 use crate::paths::absolute;
+use crate::sys::clock::time_of_ms;
 use crate::sys::dir::Dir;
 
 /// A snapshot as its manifest describes it. One whose manifest cannot be read is listed too, with
@@ -16,8 +18,8 @@ pub struct Snapshot {
     id: String,
     layout: String,
     metadata: Vec<u8>,
-    started_at_ms: u64,
-    finished_at_ms: u64,
+    started_at: Option<SystemTime>,
+    finished_at: Option<SystemTime>,
     files: u64,
     bytes: u64,
     files_skipped: u64,
@@ -27,8 +29,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Opens the snapshot at `location`. It must be readable.
-    pub fn open(location: &Path) -> Result<Self> {
-        let location = absolute(location)?;
+    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
+        let location = absolute(location.as_ref())?;
         thread::run(|| {
             let snapshot = Self::describe(location);
             snapshot.error.clone().map_or(Ok(snapshot), Err)
@@ -49,8 +51,8 @@ impl Snapshot {
             id: manifest.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
             layout: manifest.layout.clone(),
             metadata: manifest.metadata.clone(),
-            started_at_ms: manifest.started_at_ms,
-            finished_at_ms: manifest.finished_at_ms,
+            started_at: told(manifest.started_at_ms),
+            finished_at: told(manifest.finished_at_ms),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
             files_skipped: manifest.files_skipped,
@@ -80,14 +82,14 @@ impl Snapshot {
         &self.metadata
     }
 
-    /// When its backup began, in milliseconds since 1970; 0: the manifest does not say.
-    pub fn started_at_ms(&self) -> u64 {
-        self.started_at_ms
+    /// When its backup began; `None`: the manifest does not say.
+    pub fn started_at(&self) -> Option<SystemTime> {
+        self.started_at
     }
 
-    /// When its backup was about to be published, in milliseconds since 1970; 0: the manifest does not say.
-    pub fn finished_at_ms(&self) -> u64 {
-        self.finished_at_ms
+    /// When its backup was about to be published; `None`: the manifest does not say.
+    pub fn finished_at(&self) -> Option<SystemTime> {
+        self.finished_at
     }
 
     /// The number of its files.
@@ -114,6 +116,11 @@ impl Snapshot {
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
+}
+
+/// A time of a manifest; 0: it does not say.
+fn told(ms: u64) -> Option<SystemTime> {
+    (ms > 0).then(|| time_of_ms(ms))
 }
 
 /// Opens a snapshot's directory.

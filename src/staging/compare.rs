@@ -11,7 +11,7 @@ use crate::io::pool;
 use crate::io::walk::each_directory;
 use crate::layout::Rules;
 use crate::monitor::Monitor;
-use crate::options::VerifyLevel;
+use crate::settings::VerifyLevel;
 use crate::snapshot::{FileEntry, Kept, MANIFEST, Manifest};
 use crate::sys::dir::{Dir, Kind};
 use crate::sys::{file, memory};

@@ -2,9 +2,9 @@
 //! once for backups, restores and verifications.
 
 use crate::error::Result;
-use crate::host::Link;
+use crate::job::JobContext;
 use crate::layout::{Layout, Rule, Rules};
-use crate::options::{Options, VerifyLevel};
+use crate::settings::{Settings, VerifyLevel};
 use crate::snapshot::{Kept, Manifest};
 use crate::sys::dir::Dir;
 
@@ -13,13 +13,13 @@ use super::compare::{Comparison, compare};
 
 /// The caller's layout, else the manifest's. One that is not built in has no validator here;
 /// the checksums still prove that the bytes are those that were validated when they were saved.
-pub fn layout_of(manifest: &Manifest, settings: &Options) -> Layout {
+pub fn layout_of(manifest: &Manifest, settings: &Settings) -> Layout {
     let named = || Layout::named(&manifest.layout).unwrap_or(Layout::DEFAULT);
     settings.layout.unwrap_or_else(named)
 }
 
 /// The rules a snapshot was made with, else those of the layout.
-pub fn rules_of(manifest: &Manifest, layout: &Layout, settings: &Options) -> Rules {
+pub fn rules_of(manifest: &Manifest, layout: &Layout, settings: &Settings) -> Rules {
     let recorded = manifest.rules.iter().filter_map(|(glob, class)| Rule::new(glob, *class).ok());
     let first: Vec<Rule> = settings.rules.iter().cloned().chain(recorded).collect();
     layout.rules_after(&first)
@@ -38,7 +38,7 @@ pub struct Proof<'a> {
     /// I/O threads.
     pub threads: usize,
     /// The job, whose host has a validator of its own.
-    pub job: &'a Link,
+    pub job: &'a JobContext,
 }
 
 impl Proof<'_> {

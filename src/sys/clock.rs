@@ -35,6 +35,16 @@ pub fn wall_ns() -> i128 {
     since_epoch().as_nanos() as i128
 }
 
+/// Milliseconds since 1970 as a time.
+pub fn time_of_ms(ms: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(ms)
+}
+
+/// A time as milliseconds since 1970: those that [`time_of_ms`] took.
+pub fn ms_of_time(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

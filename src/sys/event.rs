@@ -1,6 +1,6 @@
 //! A descriptor that becomes readable once and stays so.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -34,8 +34,8 @@ impl Event {
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
-    /// The number to poll.
-    pub fn descriptor(&self) -> i32 {
-        self.0.as_raw_fd()
+    /// What to poll.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::common::{Place, restore};
 use engine::{Engine, expected, recover};
-use hotbackup::{Code, Coordinator, FileClass, Options, VerifyLevel};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, VerifyLevel};
 
 const SNAPSHOTS: usize = 100;
 
@@ -56,7 +56,7 @@ fn every_snapshot_is_right(journals: FileClass) {
     let (mut good, mut refused, mut busy_windows, mut left_out) = (0, 0, 0, 0);
     while good < SNAPSHOTS {
         let job = coordinator.start().unwrap();
-        if let Err(error) = job.wait(None) {
+        if let Err(error) = job.wait() {
             // A machine that is so slow that no two looks agree: refused, which is not wrong.
             assert_eq!(error.code(), Code::SourceChanged, "{error}");
             refused += 1;
@@ -76,7 +76,7 @@ fn every_snapshot_is_right(journals: FileClass) {
         busy_windows += usize::from(window.edits_within.load(Relaxed) > 0);
         left_out += job.status().unwrap().files_left_out;
         good += 1;
-        hotbackup::prune(coordinator.root(), 1).unwrap();
+        coordinator.root().prune(1).unwrap();
     }
     eprintln!(
         "{busy_windows} of {good} windows saw tables exchanged, {refused} were refused, {left_out} unfinished tables"
@@ -132,5 +132,5 @@ fn an_immutable_table_must_not_be_finished_after_the_window() {
     let error = back_up_a_table_finished(&place, table, false).unwrap_err();
     assert_eq!(error.code(), Code::SourceChanged);
     assert!(error.to_string().contains("1.sst"), "{error}");
-    assert!(hotbackup::list(&place.root()).unwrap().is_empty());
+    assert!(BackupRoot::at(place.root()).list().unwrap().is_empty());
 }

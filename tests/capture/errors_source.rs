@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use crate::common::{Place, Writer, bytes, frozen, is_unprivileged, tree, verify, write};
-use hotbackup::{Code, Coordinator, Error, FileClass, Hooks, Options, Phase, Symlinks};
+use hotbackup::{BackupRoot, Code, Coordinator, Error, FileClass, Hooks, Options, Phase, Symlinks};
 
 /// That the error is of this code and about this path, in its message too.
 #[track_caller]
@@ -76,7 +76,7 @@ fn a_further_source_that_vanishes_later_fails_the_job_without_residue_in_the_oth
     options.add_source(&wal, Path::new("wal")).unwrap();
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     fs::rename(&wal, aside).unwrap();
-    let error = place.harmless(|| coordinator.start()?.wait(None));
+    let error = place.harmless(|| coordinator.start()?.wait());
     names(&error, Code::NotFound, &wal);
 }
 
@@ -244,7 +244,7 @@ fn a_table_that_is_still_being_built_is_left_out_and_counted_with_the_flag() {
     assert_eq!(tree(job.location()), expected);
     verify(job.location()).unwrap();
     assert_eq!(job.status().unwrap().files_left_out, 1);
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().files_left_out(), 1);
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().files_left_out(), 1);
 }
 
 #[test]

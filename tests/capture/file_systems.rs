@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::common::mounted::{Mounted, succeeds};
 use crate::common::{Place, bytes, frozen, names, residue, restore, tree, verify, write};
-use hotbackup::{Code, Coordinator, FileClass, Options, Phase};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Phase};
 
 fn device(path: &Path) -> u64 {
     fs::metadata(path).unwrap().dev()
@@ -143,7 +143,7 @@ fn a_read_only_source_is_backed_up_to_a_root_elsewhere_and_stays_as_it_is() {
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     for _ in 0..2 {
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         assert_eq!(tree(job.location()), before);
         verify(job.location()).unwrap();
     }
@@ -151,7 +151,7 @@ fn a_read_only_source_is_backed_up_to_a_root_elsewhere_and_stays_as_it_is() {
     options = Options::new();
     options.set_root(&place.beside("root")).unwrap();
     place.back_up(&options).unwrap();
-    assert_eq!(hotbackup::list(&place.beside("root")).unwrap().len(), 3);
+    assert_eq!(BackupRoot::at(place.beside("root")).list().unwrap().len(), 3);
     assert_eq!((tree(&real), names(&real)), (before, listed));
 }
 

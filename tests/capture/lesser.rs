@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::common::fuse::{Less, Lesser};
-use crate::common::{Place, bytes, frozen, residue, restore, skip, tree, verify, write};
-use hotbackup::{Code, Coordinator, FileClass, Options, Phase, Recovered};
+use crate::common::{Ended, Place, bytes, frozen, residue, restore, skip, tree, verify, write};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Phase, Recovered};
 
 /// A data directory, a root and a target, all on such a file system.
 struct Served {
@@ -52,11 +52,11 @@ impl Served {
         options
     }
 
-    fn back_up(&self, options: &Options) -> hotbackup::Result<hotbackup::Job> {
+    fn back_up(&self, options: &Options) -> hotbackup::Result<Ended> {
         let coordinator = Coordinator::open(&self.data(), options)?;
         let job = coordinator.start()?;
-        job.wait(None)?;
-        Ok(job)
+        job.wait()?;
+        Ok(Ended(job))
     }
 
     /// A backup, a restore beside it and one over it, and an undo, all there.
@@ -71,9 +71,9 @@ impl Served {
         write(&self.data().join("index"), b"later");
         restore(job.location(), &self.data()).unwrap();
         assert_eq!(tree(&self.data()), expected);
-        hotbackup::undo(&self.data()).unwrap();
+        hotbackup::restore_undo(&self.data()).unwrap();
         assert_eq!(fs::read(self.data().join("index")).unwrap(), b"later");
-        assert_eq!(hotbackup::prune(&self.beside("root"), 1).unwrap(), 1);
+        assert_eq!(BackupRoot::at(self.beside("root")).prune(1).unwrap(), 1);
         assert_eq!(residue(self.place.data().as_path()), Vec::<std::path::PathBuf>::new());
     }
 }
@@ -142,10 +142,10 @@ fn without_locks_a_backup_works_and_nothing_is_moved_where_a_host_may_be() {
         verify(job.location()).unwrap();
         restore(job.location(), &served.beside("new")).unwrap();
         assert_eq!(tree(&served.beside("new")), expected);
-        hotbackup::prune(&served.beside("root"), 1).unwrap();
+        BackupRoot::at(served.beside("root")).prune(1).unwrap();
         // Its host asks for the recovery itself.
         assert_eq!(hotbackup::recover(&served.data()).unwrap(), Recovered::Nothing);
-        let latest = hotbackup::latest(&served.beside("root")).unwrap();
+        let latest = BackupRoot::at(served.beside("root")).latest().unwrap();
         let error = restore(latest.location(), &served.data()).unwrap_err();
         assert_eq!(error.code(), Code::Unsupported, "{error}");
         for said in ["no locks (flock)", "does not exist yet can be restored to"] {

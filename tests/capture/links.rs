@@ -61,7 +61,7 @@ fn a_restore_over_a_linked_directory_of_logs_leaves_the_live_logs_alone_and_can_
     assert_eq!(fs::read(link.join("000001.log")).unwrap(), b"the first log");
     assert!(!link.join("000002.log").exists());
     assert_eq!(fs::read(fast.join("000002.log")).unwrap(), b"the second log");
-    hotbackup::undo(&place.data()).unwrap();
+    hotbackup::restore_undo(&place.data()).unwrap();
     assert!(link.is_symlink());
     assert_eq!(fs::read(link.join("000002.log")).unwrap(), b"the second log");
 }

@@ -318,9 +318,9 @@ fn each_backup_starts_without_names() {
     });
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     let one = coordinator.start().unwrap();
-    one.wait(None).unwrap();
+    one.wait().unwrap();
     let two = coordinator.start().unwrap();
-    two.wait(None).unwrap();
+    two.wait().unwrap();
     assert_eq!(names(&one), ["log"]);
     assert_eq!(tree(two.location()), tree(&place.data()));
 }

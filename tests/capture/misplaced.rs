@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::common::{self, Place, bytes, frozen, sound_snapshots, tree, verify, write};
-use hotbackup::{Code, Coordinator, Options};
+use hotbackup::{BackupRoot, Code, Coordinator, Options};
 
 fn with_root(root: &Path) -> Options {
     let mut options = frozen();
@@ -26,14 +26,14 @@ fn a_root_of_the_first_version_is_neither_captured_nor_removed() {
     assert!(!job.location().join("backups").exists());
     let mut options = Options::new();
     options.set_keep_undo(false);
-    hotbackup::restore(without.location(), &place.data(), &options).unwrap().wait(None).unwrap();
+    hotbackup::restore(without.location(), &place.data(), &options).unwrap().wait().unwrap();
     assert_eq!(sound_snapshots(&old).len(), 1);
 }
 
 #[test]
 fn a_snapshot_is_no_data_directory_and_stays_as_it_was() {
     let place = Place::with_snapshot();
-    let snapshot = hotbackup::latest(&place.root()).unwrap().location().to_path_buf();
+    let snapshot = BackupRoot::at(place.root()).latest().unwrap().location().to_path_buf();
     for inside in [snapshot.clone(), snapshot.join("tables")] {
         let error = Coordinator::open(&inside, &frozen()).unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::InvalidArgument, Some(inside.as_path())), "{error}");
@@ -69,7 +69,7 @@ fn the_pins_of_a_source_that_lies_in_another_data_directory_are_not_captured() {
         assert!(common::names(&outer.join("logs/.lifecycle")).len() > 2);
         let coordinator = Coordinator::open(&outer, &frozen()).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         assert!(!job.location().join("logs/.lifecycle").exists());
         assert!(job.location().join("logs/1.sst").exists());
         Ok(())
@@ -116,7 +116,7 @@ fn a_root_that_was_moved_away_amid_a_backup_gets_no_snapshot_that_nobody_finds()
         Ok(())
     });
     place.back_up(&options).unwrap_err();
-    assert!(hotbackup::list(&away).unwrap().is_empty());
+    assert!(BackupRoot::at(&away).list().unwrap().is_empty());
     // Put back, it is as good as before.
     fs::rename(&away, &root).unwrap();
     place.back_up(&options).unwrap();

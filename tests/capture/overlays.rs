@@ -53,7 +53,7 @@ fn a_database_in_an_image_is_captured_as_it_was_though_it_goes_on() {
     });
     let coordinator = Coordinator::open(&data, &options).unwrap();
     let job = coordinator.start().unwrap();
-    job.wait(None).unwrap();
+    job.wait().unwrap();
     assert_eq!(tree(job.location()), expected);
     verify(job.location()).unwrap();
 }
@@ -73,17 +73,17 @@ fn a_restore_over_a_database_in_an_image_is_whole_and_can_be_undone() {
         fs::remove_file(other.join("tables/1.sst")).unwrap();
         let coordinator = Coordinator::open(&other, &options(&place)).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
 
         let before = tree(&data);
         let mut options = Options::new();
         options.set_keep_undo(keep_undo);
-        hotbackup::restore(job.location(), &data, &options).unwrap().wait(None).unwrap();
+        hotbackup::restore(job.location(), &data, &options).unwrap().wait().unwrap();
         assert_eq!(tree(&data), tree(&other));
         if keep_undo {
-            hotbackup::undo(&data).unwrap();
+            hotbackup::restore_undo(&data).unwrap();
             assert_eq!(tree(&data), before);
-            hotbackup::undo(&data).unwrap();
+            hotbackup::restore_undo(&data).unwrap();
             assert_eq!(tree(&data), tree(&other));
         }
         assert_eq!(hotbackup::recover(&data).unwrap(), Recovered::Nothing);
@@ -97,7 +97,7 @@ fn is_refused_early(snapshot: &Path, data: &Path, named: &Path) {
     let before = tree(data);
     let options = Options::new();
     let job = hotbackup::restore(snapshot, data, &options).unwrap();
-    let error = job.wait(None).unwrap_err();
+    let error = job.wait().unwrap_err();
     assert_eq!((error.code(), error.path()), (Code::Unsupported, Some(named)), "{error}");
     assert_eq!(job.status().unwrap().bytes_done, 0, "it was copied first");
     assert_eq!(tree(data), before);
@@ -139,7 +139,7 @@ fn a_subvolume_is_no_mount() {
     let job = {
         let coordinator = Coordinator::open(&data, &with_root).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         job
     };
     let expected = tree(&data);
@@ -147,7 +147,7 @@ fn a_subvolume_is_no_mount() {
     let before = tree(&data);
     restore(job.location(), &data).unwrap();
     assert_eq!(tree(&data), expected);
-    hotbackup::undo(&data).unwrap();
+    hotbackup::restore_undo(&data).unwrap();
     assert_eq!(tree(&data), before);
 
     // One that holds what stays cannot be taken apart.
@@ -157,7 +157,7 @@ fn a_subvolume_is_no_mount() {
     write(&data.join("tables/LOCK"), b"");
     let coordinator = Coordinator::open(&data, &excluding).unwrap();
     let job = coordinator.start().unwrap();
-    job.wait(None).unwrap();
+    job.wait().unwrap();
     drop(coordinator);
     is_refused_early(job.location(), &data, &data.join("tables"));
 }

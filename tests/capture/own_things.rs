@@ -54,7 +54,7 @@ fn a_restore_leaves_every_root_in_its_target_whether_what_it_replaces_is_kept_or
         write(&place.data().join("backups/stray"), b"a file beside the root");
         let mut options = Options::new();
         options.set_keep_undo(keep_undo);
-        hotbackup::restore(off_site.location(), &place.data(), &options).unwrap().wait(None).unwrap();
+        hotbackup::restore(off_site.location(), &place.data(), &options).unwrap().wait().unwrap();
         assert_eq!(sound_snapshots(&inside).len(), 1);
         let without_root = |mut found: std::collections::BTreeMap<PathBuf, Vec<u8>>| {
             found.retain(|path, _| !path.starts_with("backups/own"));
@@ -64,7 +64,7 @@ fn a_restore_leaves_every_root_in_its_target_whether_what_it_replaces_is_kept_or
         // And it is still a root to which the next backup goes.
         place.back_up(&with_root(&inside)).unwrap();
         if keep_undo {
-            hotbackup::undo(&place.data()).unwrap();
+            hotbackup::restore_undo(&place.data()).unwrap();
             assert_eq!(fs::read(place.data().join("index")).unwrap(), b"later");
             assert_eq!(fs::read(place.data().join("backups/stray")).unwrap(), b"a file beside the root");
         }
@@ -79,7 +79,7 @@ fn nested() -> (Place, PathBuf) {
     let inner = place.data().join("tenants/inner");
     write(&inner.join("index"), &bytes(1000, 5));
     let coordinator = Coordinator::open(&inner, &frozen()).unwrap();
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     (place, inner)
 }
 
@@ -97,7 +97,7 @@ fn the_lifecycle_of_a_database_below_is_not_captured_and_its_data_is() {
     for keep_undo in [true, false] {
         let mut options = Options::new();
         options.set_keep_undo(keep_undo);
-        hotbackup::restore(job.location(), &place.data(), &options).unwrap().wait(None).unwrap();
+        hotbackup::restore(job.location(), &place.data(), &options).unwrap().wait().unwrap();
         assert_eq!(fs::read(inner.join("index")).unwrap(), bytes(1000, 5));
         assert_eq!(sound_snapshots(&inner.join(".lifecycle/backup")).len(), 1);
     }

@@ -91,10 +91,12 @@ fn a_pinned_files_pages_are_whole_though_free_ones_are_punched_while_it_is_copie
             let deed = [Path::new("back up pinned"), &place.data()];
             let (ended, _) = child::run(&deed, "lseek:delay_exit=1000");
             assert!(matches!(ended, Ended::Done), "{ended:?}");
-            let [snapshot] = &hotbackup::list(&place.root()).unwrap()[..] else { panic!("one snapshot") };
+            let [snapshot] = &hotbackup::BackupRoot::at(place.root()).list().unwrap()[..] else {
+                panic!("one snapshot")
+            };
             Engine::assert_whole(&snapshot.location().join("subject"));
             verify(snapshot.location()).unwrap();
-            hotbackup::delete(&place.root(), snapshot.id()).unwrap();
+            hotbackup::BackupRoot::at(place.root()).delete(snapshot.id()).unwrap();
         }
     }
 }
@@ -134,7 +136,7 @@ fn what_is_written_into_space_allocated_ahead_is_read_before_it_is_on_disk() {
         file.write_all_at(&record, round * 700_001).unwrap();
         let job = place.back_up(&frozen()).unwrap();
         assert!(fs::read(job.location().join("log")).unwrap() == fs::read(&log).unwrap(), "{round}");
-        hotbackup::prune(&place.root(), 1).unwrap();
+        hotbackup::BackupRoot::at(place.root()).prune(1).unwrap();
         if since.elapsed().as_secs() > 20 {
             return;
         }

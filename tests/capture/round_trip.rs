@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::common::{Place, frozen, restore, tree, verify, write};
-use hotbackup::{Coordinator, FileClass, Kind, Options, State, Symlinks};
+use hotbackup::{BackupRoot, Coordinator, FileClass, Kind, Options, State, Symlinks};
 
 #[test]
 fn a_resting_directory_is_backed_up_without_hooks_and_restored() {
@@ -26,8 +26,8 @@ fn a_job_tells_what_it_did() {
     assert_eq!((progress.kind, progress.state, progress.percent), (Kind::Backup, State::Completed, 100));
     assert_eq!((progress.files_done, progress.files_total), (6, 6));
     assert_eq!((progress.bytes_done, progress.bytes_total), (420_006, 420_006));
-    assert!(progress.freeze_ns > 0);
-    assert!(progress.started_at_ms > 0 && progress.finished_at_ms >= progress.started_at_ms);
+    assert!(!progress.freeze.is_zero());
+    assert!(progress.started_at > UNIX_EPOCH && progress.finished_at >= Some(progress.started_at));
 }
 
 #[test]
@@ -91,14 +91,14 @@ fn latest_is_an_absolute_path_to_the_newest() {
     let mut newest = None;
     for _ in 0..3 {
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         newest = Some(job.location().to_path_buf());
     }
     let newest = newest.unwrap();
     assert_eq!(fs::read(place.root().join("latest")).unwrap(), newest.as_os_str().as_encoded_bytes());
     assert!(newest.is_absolute() && newest.is_dir());
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), newest);
-    let listed = hotbackup::list(&place.root()).unwrap();
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), newest);
+    let listed = BackupRoot::at(place.root()).list().unwrap();
     assert_eq!(listed.len(), 3);
     assert_eq!(listed[0].location(), newest);
 }

@@ -42,14 +42,14 @@ fn is_backed_up_only_at_rest(ahead: i64) {
         }
     });
     let coordinator = Coordinator::open(served.path(), &options(&place.beside("root"))).unwrap();
-    let result = coordinator.start().unwrap().wait(None);
+    let result = coordinator.start().unwrap().wait();
     stop.store(true, Relaxed);
     writer.join().unwrap();
     let error = result.expect_err("it was written to all the time");
     assert_eq!(error.code(), Code::SourceChanged, "{ahead}: {error}");
 
     let job = coordinator.start().unwrap();
-    job.wait(None).unwrap();
+    job.wait().unwrap();
     assert_eq!(tree(job.location()), tree(&place.data()), "{ahead}");
 }
 
@@ -84,7 +84,7 @@ fn a_table_that_is_completed_before_the_freeze_is_whole_whatever_the_file_server
         options.hooks().freeze_thaw(move |_| Ok(fs::write(&table, b"begun and ended").unwrap()), |_| Ok(()));
         let coordinator = Coordinator::open(served.path(), &options).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap_or_else(|error| panic!("{ahead}: {error}"));
+        job.wait().unwrap_or_else(|error| panic!("{ahead}: {error}"));
         assert_eq!(fs::read(job.location().join("1.sst")).unwrap(), b"begun and ended", "{ahead}");
     }
 }
@@ -168,7 +168,7 @@ fn is_whole_amid_a_long_write(place: &Path) {
     let writer = std::thread::spawn(move || memory.write_to(&file));
     let coordinator = Coordinator::open(&data, &options(&root)).unwrap();
     let job = coordinator.start().unwrap();
-    let result = job.wait(None);
+    let result = job.wait();
     writer.join().unwrap();
     match result {
         Ok(_) => {
@@ -235,7 +235,7 @@ fn is_never_torn_by_stores(place: &Path) {
         }
     });
     let coordinator = Coordinator::open(&data, &options(&root)).unwrap();
-    let result = coordinator.start().unwrap().wait(None);
+    let result = coordinator.start().unwrap().wait();
     stop.store(true, Relaxed);
     writer.join().unwrap();
     let error = result.expect_err("it was stored to all the time");

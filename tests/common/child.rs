@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use hotbackup::{Coordinator, FileClass, Options};
+use hotbackup::{BackupRoot, Coordinator, FileClass, Options};
 
 use super::frozen;
 
@@ -138,13 +138,13 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
             options.set_root(root)?;
             options.add_rule("*.sst", FileClass::IMMUTABLE)?;
             options.set_threads(1);
-            Coordinator::open(data, &options)?.start()?.wait(None).map(drop)
+            Coordinator::open(data, &options)?.start()?.wait()
         }
         ("back up pinned", [data]) => {
             let mut options = frozen();
             options.add_rule("*", FileClass::Pinned)?;
             options.set_threads(1);
-            Coordinator::open(data, &options)?.start()?.wait(None).map(drop)
+            Coordinator::open(data, &options)?.start()?.wait()
         }
         ("back up again and again", [data]) => loop {
             one_backup(data)?;
@@ -165,18 +165,18 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
                 let _ = std::io::stdin().read_to_end(&mut Vec::new());
                 Ok(())
             });
-            hotbackup::restore(snapshot, target, &options)?.wait(None).map(drop)
+            hotbackup::restore(snapshot, target, &options)?.wait()
         }
         ("restore and sign", [snapshot, target]) => one_restore(snapshot, target, true).map(|()| sign()),
         ("verify", [snapshot]) => {
             let mut options = Options::new();
             options.set_threads(1);
-            hotbackup::verify(snapshot, &options)?.wait(None).map(drop)
+            hotbackup::verify(snapshot, &options)?.wait()
         }
-        ("undo", [target]) => hotbackup::undo(target),
+        ("undo", [target]) => hotbackup::restore_undo(target),
         ("recover", [target]) => hotbackup::recover(target).map(drop),
-        ("delete", [root, _]) => hotbackup::delete(root, text(2)),
-        ("prune", [root]) => hotbackup::prune(root, 1).map(drop),
+        ("delete", [root, _]) => BackupRoot::at(root).delete(text(2)),
+        ("prune", [root]) => BackupRoot::at(root).prune(1).map(drop),
         ("hold open", [data]) => {
             let _open = Coordinator::open(data, &Options::new())?;
             sign();
@@ -196,12 +196,12 @@ fn sign() {
 fn one_backup(data: &Path) -> hotbackup::Result<()> {
     let mut options = frozen();
     options.set_threads(1);
-    Coordinator::open(data, &options)?.start()?.wait(None).map(drop)
+    Coordinator::open(data, &options)?.start()?.wait()
 }
 
 fn one_restore(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Result<()> {
     let mut options = Options::new();
     options.set_threads(1);
     options.set_keep_undo(keep_undo);
-    hotbackup::restore(snapshot, target, &options)?.wait(None).map(drop)
+    hotbackup::restore(snapshot, target, &options)?.wait()
 }

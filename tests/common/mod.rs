@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hotbackup::{Coordinator, Error, Job, Options, Snapshot};
+use hotbackup::{BackupRoot, Coordinator, Error, Job, Options, Snapshot};
 
 /// A data directory and room beside it, gone with the value.
 pub struct Place {
@@ -95,11 +95,11 @@ impl Place {
     }
 
     /// A backup with these options, waited for.
-    pub fn back_up(&self, options: &Options) -> hotbackup::Result<Job> {
+    pub fn back_up(&self, options: &Options) -> hotbackup::Result<Ended> {
         let coordinator = Coordinator::open(&self.data(), options)?;
         let job = coordinator.start()?;
-        job.wait(None)?;
-        Ok(job)
+        job.wait()?;
+        Ok(Ended(job))
     }
 
     /// A backup with these options, which has to fail harmlessly.
@@ -116,6 +116,18 @@ impl Place {
             assert!(result.is_ok() || residue.is_empty(), "left behind: {residue:?}");
             result
         })
+    }
+}
+
+/// A job that was waited for, and so may be dropped.
+#[derive(Debug)]
+pub struct Ended(pub Job);
+
+impl std::ops::Deref for Ended {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.0
     }
 }
 
@@ -215,17 +227,17 @@ pub fn names(top: &Path) -> Vec<PathBuf> {
 
 /// Restores and waits.
 pub fn restore(snapshot: &Path, target: &Path) -> hotbackup::Result<()> {
-    hotbackup::restore(snapshot, target, &Options::new())?.wait(None).map(drop)
+    hotbackup::restore(snapshot, target, &Options::new())?.wait()
 }
 
 /// Verifies and waits.
 pub fn verify(snapshot: &Path) -> hotbackup::Result<()> {
-    hotbackup::verify(snapshot, &Options::new())?.wait(None).map(drop)
+    hotbackup::verify(snapshot, &Options::new())?.wait()
 }
 
 /// The readable snapshots of a root, each of which must verify.
 pub fn sound_snapshots(root: &Path) -> Vec<Snapshot> {
-    let all = hotbackup::list(root).expect("a listing");
+    let all = BackupRoot::at(root).list().expect("a listing");
     for snapshot in &all {
         assert!(snapshot.error().is_none(), "{snapshot:?}");
         verify(snapshot.location()).expect("a listed snapshot verifies");

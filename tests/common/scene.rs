@@ -86,7 +86,7 @@ impl Scene {
             let refused = [
                 Coordinator::open(target, &Options::new()).map(drop),
                 restore(&self.snapshot, target),
-                hotbackup::undo(target),
+                hotbackup::restore_undo(target),
             ];
             for result in refused {
                 assert_eq!(result.expect_err(what).code(), Code::RestoreUnfinished, "{what}");
@@ -100,6 +100,7 @@ impl Scene {
             Recovered::Nothing => assert!(!journal, "{what}"),
             Recovered::Old => assert!(!has_come, "{what}: called old"),
             Recovered::New => assert!(has_come, "{what}: called new"),
+            other => panic!("{what}: {other:?}"),
         }
         assert_eq!(hotbackup::recover(target).expect(what), Recovered::Nothing, "{what}");
         let lifecycle = names(&target.join(".lifecycle"));

@@ -167,9 +167,9 @@ fn fixture(place: &Place) -> Option<PathBuf> {
 fn a_snapshot_of_an_alopex_server_verifies_restores_and_opens() {
     let place = Place::new();
     let Some(snapshot) = fixture(&place) else { return };
-    hotbackup::verify(&snapshot, &alopex()).unwrap().wait(None).unwrap();
+    hotbackup::verify(&snapshot, &alopex()).unwrap().wait().unwrap();
     let target = place.beside("restored");
-    hotbackup::restore(&snapshot, &target, &alopex()).unwrap().wait(None).unwrap();
+    hotbackup::restore(&snapshot, &target, &alopex()).unwrap().wait().unwrap();
 
     let log = fs::metadata(target.join("lsm.wal")).unwrap();
     assert_eq!(log.len(), fs::metadata(snapshot.join("lsm.wal")).unwrap().len());
@@ -212,7 +212,7 @@ fn a_damaged_snapshot_of_an_alopex_server_is_refused() {
             hotbackup::verify(&copy, &alopex()).unwrap(),
             hotbackup::restore(&copy, &place.beside("restored"), &alopex()).unwrap(),
         ] {
-            let error = job.wait(None).unwrap_err();
+            let error = job.wait().unwrap_err();
             assert_eq!(error.code(), Code::Corrupt, "{name}: {error}");
             assert!(error.to_string().contains(name), "{error}");
         }

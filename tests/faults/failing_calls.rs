@@ -81,7 +81,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
             Ok(()) => {
                 let all = sound_snapshots(&place.root());
                 assert_eq!(all.len(), 2, "{what}");
-                let latest = hotbackup::latest(&place.root()).expect(what);
+                let latest = hotbackup::BackupRoot::at(place.root()).latest().expect(what);
                 assert_eq!(latest.location(), all[0].location(), "{what}");
             }
             Err((code, message)) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::common::child::{self, Ended, has_strace};
 use crate::common::mounted::Mounted;
 use crate::common::{Place, bytes, frozen, names, skip, tree, verify, write};
-use hotbackup::{Code, Coordinator, FileClass, Options, Recovered};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Recovered};
 
 fn options(root: &Path) -> Options {
     let mut options = frozen();
@@ -31,7 +31,7 @@ fn is_saved(data: &Path, place: &Place) {
     for _ in 0..2 {
         let coordinator = Coordinator::open(data, &options(&place.beside("root"))).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         assert!(tree(job.location()) == expected);
         verify(job.location()).unwrap();
     }
@@ -85,7 +85,7 @@ fn a_quota_that_is_used_up_is_as_a_full_disk() {
         let when = if call == "mkdirat" { "1" } else { "1+" };
         let (ended, came) = child::run(&deed, &format!("{call}:error=EDQUOT:when={when}"));
         assert!(matches!(ended, Ended::Done) && came, "{call}: {ended:?}");
-        let latest = hotbackup::latest(&place.beside("root")).unwrap();
+        let latest = BackupRoot::at(place.beside("root")).latest().unwrap();
         assert_eq!(tree(latest.location()), tree(&place.data()));
     }
 }
@@ -145,7 +145,7 @@ fn opening_leaves_the_pins_of_a_backup_that_is_running_alone() {
     other.wait_for_sign();
     assert_eq!(pins_in(&place.data()), pins);
     drop(go_on);
-    job.wait(None).unwrap();
+    job.wait().unwrap();
     assert_eq!(tree(job.location()), tree(&place.data()));
     assert_eq!(pins_in(&place.data()), 0);
 }
@@ -164,11 +164,11 @@ fn a_full_root_can_be_emptied_its_newest_snapshot_too() {
     fill(&small);
     let error = place.back_up(&options(&root)).unwrap_err();
     assert_eq!(error.code(), Code::NoSpace, "{error}");
-    let all = hotbackup::list(&root).unwrap();
-    hotbackup::delete(&root, all[0].id()).unwrap();
-    assert_eq!(hotbackup::latest(&root).unwrap().location(), all[1].location());
+    let all = BackupRoot::at(&root).list().unwrap();
+    BackupRoot::at(&root).delete(all[0].id()).unwrap();
+    assert_eq!(BackupRoot::at(&root).latest().unwrap().location(), all[1].location());
     fill(&small);
-    assert_eq!(hotbackup::prune(&root, 1).unwrap(), 1);
+    assert_eq!(BackupRoot::at(&root).prune(1).unwrap(), 1);
     verify(all[1].location()).unwrap();
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::child::start;
 use crate::common::{Place, frozen, names, restore, sound_snapshots, tree, verify, write};
-use hotbackup::{Code, Coordinator, Options, Recovered};
+use hotbackup::{BackupRoot, Code, Coordinator, Options, Recovered};
 
 const KILLS: u64 = 25;
 
@@ -27,7 +27,7 @@ fn backups_killed_at_random_instants_leave_only_sound_snapshots_and_the_next_one
         some_time();
         child.kill();
         let all = sound_snapshots(&place.root());
-        let latest = hotbackup::latest(&place.root()).unwrap();
+        let latest = BackupRoot::at(place.root()).latest().unwrap();
         assert!(all.iter().any(|snapshot| snapshot.location() == latest.location()), "{kill}");
         let is_left = |name: &&std::path::PathBuf| {
             let name = name.to_string_lossy();
@@ -37,10 +37,10 @@ fn backups_killed_at_random_instants_leave_only_sound_snapshots_and_the_next_one
         leavings += names(&lifecycle).iter().filter(is_left).count();
         let next = place.back_up(&frozen()).unwrap();
         assert_eq!(names(&lifecycle).iter().find(is_left), None, "{kill}");
-        assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), next.location(), "{kill}");
+        assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), next.location(), "{kill}");
         assert_eq!(tree(next.location()), source, "{kill}");
         assert_eq!(tree(&place.data()), source, "{kill}");
-        hotbackup::prune(&place.root(), 2).unwrap();
+        BackupRoot::at(place.root()).prune(2).unwrap();
     }
     assert!(leavings > 0, "no kill came while a backup was at work");
 }

@@ -18,7 +18,7 @@ fn a_restore_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
             let is_new = scene.settle(&target, &scene.new, what);
             assert!(killed || is_new, "{what}");
             if is_new {
-                hotbackup::undo(&target).expect(what);
+                hotbackup::restore_undo(&target).expect(what);
                 assert!(!scene.is_new(&target, what), "{what}: undone");
             }
         },
@@ -64,7 +64,7 @@ fn an_undo_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
     killing(scene.undo(), |what, killed| {
         let has_come = scene.settle(&target, &scene.old, what);
         assert!(killed || has_come, "{what}");
-        hotbackup::undo(&target).expect(what);
+        hotbackup::restore_undo(&target).expect(what);
         assert_eq!(scene.is_new(&target, what), has_come, "{what}: undone");
     });
 }
@@ -106,7 +106,7 @@ fn root_of_three(place: &Place) {
 /// Whatever was killed: what is listed is sound, and the marker leads to one of them.
 fn is_sound(root: &Path, what: &str) -> usize {
     let all = sound_snapshots(root);
-    let latest = hotbackup::latest(root).expect(what);
+    let latest = hotbackup::BackupRoot::at(root).latest().expect(what);
     assert!(all.iter().any(|snapshot| snapshot.location() == latest.location()), "{what}");
     all.len()
 }
@@ -133,9 +133,12 @@ fn a_backup_killed_at_any_call_leaves_only_what_the_next_one_removes() {
             assert!((count..=count + 1).contains(&found) && (killed || found > count), "{what}: {found}");
             assert_eq!(tree(&place.data()), source, "{what}");
             let newest = place.back_up(&frozen()).expect(what);
-            assert_eq!(hotbackup::latest(&place.root()).expect(what).location(), newest.location());
+            assert_eq!(
+                hotbackup::BackupRoot::at(place.root()).latest().expect(what).location(),
+                newest.location()
+            );
             nothing_left_over(&place, what);
-            hotbackup::prune(&place.root(), 2).expect(what);
+            hotbackup::BackupRoot::at(place.root()).prune(2).expect(what);
             count = 2;
         },
     );
@@ -147,8 +150,8 @@ fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
     root_of_three(&place);
     let kept = place.beside("kept");
     copy(&place.root(), &kept);
-    let newest = hotbackup::latest(&place.root()).unwrap();
-    let all = hotbackup::list(&place.root()).unwrap();
+    let newest = hotbackup::BackupRoot::at(place.root()).latest().unwrap();
+    let all = hotbackup::BackupRoot::at(place.root()).list().unwrap();
     let again = || {
         fs::remove_dir_all(place.root()).unwrap();
         copy(&kept, &place.root());
@@ -161,7 +164,7 @@ fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
         |what, killed| {
             let found = is_sound(&place.root(), what);
             assert!((2..=3).contains(&found) && (killed || found == 2), "{what}: {found}");
-            if let Err(error) = hotbackup::delete(&place.root(), newest.id()) {
+            if let Err(error) = hotbackup::BackupRoot::at(place.root()).delete(newest.id()) {
                 assert_eq!((error.code(), found), (hotbackup::Code::NotFound, 2), "{what}: {error}");
             }
             assert_eq!(is_sound(&place.root(), what), 2, "{what}");
@@ -176,12 +179,16 @@ fn a_deletion_killed_at_any_call_is_finished_by_the_next() {
         |what, killed| {
             let found = is_sound(&place.root(), what);
             assert!((1..=3).contains(&found) && (killed || found == 1), "{what}: {found}");
-            let latest = hotbackup::latest(&place.root()).expect(what);
+            let latest = hotbackup::BackupRoot::at(place.root()).latest().expect(what);
             assert_eq!(latest.location(), newest.location(), "{what}");
-            let left = hotbackup::list(&place.root()).expect(what);
+            let left = hotbackup::BackupRoot::at(place.root()).list().expect(what);
             let newest_left = left.iter().zip(&all).all(|(left, was)| left.location() == was.location());
             assert!(newest_left, "{what}: the oldest go first: {left:?}");
-            assert_eq!(hotbackup::prune(&place.root(), 1).expect(what) as usize, found - 1, "{what}");
+            assert_eq!(
+                hotbackup::BackupRoot::at(place.root()).prune(1).expect(what) as usize,
+                found - 1,
+                "{what}"
+            );
             assert_eq!(is_sound(&place.root(), what), 1, "{what}");
             nothing_left_over(&place, what);
         },

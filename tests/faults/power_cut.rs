@@ -63,7 +63,7 @@ fn survives(kind: &str, files: usize) {
     options.set_root(&root).unwrap();
     let snapshot = place.back_up(&options).unwrap().location().to_path_buf();
     disk.cut();
-    assert_eq!(hotbackup::latest(&root).unwrap().location(), snapshot);
+    assert_eq!(hotbackup::BackupRoot::at(&root).latest().unwrap().location(), snapshot);
     verify(&snapshot).unwrap();
     assert!(tree(&snapshot) == before, "not as it was before the cut");
 
@@ -81,7 +81,7 @@ fn survives(kind: &str, files: usize) {
     disk.cut();
     assert!(tree(&target) == before, "not as it was before the cut");
 
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     disk.cut();
     assert!(tree(&target) == changed, "not as it was before the cut");
     assert_eq!(hotbackup::recover(&target).unwrap(), hotbackup::Recovered::Nothing);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::guest;
 use crate::common::{self, Place, frozen, residue, sound_snapshots};
-use hotbackup::{Code, Coordinator, Options, Result};
+use hotbackup::{BackupRoot, Code, Coordinator, Options, Result};
 
 /// Options whose hooks count the backups between checkpoint and release.
 fn counting(at_once: &Arc<AtomicUsize>, made: &Arc<AtomicU64>) -> Options {
@@ -35,17 +35,17 @@ fn expected<T>(what: &str, result: Result<T>, codes: &[Code]) -> Option<T> {
 /// One of the calls, chosen by a number.
 fn one_call(choice: u64, coordinator: &Coordinator, target: PathBuf) {
     let root = coordinator.root();
-    let newest = || expected("latest", hotbackup::latest(root), &[Code::NotFound]);
+    let newest = || expected("latest", root.latest(), &[Code::NotFound]);
     match choice % 10 {
         0..=2 => {
             let Some(job) = expected("start", coordinator.start(), &[Code::Conflict]) else { return };
             if choice.is_multiple_of(4) {
                 job.cancel().unwrap();
             }
-            expected("backup", job.wait(None), &[Code::Cancelled]);
+            expected("backup", job.wait(), &[Code::Cancelled]);
         }
         3 => {
-            let Some(begun) = expected("begin", coordinator.begin(), &[Code::Conflict]) else { return };
+            let Some(begun) = expected("begin", coordinator.prepare(), &[Code::Conflict]) else { return };
             match choice.is_multiple_of(4) {
                 true => drop(begun),
                 false => drop(expected("run", begun.run(), &[Code::Cancelled])),
@@ -57,15 +57,15 @@ fn one_call(choice: u64, coordinator: &Coordinator, target: PathBuf) {
             job.status().unwrap();
             assert!(job.eventfd().is_some());
             job.set_rate_limit(choice % 3 * 1_000_000).unwrap();
-            expected("waiting", job.wait(Some(Duration::from_millis(5))), &[Code::Cancelled]);
+            expected("waiting", job.wait_for(Duration::from_millis(5)), &[Code::Cancelled]);
         }
         // The root may not be made yet.
-        5 => drop(expected("prune", hotbackup::prune(root, 2), &[Code::Conflict, Code::NotFound])),
+        5 => drop(expected("prune", root.prune(2), &[Code::Conflict, Code::NotFound])),
         6 => {
-            let listed = hotbackup::list(root).unwrap();
+            let listed = root.list().unwrap();
             let Some(oldest) = listed.last().filter(|_| listed.len() > 2) else { return };
             let name = oldest.location().file_name().unwrap().to_str().unwrap();
-            expected("delete", hotbackup::delete(root, name), &[Code::Conflict, Code::NotFound]);
+            expected("delete", root.delete(name), &[Code::Conflict, Code::NotFound]);
         }
         7 | 8 => {
             // It may be deleted before it is opened, and not once it is.
@@ -112,7 +112,7 @@ fn threads_that_call_everything_on_one_root_get_one_backup_at_a_time_and_no_dead
     assert!(made.load(Relaxed) > 2, "only {made:?} backups were made: this test shows little");
     assert_eq!(residue(&place.data()), Vec::<PathBuf>::new());
     let snapshots = sound_snapshots(&place.root());
-    let newest = hotbackup::latest(&place.root()).unwrap();
+    let newest = BackupRoot::at(place.root()).latest().unwrap();
     assert_eq!(newest.location(), snapshots[0].location());
 }
 
@@ -132,7 +132,7 @@ fn a_coordinator_may_be_closed_while_others_use_its_jobs() {
                         assert!(job.eventfd().is_some());
                         drop(job.clone());
                     }
-                    let ended = job.wait(None).map(drop);
+                    let ended = job.wait();
                     expected("backup", ended, &[Code::Cancelled]);
                 })
             })

@@ -1,14 +1,16 @@
 //! Each hook is called when it is due, once, on its thread, whatever fails and wherever.
 
 use std::collections::HashSet;
+use std::error::Error as _;
 use std::fs;
+use std::num::{IntErrorKind, ParseIntError};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
 use crate::common::{self, Place, Writer, bytes, residue, tree, verify, write};
-use hotbackup::{Code, Coordinator, FileClass, Hook, HookError, HookResult, Options};
+use hotbackup::{Code, Coordinator, FileClass, Hook, HookResult, Options};
 
 /// What a hook does besides being written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ impl Does {
         match self {
             Does::Nothing => Ok(()),
             Does::Fails => Err(format!("{name} did not\nwork").into()),
-            Does::FailsWithoutAReason => Err(HookError::default()),
+            Does::FailsWithoutAReason => Err("".into()),
             // Not `panic!`, which would also print.
             Does::Panics => std::panic::resume_unwind(Box::new("on purpose")),
             Does::Cancels => {
@@ -212,11 +214,10 @@ fn the_first_failure_is_the_jobs() {
 fn the_hosts_own_exception_comes_back_with_the_error() {
     let place = Place::with_files();
     let mut options = Options::new();
-    options
-        .hooks()
-        .checkpoint(|_| Err(HookError { message: "raised".into(), cause: Some(Arc::new(42_u64)) }));
+    options.hooks().checkpoint(|_| Err("forty-two".parse::<u64>().unwrap_err().into()));
     let error = place.refused(&options);
-    assert_eq!(error.cause().unwrap().downcast_ref::<u64>(), Some(&42));
+    let exception = error.source().unwrap().downcast_ref::<ParseIntError>();
+    assert_eq!(exception.map(ParseIntError::kind), Some(&IntErrorKind::InvalidDigit));
 }
 
 #[test]
@@ -233,7 +234,7 @@ fn all_hooks_of_a_job_that_the_caller_runs_are_called_on_the_callers_thread() {
     let place = Place::with_files();
     let calls = Calls::default();
     let coordinator = Coordinator::open(&place.data(), &calls.options("", Does::Nothing)).unwrap();
-    coordinator.begin().unwrap().run().unwrap();
+    coordinator.prepare().unwrap().run().unwrap();
     assert_eq!(calls.threads(), HashSet::from([std::thread::current().id()]));
 }
 

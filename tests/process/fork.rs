@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::alone;
 use crate::common::guest::{LONG, descriptors, fork, until};
 use crate::common::{self, Place, another_process, frozen, residue, sound_snapshots};
-use hotbackup::{Code, Coordinator, Job, Options, State};
+use hotbackup::{BackupRoot, Code, Coordinator, Job, Options, State};
 
 /// So slow that it runs for as long as a test needs it.
 fn slow() -> Options {
@@ -29,7 +29,7 @@ struct Handles {
 
 impl Handles {
     fn open(place: &Place) -> Self {
-        let ended = place.back_up(&frozen()).unwrap();
+        let ended = place.back_up(&frozen()).unwrap().0;
         let coordinator = Coordinator::open(&place.data(), &slow()).unwrap();
         let backup = coordinator.start().unwrap();
         let restore = hotbackup::restore(ended.location(), &place.beside("restored"), &slow()).unwrap();
@@ -48,13 +48,13 @@ impl Handles {
         let conflict =
             |result: hotbackup::Result<()>| result.is_err_and(|error| error.code() == Code::Conflict);
         let mut right = conflict(coordinator.start().map(drop))
-            && conflict(coordinator.begin().map(drop))
+            && conflict(coordinator.prepare().map(drop))
             && conflict(coordinator.find(None).map(drop))
             && conflict(coordinator.find(Some(ended.id())).map(drop));
         for job in jobs.iter().chain([&ended]) {
             right = right
-                && conflict(job.wait(None).map(drop))
-                && conflict(job.wait(Some(Duration::ZERO)).map(drop))
+                && conflict(job.wait())
+                && conflict(job.wait_for(Duration::ZERO).map(drop))
                 && conflict(job.status().map(drop))
                 && conflict(job.cancel())
                 && conflict(job.set_rate_limit(1))
@@ -74,7 +74,7 @@ impl Handles {
         for job in &self.jobs {
             assert_eq!(job.status().unwrap().state, State::Running);
             job.set_rate_limit(0).unwrap();
-            job.wait(None).unwrap();
+            job.wait().unwrap();
         }
     }
 }
@@ -107,15 +107,14 @@ fn a_fork_at_any_moment_of_a_backup_makes_no_deadlock() {
         while !job.status().unwrap().state.has_ended() {
             children.push(fork(|| {
                 let (coordinator, job) = (inherited(&coordinator), inherited(&job));
-                let refused =
-                    coordinator.start().is_err() && job.wait(None).is_err() && job.cancel().is_err();
+                let refused = coordinator.start().is_err() && job.wait().is_err() && job.cancel().is_err();
                 drop(coordinator);
                 drop(job);
                 i32::from(!refused)
             }));
         }
         assert!(children.into_iter().all(|child| child.wait() == 0));
-        job.wait(None).unwrap();
+        job.wait().unwrap();
     }
     assert_eq!(sound_snapshots(&place.root()).len(), 10);
 }
@@ -125,7 +124,7 @@ fn a_child_may_open_a_coordinator_of_its_own() {
     let _alone = alone();
     let (parents, childs) = (Place::with_files(), Place::with_files());
     let coordinator = Coordinator::open(&parents.data(), &frozen()).unwrap();
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     // The child also opens the parent's directory, which each of them may have open.
     let child = fork(|| {
         let here = childs.back_up(&frozen()).map(drop);
@@ -176,7 +175,7 @@ fn a_child_inherits_no_descriptor_but_the_eventfds() {
         while !job.status().unwrap().state.has_ended() {
             assert_eq!(inherited_descriptors(&before), Vec::<PathBuf>::new());
         }
-        job.wait(None).unwrap();
+        job.wait().unwrap();
     }
 }
 
@@ -206,13 +205,13 @@ fn assert_freed_by_its_death(mut holder: std::process::Child, place: &Place) {
     let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
     let refused = coordinator.start().map(drop).unwrap_err();
     assert_eq!(refused.code(), Code::Conflict, "{refused}");
-    assert_eq!(hotbackup::prune(&place.root(), 1).unwrap_err().code(), Code::Conflict);
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap_err().code(), Code::Conflict);
     assert!(!residue(&place.data()).is_empty(), "what a live process uses was removed");
 
     holder.kill().unwrap();
     holder.wait().unwrap();
     let job = coordinator.start().unwrap();
-    job.wait(None).unwrap();
+    job.wait().unwrap();
     assert_eq!(residue(&place.data()), Vec::<PathBuf>::new());
     assert_eq!(sound_snapshots(&place.root()).len(), 1);
     drop(coordinator);

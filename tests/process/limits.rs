@@ -10,7 +10,7 @@ use crate::alone;
 use crate::common::guest::{another_process_can_lock, descriptors, lock, our_threads, until};
 use crate::common::mounted;
 use crate::common::{self, Place, another_process, frozen, residue, sound_snapshots, tree};
-use hotbackup::{Code, Coordinator, Options};
+use hotbackup::{BackupRoot, Code, Coordinator, Options};
 
 /// Whether this is the process with the limits. If it is not, the test is run there.
 fn is_apart(test: &str) -> bool {
@@ -75,10 +75,10 @@ fn running_out_of_descriptors_anywhere_is_a_clean_error() {
             place.back_up(&frozen()).map(drop),
             common::restore(first.location(), &target),
             common::verify(first.location()),
-            hotbackup::list(&place.root()).map(drop),
-            hotbackup::latest(&place.root()).map(drop),
-            hotbackup::prune(&place.root(), 100).map(drop),
-            hotbackup::delete(&place.root(), "nothing"),
+            BackupRoot::at(place.root()).list().map(drop),
+            BackupRoot::at(place.root()).latest().map(drop),
+            BackupRoot::at(place.root()).prune(100).map(drop),
+            BackupRoot::at(place.root()).delete("nothing"),
         ];
         limit(libc::RLIMIT_NOFILE, unlimited);
         for error in
@@ -124,7 +124,7 @@ fn more_files_than_descriptors_are_saved_from_a_mount_that_nobody_can_write_to()
     let unlimited = limit(libc::RLIMIT_NOFILE, 64);
     let coordinator = Coordinator::open(&data, &options).unwrap();
     let job = coordinator.start().unwrap();
-    let result = job.wait(None);
+    let result = job.wait();
     limit(libc::RLIMIT_NOFILE, unlimited);
     result.unwrap();
     assert_eq!(tree(job.location()), tree(&data));
@@ -141,7 +141,7 @@ fn more_files_than_descriptors_are_saved_from_a_mount_that_nobody_can_write_to()
     );
     let coordinator = Coordinator::open(&data, &options).unwrap();
     let unlimited = limit(libc::RLIMIT_NOFILE, 64);
-    let result = coordinator.start().and_then(|job| job.wait(None));
+    let result = coordinator.start().and_then(|job| job.wait());
     limit(libc::RLIMIT_NOFILE, unlimited);
     let error = result.unwrap_err();
     assert_eq!(
@@ -194,10 +194,10 @@ fn a_chroot_without_dev_and_proc_is_as_good_as_any_place() {
     // Without close_range too, for which /proc tells elsewhere what is open.
     for forbidden in [&[][..], &[libc::SYS_close_range]] {
         forbid(forbidden, libc::ENOSYS);
-        let coordinator = Coordinator::open("/data".as_ref(), &frozen()).unwrap();
+        let coordinator = Coordinator::open("/data", &frozen()).unwrap();
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
-        hotbackup::verify(job.location(), &Options::new()).unwrap().wait(None).unwrap();
+        job.wait().unwrap();
+        hotbackup::verify(job.location(), &Options::new()).unwrap().wait().unwrap();
         common::restore(job.location(), "/restored".as_ref()).unwrap();
         assert_eq!(tree("/restored".as_ref()), expected);
         std::fs::remove_dir_all("/restored").unwrap();
@@ -239,17 +239,17 @@ fn without_own_tables(error: i32) {
         assert_eq!(refused.unwrap_err().code(), Code::Unsupported);
     }
     assert!(!target.exists());
-    hotbackup::list(&place.root()).unwrap();
-    hotbackup::latest(&place.root()).unwrap();
+    BackupRoot::at(place.root()).list().unwrap();
+    BackupRoot::at(place.root()).latest().unwrap();
     assert!(!another_process_can_lock(&locked), "the lock is lost");
 
     let mut options = frozen();
     options.set_no_posix_locks(true);
     let job = place.back_up(&options).unwrap();
-    hotbackup::verify(job.location(), &options).unwrap().wait(None).unwrap();
-    hotbackup::restore(job.location(), &target, &options).unwrap().wait(None).unwrap();
+    hotbackup::verify(job.location(), &options).unwrap().wait().unwrap();
+    hotbackup::restore(job.location(), &target, &options).unwrap().wait().unwrap();
     assert_eq!(tree(&target), tree(&place.data()));
-    hotbackup::prune(&place.root(), 1).unwrap();
+    BackupRoot::at(place.root()).prune(1).unwrap();
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn without_close_range_the_table_is_left_all_the_same() {
     forbid(&[libc::SYS_close_range], libc::ENOSYS);
     let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
     let job = coordinator.start().unwrap();
-    job.wait(None).unwrap();
-    hotbackup::verify(job.location(), &Options::new()).unwrap().wait(None).unwrap();
+    job.wait().unwrap();
+    hotbackup::verify(job.location(), &Options::new()).unwrap().wait().unwrap();
     assert!(!another_process_can_lock(&locked), "the lock is lost");
 }

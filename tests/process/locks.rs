@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::alone;
 use crate::common::guest::{another_process_can_lock, lock};
 use crate::common::{self, Place, frozen, names};
-use hotbackup::{Coordinator, FileClass, Options, VerifyLevel};
+use hotbackup::{BackupRoot, Coordinator, FileClass, Options, VerifyLevel};
 
 /// Files whose locks this process holds.
 struct Locked {
@@ -90,9 +90,9 @@ fn locks_survive_a_backup_before_during_and_after() {
     locked.assert_held("before");
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     locked.assert_held("with an open coordinator");
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     locked.assert_held("after a backup");
-    coordinator.begin().unwrap().run().unwrap();
+    coordinator.prepare().unwrap().run().unwrap();
     locked.assert_held("after a backup with its hooks on this thread");
     coordinator.close();
     locked.assert_held("after the close");
@@ -122,7 +122,7 @@ fn locks_survive_backups_that_fail_or_are_cancelled() {
     let coordinator = Coordinator::open(&place.data(), &options).unwrap();
     let job = coordinator.start().unwrap();
     job.cancel().unwrap();
-    job.wait(None).unwrap_err();
+    job.wait().unwrap_err();
     locked.assert_held("after a backup that was cancelled");
 }
 
@@ -147,7 +147,7 @@ fn locks_on_a_snapshot_survive_its_verification_and_its_restore() {
     for level in [VerifyLevel::None, VerifyLevel::Size, VerifyLevel::Checksum, VerifyLevel::Media] {
         let mut options = Options::new();
         options.set_verify_level(level);
-        hotbackup::verify(job.location(), &options).unwrap().wait(None).unwrap();
+        hotbackup::verify(job.location(), &options).unwrap().wait().unwrap();
         locked.assert_held("after a verification");
     }
     common::restore(job.location(), &place.beside("restored")).unwrap();
@@ -162,7 +162,7 @@ fn locks_survive_all_that_is_done_to_a_root() {
     let mut snapshots = Vec::new();
     for _ in 0..4 {
         let job = coordinator.start().unwrap();
-        job.wait(None).unwrap();
+        job.wait().unwrap();
         snapshots.push(job.location().to_path_buf());
     }
     let data = Locked::all_below(&place.data());
@@ -172,15 +172,15 @@ fn locks_survive_all_that_is_done_to_a_root() {
         newest.assert_held(when);
     };
     both("before");
-    assert_eq!(hotbackup::list(&place.root()).unwrap().len(), 4);
+    assert_eq!(BackupRoot::at(place.root()).list().unwrap().len(), 4);
     both("after a listing");
-    hotbackup::latest(&place.root()).unwrap();
+    BackupRoot::at(place.root()).latest().unwrap();
     hotbackup::Snapshot::open(&snapshots[3]).unwrap();
     both("after a look at a snapshot");
-    hotbackup::delete(&place.root(), "nothing").unwrap_err();
-    hotbackup::delete(&place.root(), snapshots[0].file_name().unwrap().to_str().unwrap()).unwrap();
+    BackupRoot::at(place.root()).delete("nothing").unwrap_err();
+    BackupRoot::at(place.root()).delete(snapshots[0].file_name().unwrap().to_str().unwrap()).unwrap();
     both("after a deletion");
-    assert_eq!(hotbackup::prune(&place.root(), 1).unwrap(), 2);
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap(), 2);
     both("after a prune");
 }
 
@@ -197,7 +197,7 @@ fn the_lock_of_an_excluded_file_survives_a_restore_around_it() {
     let held = |when: &str| assert!(!another_process_can_lock(&place.data().join("empty")), "{when}");
     common::restore(job.location(), &place.data()).unwrap();
     held("after a restore");
-    hotbackup::undo(&place.data()).unwrap();
+    hotbackup::restore_undo(&place.data()).unwrap();
     held("after its undo");
     hotbackup::recover(&place.data()).unwrap();
     held("after a recovery");

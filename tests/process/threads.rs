@@ -10,7 +10,7 @@ use std::thread;
 use crate::alone;
 use crate::common::guest::{descriptors, our_threads, status_of, statuses_of, threads, until};
 use crate::common::{self, Place, another_process, bytes, frozen, write};
-use hotbackup::{Coordinator, FileClass, Job, Options};
+use hotbackup::{BackupRoot, Coordinator, FileClass, Job, Options};
 
 /// A store of many tables, and options under which its backup takes a while on all its threads.
 fn busy() -> (Place, Options) {
@@ -30,7 +30,7 @@ fn watch(job: &Job, mut look: impl FnMut()) {
         look();
         thread::sleep(std::time::Duration::from_millis(1));
     }
-    job.wait(None).unwrap();
+    job.wait().unwrap();
 }
 
 fn assert_success(command: &mut Command) {
@@ -106,8 +106,8 @@ fn nothing_is_left_of_a_thousand_coordinators() {
         for time in 0..times {
             let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
             if time.is_multiple_of(50) {
-                coordinator.start().unwrap().wait(None).unwrap();
-                hotbackup::prune(&place.root(), 1).unwrap();
+                coordinator.start().unwrap().wait().unwrap();
+                BackupRoot::at(place.root()).prune(1).unwrap();
             }
         }
     };
@@ -135,14 +135,14 @@ fn the_process_is_as_it_was() {
     let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
     let job = coordinator.start().unwrap();
     assert_eq!(look(), before, "while a backup runs");
-    job.wait(None).unwrap();
-    coordinator.begin().unwrap().run().unwrap();
+    job.wait().unwrap();
+    coordinator.prepare().unwrap().run().unwrap();
     assert_eq!(look(), before, "after a backup on this thread");
     common::verify(job.location()).unwrap();
     coordinator.close();
     common::restore(job.location(), &place.data()).unwrap();
-    hotbackup::undo(&place.data()).unwrap();
-    hotbackup::prune(&place.root(), 1).unwrap();
+    hotbackup::restore_undo(&place.data()).unwrap();
+    BackupRoot::at(place.root()).prune(1).unwrap();
     assert_eq!(look(), before, "after all else");
 }
 

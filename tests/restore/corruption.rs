@@ -280,7 +280,7 @@ fn each_level_finds_what_it_promises_and_not_more() {
         [None, Size, Checksum, Media].map(|level| {
             let mut options = Options::new();
             options.set_verify_level(level);
-            hotbackup::verify(&copy, &options).unwrap().wait(Option::None).is_err()
+            hotbackup::verify(&copy, &options).unwrap().wait().is_err()
         })
     };
     assert_eq!(found(|_| ()), [false, false, false, false]);
@@ -302,7 +302,7 @@ fn a_restore_reads_every_byte_at_every_level() {
     for level in [VerifyLevel::None, VerifyLevel::Size, VerifyLevel::Checksum, VerifyLevel::Media] {
         let mut options = Options::new();
         options.set_verify_level(level);
-        let error = hotbackup::restore(&copy, &patient.target, &options).unwrap().wait(None).unwrap_err();
+        let error = hotbackup::restore(&copy, &patient.target, &options).unwrap().wait().unwrap_err();
         assert_eq!(error.code(), Code::Corrupt);
         assert_eq!(tree(&patient.target), patient.before);
     }

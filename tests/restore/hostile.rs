@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::common::{Place, frozen, is_unprivileged, names, restore, tree, verify, write};
-use hotbackup::{Code, Symlinks};
+use hotbackup::{BackupRoot, Code, Symlinks};
 
 /// A snapshot with this manifest, whose own checksum is right.
 fn snapshot_with(place: &Place, fields: &str) -> PathBuf {
@@ -50,7 +50,7 @@ fn a_list_of_a_million_empty_lines_ends_at_its_first() {
 #[test]
 fn what_only_begins_like_ours_is_left_alone() {
     let place = Place::with_snapshot();
-    let snapshot = hotbackup::latest(&place.root()).unwrap().location().to_path_buf();
+    let snapshot = BackupRoot::at(place.root()).latest().unwrap().location().to_path_buf();
     let strangers = [
         place.beside(".target.hotbackup-notes"),
         place.root().join(".staging-mine"),
@@ -61,7 +61,7 @@ fn what_only_begins_like_ours_is_left_alone() {
     restore(&snapshot, &place.beside("target")).unwrap();
     hotbackup::recover(&place.beside("target")).unwrap();
     place.back_up(&frozen()).unwrap();
-    hotbackup::prune(&place.root(), 1).unwrap();
+    BackupRoot::at(place.root()).prune(1).unwrap();
     for path in strangers {
         assert_eq!(fs::read(path.join("precious")).unwrap(), b"precious");
     }
@@ -151,7 +151,7 @@ fn a_tree_deeper_than_any_path_makes_the_round_trip() {
         let length = rustix::io::read(&file, &mut found).unwrap();
         assert_eq!(&found[..length], b"deep down", "{target}");
     }
-    hotbackup::delete(&place.root(), snapshot.file_name().unwrap().to_str().unwrap()).unwrap();
+    BackupRoot::at(place.root()).delete(snapshot.file_name().unwrap().to_str().unwrap()).unwrap();
     assert!(!snapshot.exists());
 }
 
@@ -172,11 +172,11 @@ fn a_directory_that_is_closed_to_its_owner_is_restored_and_removed_again() {
     options.set_keep_undo(false);
     write(&place.beside("target/old"), b"old");
     for target in [place.beside("target"), place.beside("new")] {
-        hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
+        hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap();
         let mode = fs::metadata(target.join("closed")).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode, 0o300);
         // What cannot be looked into may hold a lock that must stay: refused, and nothing is left.
-        let error = hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap_err();
+        let error = hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap_err();
         assert_eq!((error.code(), error.path()), (Code::Io, Some(target.join("closed").as_path())));
         assert_eq!(names(&target.join(".lifecycle")), [Path::new("owner")]);
         fs::set_permissions(target.join("closed"), fs::Permissions::from_mode(0o700)).unwrap();

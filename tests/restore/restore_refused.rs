@@ -88,7 +88,7 @@ fn a_directory_whose_host_has_it_open_is_a_conflict() {
     restore(&snapshot, &target).unwrap();
     let mut other = start(&[Path::new("hold open"), &target]);
     other.wait_for_sign();
-    refused(hotbackup::undo(&target), Code::Conflict, &target);
+    refused(hotbackup::restore_undo(&target), Code::Conflict, &target);
     assert_eq!(tree(&target), tree(&place.data()));
 }
 
@@ -101,15 +101,15 @@ fn while_a_restore_is_at_work_no_host_and_no_other_restore_gets_in() {
     let mut options = Options::new();
     options.hooks().validate(move |_, _| {
         let opened = Coordinator::open(&inner, &Options::new()).map(drop);
-        for result in [opened, restore(&again, &inner), hotbackup::undo(&inner)] {
+        for result in [opened, restore(&again, &inner), hotbackup::restore_undo(&inner)] {
             assert!([Code::Conflict, Code::NotFound].contains(&result.unwrap_err().code()));
         }
         let opened = Coordinator::open(&inner, &Options::new()).map(drop);
         assert_eq!(opened.unwrap_err().code(), Code::Conflict);
         Ok(())
     });
-    hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
-    Coordinator::open(&target, &Options::new()).unwrap();
+    hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap();
+    Coordinator::open(&target, &Options::new()).unwrap().close();
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_validate_hook_that_refuses_leaves_the_target_as_it_was() {
     options.hooks().validate(|_, _| Err("the catalog does not open".into()));
     for target in [&target, &place.beside("new")] {
         let job = hotbackup::restore(&snapshot, target, &options).unwrap();
-        let error = job.wait(None).unwrap_err();
+        let error = job.wait().unwrap_err();
         assert_eq!(error.code(), Code::HookFailed);
         assert!(error.message().contains("the catalog does not open"), "{error}");
     }
@@ -144,7 +144,7 @@ fn a_validate_hook_that_changes_the_staging_is_caught() {
         fs::remove_file(staging.join("log")).unwrap();
         Ok(())
     });
-    let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None);
+    let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait();
     refused(result.map(drop), Code::Corrupt, Path::new("log"));
     untouched(&target, &before);
 }
@@ -161,7 +161,7 @@ fn a_cancel_in_any_phase_before_the_swap_is_done_leaves_the_target_as_it_was() {
                 Ok(if progress.phase == phase { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             });
             let job = hotbackup::restore(&snapshot, &target, &options).unwrap();
-            let error = job.wait(None).unwrap_err();
+            let error = job.wait().unwrap_err();
             assert_eq!(error.code(), Code::Cancelled, "{phase:?}");
             assert_eq!(job.status().unwrap().state, hotbackup::State::Cancelled);
             match before {
@@ -265,7 +265,7 @@ fn a_file_system_that_is_full_or_becomes_so_leaves_the_target_as_it_was() {
                 }
                 Ok(ControlFlow::Continue(()))
             });
-            let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None);
+            let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait();
             refused(result.map(drop), Code::NoSpace, &mount.0);
             let was_filled = fs::remove_file(mount.0.join("filler")).is_ok();
             assert_eq!(was_filled, name == "m3", "{name}");
@@ -284,7 +284,7 @@ fn a_reserve_that_is_not_free_is_no_space() {
     let before = tree(&target);
     let mut options = Options::new();
     options.set_min_free(u64::MAX);
-    let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None);
+    let result = hotbackup::restore(&snapshot, &target, &options).unwrap().wait();
     refused(result.map(drop), Code::NoSpace, &target);
     untouched(&target, &before);
 }
@@ -309,8 +309,8 @@ fn recovery_and_undo_of_what_was_never_restored() {
     let place = Place::with_files();
     assert_eq!(hotbackup::recover(&place.data()).unwrap(), Recovered::Nothing);
     assert_eq!(hotbackup::recover(&place.beside("missing")).unwrap(), Recovered::Nothing);
-    assert_eq!(hotbackup::undo(&place.data()).unwrap_err().code(), Code::NotFound);
-    assert_eq!(hotbackup::undo(&place.beside("missing")).unwrap_err().code(), Code::NotFound);
+    assert_eq!(hotbackup::restore_undo(&place.data()).unwrap_err().code(), Code::NotFound);
+    assert_eq!(hotbackup::restore_undo(&place.beside("missing")).unwrap_err().code(), Code::NotFound);
     assert!(!place.data().join(".lifecycle").exists());
 }
 

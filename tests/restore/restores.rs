@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::common::{Place, frozen, names, restore, skip, tree, verify, write};
-use hotbackup::{FileClass, Options};
+use hotbackup::{BackupRoot, FileClass, Options};
 
 /// A snapshot of some files that excludes `LOCK`s, and a directory with something else in it.
 fn snapshot_and_target(place: &Place) -> (std::path::PathBuf, std::path::PathBuf) {
@@ -29,7 +29,7 @@ fn an_empty_directory_gets_the_snapshot() {
     fs::create_dir(&target).unwrap();
     restore(&snapshot, &target).unwrap();
     assert_eq!(tree(&target), tree(&place.data()));
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert!(tree(&target).is_empty());
 }
 
@@ -55,10 +55,10 @@ fn what_was_there_is_put_aside_and_an_undo_puts_it_back_and_a_second_undo_redoes
     let number = asides[0].file_name().into_string().unwrap();
     assert!(number.strip_prefix("ts-").unwrap().parse::<u64>().is_ok(), "{number}");
     assert_eq!(tree(&asides[0].path()), old);
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), old);
     assert_eq!([stamp("index"), stamp("gone/deep"), stamp("tables/1.sst")], stamps);
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), tree(&place.data()));
 }
 
@@ -70,9 +70,9 @@ fn an_undo_keeps_what_was_written_since_the_restore() {
     restore(&snapshot, &target).unwrap();
     write(&target.join("written/since"), b"since");
     let since = tree(&target);
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), old);
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), since);
 }
 
@@ -82,11 +82,11 @@ fn a_restore_that_gives_up_its_undo_keeps_nothing_of_the_old() {
     let (snapshot, target) = snapshot_and_target(&place);
     let mut options = Options::new();
     options.set_keep_undo(false);
-    hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
+    hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap();
     assert_eq!(tree(&target), tree(&place.data()));
     let left = names(&target.join(".lifecycle"));
     assert!(left.iter().all(|name| name == Path::new("owner")), "{left:?}");
-    assert_eq!(hotbackup::undo(&target).unwrap_err().code(), hotbackup::Code::NotFound);
+    assert_eq!(hotbackup::restore_undo(&target).unwrap_err().code(), hotbackup::Code::NotFound);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_excluded_file_stays_where_it_is_at_the_top_and_below() {
         expected.insert(directory.into(), b"directory".to_vec());
     }
     assert_eq!(tree(&target), expected);
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), old_with_locks);
     assert_eq!(locks.each_ref().map(|lock| fs::metadata(lock).unwrap().ino()), inodes);
 }
@@ -152,11 +152,11 @@ fn an_undo_works_though_a_lock_came_or_went_since_the_restore() {
     let mut old = tree(&target);
     restore(&snapshot, &target).unwrap();
     write(&target.join("tables/LOCK"), b"of a host that ran");
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     old.insert("tables/LOCK".into(), b"of a host that ran".to_vec());
     assert_eq!(tree(&target), old);
     fs::remove_file(target.join("tables/LOCK")).unwrap();
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), tree(&place.data()));
     let mode = |path: &Path| fs::metadata(path.join("tables")).unwrap().mode();
     assert_eq!(mode(&target), mode(&place.data()));
@@ -186,7 +186,7 @@ fn a_snapshot_in_a_root_inside_its_target_survives_its_own_restore() {
     verify(&snapshot).unwrap();
     assert_eq!(fs::read(place.data().join("index")).unwrap(), b"index");
     assert!(!place.data().join("my/own").exists());
-    assert_eq!(hotbackup::latest(&place.data().join("my/backups")).unwrap().location(), snapshot);
+    assert_eq!(BackupRoot::at(&place.data().join("my/backups")).latest().unwrap().location(), snapshot);
     place.back_up(&options).unwrap();
 }
 
@@ -245,7 +245,7 @@ fn the_validate_hook_sees_the_whole_staged_tree_before_anything_moves() {
         counted.fetch_add(1, Relaxed);
         Ok(())
     });
-    hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
+    hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap();
     assert_eq!(calls.load(Relaxed), 1);
 }
 
@@ -258,13 +258,13 @@ fn an_undo_does_not_reach_past_a_restore_that_gave_its_own_up() {
     restore(&snapshot, &target).unwrap();
     let mut options = Options::new();
     options.set_keep_undo(false);
-    hotbackup::restore(&snapshot, &target, &options).unwrap().wait(None).unwrap();
+    hotbackup::restore(&snapshot, &target, &options).unwrap().wait().unwrap();
     let before = tree(&target);
-    let error = hotbackup::undo(&target).unwrap_err();
+    let error = hotbackup::restore_undo(&target).unwrap_err();
     assert_eq!(error.code(), hotbackup::Code::NotFound);
     assert!(error.message().contains("restore-backup"), "{error}");
     assert_eq!(tree(&target), before);
     restore(&snapshot, &target).unwrap();
-    hotbackup::undo(&target).unwrap();
+    hotbackup::restore_undo(&target).unwrap();
     assert_eq!(tree(&target), before);
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::mounted::Mounted;
-use crate::common::{self, Place, frozen, harmless_in, sound_snapshots, tree, write};
-use hotbackup::{Code, Coordinator, Error, Job, Options};
+use crate::common::{self, Ended, Place, frozen, harmless_in, sound_snapshots, tree, write};
+use hotbackup::{Code, Coordinator, Error, Options};
 
 fn with_root(root: &Path) -> Options {
     let mut options = frozen();
@@ -22,11 +22,11 @@ fn adopting(root: &Path) -> Options {
     options
 }
 
-fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Job> {
+fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Ended> {
     let coordinator = Coordinator::open(data, options)?;
     let job = coordinator.start()?;
-    job.wait(None)?;
-    Ok(job)
+    job.wait()?;
+    Ok(Ended(job))
 }
 
 #[track_caller]

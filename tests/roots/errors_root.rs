@@ -53,7 +53,7 @@ impl Staying {
 
     fn finish(self) {
         drop(self.let_go);
-        self.job.wait(None).unwrap();
+        self.job.wait().unwrap();
     }
 }
 
@@ -67,7 +67,7 @@ fn a_root_that_cannot_be_written_is_found_at_the_start_not_at_opening() {
     place.back_up(&with_root(&root)).unwrap();
     let coordinator = Coordinator::open(&place.data(), &with_root(&root)).unwrap();
     fs::set_permissions(&root, Permissions::from_mode(0o555)).unwrap();
-    let error = harmless_in(&root, || coordinator.start()?.wait(None));
+    let error = harmless_in(&root, || coordinator.start()?.wait());
     fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
     names(&error, Code::Io, &root);
     assert_eq!(residue(&place.data()), Vec::<std::path::PathBuf>::new());
@@ -173,11 +173,11 @@ fn a_second_backup_of_one_coordinator_is_a_conflict_until_the_first_has_ended() 
     let coordinator = &first.coordinator;
     let error = coordinator.start().expect_err("one backup at a time");
     names(&error, Code::Conflict, &place.data());
-    assert_eq!(coordinator.begin().expect_err("nor by hand").code(), Code::Conflict);
+    assert_eq!(coordinator.prepare().expect_err("nor by hand").code(), Code::Conflict);
     assert_eq!(coordinator.find(None).unwrap().id(), first.job.id());
     drop(first.let_go);
-    first.job.wait(None).unwrap();
-    coordinator.start().unwrap().wait(None).unwrap();
+    first.job.wait().unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     assert_eq!(sound_snapshots(&place.root()).len(), 3);
 }
 
@@ -220,7 +220,7 @@ fn a_second_process_conflicts_until_the_first_lets_go_even_by_dying() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!residue(&place.data()).is_empty(), "a kill leaves something to clean up");
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     assert_eq!(residue(&place.data()), Vec::<std::path::PathBuf>::new());
     assert_eq!(sound_snapshots(&place.root()).len(), 2);
 }

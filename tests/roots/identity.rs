@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::mounted::Mounted;
-use crate::common::{Place, frozen, harmless_in, names, restore, sound_snapshots, tree, write};
-use hotbackup::{Code, Coordinator, Error, Job, Options};
+use crate::common::{Ended, Place, frozen, harmless_in, names, restore, sound_snapshots, tree, write};
+use hotbackup::{BackupRoot, Code, Coordinator, Error, Options};
 
 fn with_root(root: &Path) -> Options {
     let mut options = frozen();
@@ -21,11 +21,11 @@ fn adopting(root: &Path) -> Options {
     options
 }
 
-fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Job> {
+fn back_up(data: &Path, options: &Options) -> hotbackup::Result<Ended> {
     let coordinator = Coordinator::open(data, options)?;
     let job = coordinator.start()?;
-    job.wait(None)?;
-    Ok(job)
+    job.wait()?;
+    Ok(Ended(job))
 }
 
 /// The id of a data directory.
@@ -80,7 +80,7 @@ fn two_containers_with_equal_paths_do_not_share_a_root_by_mistake() {
     let other = id(&containers.volumes[1]);
     assert_ne!(one, other);
     says(&error, Code::Conflict, &[&one, &other, "set_adopt_root"]);
-    assert_eq!(fs::read(hotbackup::latest(&root).unwrap().location().join("index")).unwrap(), b"one");
+    assert_eq!(fs::read(BackupRoot::at(&root).latest().unwrap().location().join("index")).unwrap(), b"one");
     // The one goes on as ever; adopted, the root is the other's.
     containers.inside(0, |data| back_up(data, &with_root(&root)).map(drop)).unwrap().unwrap();
     containers.inside(1, |data| back_up(data, &adopting(&root)).map(drop)).unwrap().unwrap();
@@ -257,7 +257,7 @@ fn a_data_directory_that_was_replaced_under_an_open_coordinator_is_a_conflict() 
     let place = Place::with_files();
     let root = place.beside("root");
     let coordinator = Coordinator::open(&place.data(), &with_root(&root)).unwrap();
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
     fs::rename(place.data(), place.beside("moved")).unwrap();
     says(&coordinator.start().unwrap_err(), Code::NotFound, &[place.data().to_str().unwrap()]);
     let copied = Command::new("cp").arg("-a").arg(place.beside("moved")).arg(place.data()).status().unwrap();
@@ -267,7 +267,7 @@ fn a_data_directory_that_was_replaced_under_an_open_coordinator_is_a_conflict() 
     // The original is back.
     fs::remove_dir_all(place.data()).unwrap();
     fs::rename(place.beside("moved"), place.data()).unwrap();
-    coordinator.start().unwrap().wait(None).unwrap();
+    coordinator.start().unwrap().wait().unwrap();
 }
 
 #[test]
@@ -281,6 +281,6 @@ fn a_further_source_that_was_replaced_under_an_open_coordinator_is_a_conflict() 
     fs::rename(&wal, place.beside("moved")).unwrap();
     write(&wal.join("1.log"), b"another");
     says(&coordinator.start().unwrap_err(), Code::Conflict, &[wal.to_str().unwrap()]);
-    assert!(hotbackup::list(&place.root()).unwrap().is_empty());
+    assert!(BackupRoot::at(place.root()).list().unwrap().is_empty());
     assert_eq!(tree(&wal).len(), 1);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::{Place, frozen, verify, write};
-use hotbackup::{Code, Options};
+use hotbackup::{BackupRoot, Code, Options};
 
 fn number(location: &Path) -> u64 {
     location.file_name().unwrap().to_str().unwrap().strip_prefix("ts-").unwrap().parse().unwrap()
@@ -29,13 +29,17 @@ fn names_rise_and_order_snapshots_though_the_clock_jumps_back() {
     for more in 1..=3 {
         let job = place.back_up(&frozen()).unwrap();
         assert_eq!(number(job.location()), ahead + more);
-        assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), job.location());
+        assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), job.location());
     }
-    let listed: Vec<_> =
-        hotbackup::list(&place.root()).unwrap().iter().map(|snapshot| number(snapshot.location())).collect();
+    let listed: Vec<_> = BackupRoot::at(place.root())
+        .list()
+        .unwrap()
+        .iter()
+        .map(|snapshot| number(snapshot.location()))
+        .collect();
     assert_eq!(listed, [ahead + 3, ahead + 2, ahead + 1, ahead]);
-    assert_eq!(hotbackup::prune(&place.root(), 1).unwrap(), 3);
-    assert_eq!(number(hotbackup::latest(&place.root()).unwrap().location()), ahead + 3);
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap(), 3);
+    assert_eq!(number(BackupRoot::at(place.root()).latest().unwrap().location()), ahead + 3);
 }
 
 #[test]
@@ -58,9 +62,9 @@ fn names_that_are_not_ours_do_not_count() {
         fs::create_dir_all(place.root().join(name)).unwrap();
     }
     write(&place.root().join("ts-7"), b"a file");
-    assert!(hotbackup::list(&place.root()).unwrap().is_empty());
+    assert!(BackupRoot::at(place.root()).list().unwrap().is_empty());
     place.back_up(&frozen()).unwrap();
-    assert_eq!(hotbackup::list(&place.root()).unwrap().len(), 1);
+    assert_eq!(BackupRoot::at(place.root()).list().unwrap().len(), 1);
     assert!(place.root().join("ts-007").is_dir() && place.root().join("other").is_dir());
 }
 
@@ -80,12 +84,12 @@ fn latest_in_a_copied_directory_leads_to_the_copy() {
     let root = copy.join(".lifecycle/backup");
     // The marker still holds the original's path.
     assert_eq!(fs::read(root.join("latest")).unwrap(), original.location().as_os_str().as_encoded_bytes());
-    let latest = hotbackup::latest(&root).unwrap();
+    let latest = BackupRoot::at(&root).latest().unwrap();
     assert_eq!(latest.location(), root.join(original.location().file_name().unwrap()));
     verify(latest.location()).unwrap();
     // Even where the copy lacks that snapshot, it is not the original's.
-    hotbackup::delete(&root, latest.id()).unwrap();
-    assert_eq!(hotbackup::latest(&root).unwrap_err().code(), Code::NotFound);
+    BackupRoot::at(&root).delete(latest.id()).unwrap();
+    assert_eq!(BackupRoot::at(&root).latest().unwrap_err().code(), Code::NotFound);
     verify(original.location()).unwrap();
 }
 
@@ -97,7 +101,7 @@ fn the_root_of_a_copied_directory_belongs_to_the_original_until_it_is_adopted() 
     assert!(Command::new("cp").arg("-a").arg(place.data()).arg(&copy).status().unwrap().success());
     let back_up = |options: &Options| {
         let coordinator = hotbackup::Coordinator::open(&copy, options).unwrap();
-        coordinator.start().and_then(|job| job.wait(None)).map(drop)
+        coordinator.start().and_then(|job| job.wait()).map(drop)
     };
     let error = back_up(&frozen()).unwrap_err();
     assert_eq!(error.code(), Code::Conflict);
@@ -110,7 +114,7 @@ fn the_root_of_a_copied_directory_belongs_to_the_original_until_it_is_adopted() 
     back_up(&frozen()).unwrap();
     let marker = fs::read_to_string(copy.join(".lifecycle/backup/latest")).unwrap();
     assert!(Path::new(&marker).starts_with(&copy), "{marker}");
-    assert_eq!(hotbackup::list(&place.root()).unwrap().len(), 1);
+    assert_eq!(BackupRoot::at(place.root()).list().unwrap().len(), 1);
 }
 
 #[test]
@@ -119,12 +123,12 @@ fn a_marker_whose_snapshot_is_gone_is_not_found_and_the_next_backup_mends_it() {
     place.back_up(&frozen()).unwrap();
     let newest = place.back_up(&frozen()).unwrap();
     fs::remove_dir_all(newest.location()).unwrap();
-    let error = hotbackup::latest(&place.root()).unwrap_err();
+    let error = BackupRoot::at(place.root()).latest().unwrap_err();
     assert_eq!(error.code(), Code::NotFound);
     let name = newest.location().file_name().unwrap().to_str().unwrap();
     assert!(error.message().contains(name), "{error}");
     let next = place.back_up(&frozen()).unwrap();
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), next.location());
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), next.location());
 }
 
 #[test]
@@ -133,7 +137,7 @@ fn a_marker_that_holds_nonsense_leads_nowhere() {
     place.back_up(&frozen()).unwrap();
     for marker in ["", "/", "..", "../..", "\n", "ts-1\nts-2", "/etc", "source"] {
         fs::write(place.root().join("latest"), marker).unwrap();
-        let error = hotbackup::latest(&place.root()).unwrap_err();
+        let error = BackupRoot::at(place.root()).latest().unwrap_err();
         assert_eq!(error.code(), Code::NotFound, "{marker:?}: {error}");
     }
 }
@@ -141,11 +145,11 @@ fn a_marker_that_holds_nonsense_leads_nowhere() {
 #[test]
 fn without_a_root_there_is_no_latest_and_no_snapshot() {
     let place = place();
-    assert_eq!(hotbackup::latest(&place.root()).unwrap_err().code(), Code::NotFound);
-    assert!(hotbackup::list(&place.root()).unwrap().is_empty());
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap_err().code(), Code::NotFound);
+    assert!(BackupRoot::at(place.root()).list().unwrap().is_empty());
     assert!(!place.root().exists());
     let file = place.data().join("index");
-    assert_eq!(hotbackup::list(&file).unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(BackupRoot::at(&file).list().unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[test]
@@ -155,6 +159,6 @@ fn a_failed_backup_never_becomes_the_latest() {
     let mut options = frozen();
     options.hooks().validate(|_, _| Err("no".into()));
     assert_eq!(place.back_up(&options).map(drop).unwrap_err().code(), Code::HookFailed);
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), good.location());
-    assert_eq!(hotbackup::list(&place.root()).unwrap().len(), 1);
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), good.location());
+    assert_eq!(BackupRoot::at(place.root()).list().unwrap().len(), 1);
 }

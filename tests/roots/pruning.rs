@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::{Place, frozen, names, restore, sound_snapshots, tree, write};
-use hotbackup::{Code, Options, Snapshot};
+use hotbackup::{BackupRoot, Code, Options, Snapshot};
 
 /// A root with that many snapshots, and they, the newest first.
 fn root_of(place: &Place, count: usize) -> Vec<Snapshot> {
@@ -12,11 +12,11 @@ fn root_of(place: &Place, count: usize) -> Vec<Snapshot> {
         write(&place.data().join("index"), number.to_string().as_bytes());
         place.back_up(&frozen()).unwrap();
     }
-    hotbackup::list(&place.root()).unwrap()
+    BackupRoot::at(place.root()).list().unwrap()
 }
 
 fn locations(root: &Path) -> Vec<PathBuf> {
-    hotbackup::list(root).unwrap().iter().map(|snapshot| snapshot.location().to_path_buf()).collect()
+    BackupRoot::at(root).list().unwrap().iter().map(|snapshot| snapshot.location().to_path_buf()).collect()
 }
 
 fn name(snapshot: &Snapshot) -> &str {
@@ -27,8 +27,8 @@ fn name(snapshot: &Snapshot) -> &str {
 fn a_snapshot_is_deleted_by_its_id_or_its_name() {
     let place = Place::in_memory();
     let all = root_of(&place, 4);
-    hotbackup::delete(&place.root(), all[1].id()).unwrap();
-    hotbackup::delete(&place.root(), name(&all[3])).unwrap();
+    BackupRoot::at(place.root()).delete(all[1].id()).unwrap();
+    BackupRoot::at(place.root()).delete(name(&all[3])).unwrap();
     assert_eq!(locations(&place.root()), [all[0].location(), all[2].location()]);
     let mut left = names(&place.root());
     left.retain(|name| name.components().count() == 1);
@@ -41,13 +41,13 @@ fn deleting_the_newest_moves_latest_first_and_the_last_one_takes_it_away() {
     let place = Place::in_memory();
     let all = root_of(&place, 3);
     for (deleted, next) in [(0, 1), (1, 2)] {
-        hotbackup::delete(&place.root(), all[deleted].id()).unwrap();
-        assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), all[next].location());
+        BackupRoot::at(place.root()).delete(all[deleted].id()).unwrap();
+        assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), all[next].location());
         let marker = fs::read(place.root().join("latest")).unwrap();
         assert_eq!(marker, all[next].location().as_os_str().as_encoded_bytes());
     }
-    hotbackup::delete(&place.root(), all[2].id()).unwrap();
-    assert_eq!(hotbackup::latest(&place.root()).unwrap_err().code(), Code::NotFound);
+    BackupRoot::at(place.root()).delete(all[2].id()).unwrap();
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap_err().code(), Code::NotFound);
     assert!(!place.root().join("latest").exists());
     place.back_up(&frozen()).unwrap();
     assert_eq!(locations(&place.root()).len(), 1);
@@ -60,11 +60,11 @@ fn an_unknown_id_is_not_found_and_nothing_outside_can_be_named() {
     let before = names(&place.data());
     let nobody = uuid::Uuid::from_u128(7).to_string();
     for id in [&nobody, "", "ts-1", "latest", "source", ".", "..", "../backup", "/etc"] {
-        let error = hotbackup::delete(&place.root(), id).unwrap_err();
+        let error = BackupRoot::at(place.root()).delete(id).unwrap_err();
         assert_eq!(error.code(), Code::NotFound, "{id}: {error}");
     }
     assert_eq!(names(&place.data()), before);
-    let error = hotbackup::delete(&place.beside("nowhere"), &nobody).unwrap_err();
+    let error = BackupRoot::at(place.beside("nowhere")).delete(&nobody).unwrap_err();
     assert_eq!(error.code(), Code::NotFound);
     assert!(!place.beside("nowhere").exists());
 }
@@ -73,11 +73,11 @@ fn an_unknown_id_is_not_found_and_nothing_outside_can_be_named() {
 fn a_prune_keeps_the_newest_and_tells_how_many_it_deleted() {
     let place = Place::in_memory();
     let all = root_of(&place, 5);
-    assert_eq!(hotbackup::prune(&place.root(), 5).unwrap(), 0);
-    assert_eq!(hotbackup::prune(&place.root(), 2).unwrap(), 3);
+    assert_eq!(BackupRoot::at(place.root()).prune(5).unwrap(), 0);
+    assert_eq!(BackupRoot::at(place.root()).prune(2).unwrap(), 3);
     assert_eq!(locations(&place.root()), [all[0].location(), all[1].location()]);
-    assert_eq!(hotbackup::prune(&place.root(), u32::MAX).unwrap(), 0);
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), all[0].location());
+    assert_eq!(BackupRoot::at(place.root()).prune(u32::MAX).unwrap(), 0);
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), all[0].location());
     sound_snapshots(&place.root());
 }
 
@@ -85,7 +85,7 @@ fn a_prune_keeps_the_newest_and_tells_how_many_it_deleted() {
 fn keeping_none_is_refused() {
     let place = Place::in_memory();
     root_of(&place, 2);
-    assert_eq!(hotbackup::prune(&place.root(), 0).unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(BackupRoot::at(place.root()).prune(0).unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(locations(&place.root()).len(), 2);
 }
 
@@ -98,17 +98,17 @@ fn unreadable_snapshots_are_listed_with_their_error_and_neither_counted_nor_prun
     fs::remove_file(all[3].location().join("snapshot.manifest")).unwrap();
     let by_hand = place.root().join("ts-5");
     fs::create_dir(&by_hand).unwrap();
-    let listed = hotbackup::list(&place.root()).unwrap();
+    let listed = BackupRoot::at(place.root()).list().unwrap();
     let codes: Vec<_> = listed.iter().map(|snapshot| snapshot.error().map(|error| error.code())).collect();
     assert_eq!(codes, [Some(Code::Corrupt), None, None, Some(Code::NotFound), Some(Code::NotFound)]);
     assert_eq!(listed[0].id(), name(&listed[0]));
-    assert_eq!(hotbackup::prune(&place.root(), 1).unwrap(), 1);
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap(), 1);
     let left = [all[0].location(), all[1].location(), all[3].location(), &by_hand];
     assert_eq!(locations(&place.root()), left);
     // By its name even such a one can be deleted.
-    hotbackup::delete(&place.root(), name(&all[0])).unwrap();
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().location(), all[1].location());
-    hotbackup::delete(&place.root(), "ts-5").unwrap();
+    BackupRoot::at(place.root()).delete(name(&all[0])).unwrap();
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().location(), all[1].location());
+    BackupRoot::at(place.root()).delete("ts-5").unwrap();
     assert!(!by_hand.exists());
 }
 
@@ -123,23 +123,23 @@ fn a_snapshot_that_is_being_read_cannot_be_deleted_and_a_prune_skips_it() {
     let (root, [id, _]) = (place.root(), ids.clone());
     let mut options = Options::new();
     options.hooks().validate(move |_, _| {
-        assert_eq!(hotbackup::delete(&root, &id).unwrap_err().code(), Code::Conflict);
-        assert_eq!(hotbackup::prune(&root, 2).unwrap(), 1);
+        assert_eq!(BackupRoot::at(&root).delete(&id).unwrap_err().code(), Code::Conflict);
+        assert_eq!(BackupRoot::at(&root).prune(2).unwrap(), 1);
         Ok(())
     });
-    hotbackup::restore(used.location(), &target, &options).unwrap().wait(None).unwrap();
+    hotbackup::restore(used.location(), &target, &options).unwrap().wait().unwrap();
     assert_eq!(fs::read(target.join("index")).unwrap(), b"1");
     // A verification: none is left to go.
     let (root, [id, other]) = (place.root(), ids);
     let mut options = Options::new();
     options.hooks().validate(move |_, _| {
-        assert_eq!(hotbackup::delete(&root, &id).unwrap_err().code(), Code::Conflict);
-        assert_eq!(hotbackup::delete(&root, &other).unwrap_err().code(), Code::NotFound);
-        assert_eq!(hotbackup::prune(&root, 2).unwrap(), 0);
+        assert_eq!(BackupRoot::at(&root).delete(&id).unwrap_err().code(), Code::Conflict);
+        assert_eq!(BackupRoot::at(&root).delete(&other).unwrap_err().code(), Code::NotFound);
+        assert_eq!(BackupRoot::at(&root).prune(2).unwrap(), 0);
         Ok(())
     });
-    hotbackup::verify(used.location(), &options).unwrap().wait(None).unwrap();
-    assert_eq!(hotbackup::prune(&place.root(), 2).unwrap(), 1);
+    hotbackup::verify(used.location(), &options).unwrap().wait().unwrap();
+    assert_eq!(BackupRoot::at(place.root()).prune(2).unwrap(), 1);
     assert_eq!(locations(&place.root()), [all[0].location(), all[1].location()]);
 }
 
@@ -150,8 +150,8 @@ fn while_a_backup_runs_nothing_is_deleted() {
     let (root, id) = (place.root(), all[1].id().to_string());
     let mut options = frozen();
     options.hooks().checkpoint(move |_| {
-        assert_eq!(hotbackup::delete(&root, &id).unwrap_err().code(), Code::Conflict);
-        assert_eq!(hotbackup::prune(&root, 1).unwrap_err().code(), Code::Conflict);
+        assert_eq!(BackupRoot::at(&root).delete(&id).unwrap_err().code(), Code::Conflict);
+        assert_eq!(BackupRoot::at(&root).prune(1).unwrap_err().code(), Code::Conflict);
         Ok(())
     });
     place.back_up(&options).unwrap();
@@ -175,16 +175,16 @@ fn the_bare_snapshots_of_alopex_are_listed_verified_restored_and_pruned_like_our
         snapshot
     };
     let (older, newer) = (bare(1000), bare(2000));
-    assert_eq!(hotbackup::latest(&place.root()).unwrap().id(), "ts-2000");
+    assert_eq!(BackupRoot::at(place.root()).latest().unwrap().id(), "ts-2000");
     assert_eq!(sound_snapshots(&place.root()).len(), 2);
     restore(&newer, &place.beside("again")).unwrap();
     assert_eq!(tree(&place.beside("again")), tree(&newer));
     write(&place.data().join("index"), b"index");
     let ours = place.back_up(&frozen()).unwrap();
     assert_eq!(locations(&place.root()), [ours.location(), &newer, &older]);
-    assert_eq!(hotbackup::prune(&place.root(), 2).unwrap(), 1);
+    assert_eq!(BackupRoot::at(place.root()).prune(2).unwrap(), 1);
     assert_eq!(locations(&place.root()), [ours.location(), &newer]);
-    hotbackup::delete(&place.root(), "ts-2000").unwrap();
+    BackupRoot::at(place.root()).delete("ts-2000").unwrap();
     assert_eq!(locations(&place.root()), [ours.location()]);
 }
 
@@ -192,9 +192,9 @@ fn the_bare_snapshots_of_alopex_are_listed_verified_restored_and_pruned_like_our
 fn a_directory_that_is_no_root_is_left_without_a_trace() {
     let place = Place::with_files();
     let before = names(&place.data());
-    let error = hotbackup::prune(&place.data(), 1).unwrap_err();
+    let error = BackupRoot::at(place.data()).prune(1).unwrap_err();
     assert_eq!(error.code(), Code::NotFound, "{error}");
-    assert_eq!(hotbackup::delete(&place.data(), "ts-1").unwrap_err().code(), Code::NotFound);
+    assert_eq!(BackupRoot::at(place.data()).delete("ts-1").unwrap_err().code(), Code::NotFound);
     assert_eq!(names(&place.data()), before);
 }
 
@@ -209,9 +209,9 @@ fn whoever_looks_beside_a_prune_sees_no_damaged_snapshot_and_always_a_latest() {
     std::thread::scope(|all| {
         let look = all.spawn(|| {
             while !done.load(Relaxed) {
-                let latest = hotbackup::latest(&place.root());
+                let latest = BackupRoot::at(place.root()).latest();
                 assert!(latest.is_ok(), "{latest:?}");
-                for snapshot in hotbackup::list(&place.root()).unwrap() {
+                for snapshot in BackupRoot::at(place.root()).list().unwrap() {
                     assert!(snapshot.error().is_none(), "{snapshot:?}");
                 }
                 looks.fetch_add(1, Relaxed);
@@ -220,9 +220,9 @@ fn whoever_looks_beside_a_prune_sees_no_damaged_snapshot_and_always_a_latest() {
         for _ in 0..150 {
             let newest = place.back_up(&frozen()).unwrap();
             if looks.load(Relaxed).is_multiple_of(2) {
-                hotbackup::prune(&place.root(), 1).unwrap();
+                BackupRoot::at(place.root()).prune(1).unwrap();
             } else {
-                hotbackup::delete(&place.root(), &newest.id().to_string()).unwrap();
+                BackupRoot::at(place.root()).delete(&newest.id().to_string()).unwrap();
             }
         }
         done.store(true, Relaxed);

@@ -7,34 +7,23 @@ use std::sync::Arc;
 
 use crate::sync::Mutex;
 
-use crate::error::{Cause, Code, Error, Result};
-use crate::job::{Job, Progress};
+use super::handle::Job;
+use super::progress::Progress;
+use crate::datadir::names::LIFECYCLE;
+use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
-use crate::options::{check_metadata, relative};
+use crate::paths::relative;
+use crate::settings::check_metadata;
+use crate::snapshot::MANIFEST;
 use crate::sys::memory;
 
-/// Why a hook failed, in the host's words.
-#[derive(Clone, Default)]
-pub struct HookError {
-    /// One line; empty: the hook gave no reason.
-    pub message: String,
-    /// The host's own exception.
-    pub cause: Option<Cause>,
-}
-
-impl<T: Into<String>> From<T> for HookError {
-    fn from(message: T) -> Self {
-        Self { message: message.into(), cause: None }
-    }
-}
-
-/// What a hook returns.
-pub type HookResult = std::result::Result<(), HookError>;
+/// What a hook returns: `?` takes any error. Its text becomes part of the job's message, and itself
+/// the [`source`](std::error::Error::source) of the job's error.
+pub type HookResult<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 type Act = Arc<dyn Fn(&Hook<'_>) -> HookResult + Send + Sync>;
 type Validate = Arc<dyn Fn(&Path, &Hook<'_>) -> HookResult + Send + Sync>;
-type Watch =
-    Arc<dyn Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError> + Send + Sync>;
+type Watch = Arc<dyn Fn(&Progress, &Hook<'_>) -> HookResult<ControlFlow<()>> + Send + Sync>;
 
 /// The host's functions. All are optional; they run one at a time, on one thread of a job.
 #[derive(Clone, Default)]
@@ -62,7 +51,8 @@ impl Hooks {
         self.freeze_thaw = Some((Arc::new(freeze), Arc::new(thaw)));
     }
 
-    /// Unpin. Called exactly once after the last read of the source.
+    /// Unpin. Called exactly once after the last read of the source, once the checkpoint hook has
+    /// succeeded or if there is none.
     pub fn release(&mut self, hook: impl Fn(&Hook<'_>) -> HookResult + Send + Sync + 'static) {
         self.release = Some(Arc::new(hook));
     }
@@ -75,10 +65,7 @@ impl Hooks {
     /// Called at each change of phase and about every 100 ms; `Break` cancels the job.
     pub fn progress(
         &mut self,
-        hook: impl Fn(&Progress, &Hook<'_>) -> std::result::Result<ControlFlow<()>, HookError>
-        + Send
-        + Sync
-        + 'static,
+        hook: impl Fn(&Progress, &Hook<'_>) -> HookResult<ControlFlow<()>> + Send + Sync + 'static,
     ) {
         self.progress = Some(Arc::new(hook));
     }
@@ -92,7 +79,7 @@ impl Hooks {
 /// What a hook is given for the time of its call.
 pub struct Hook<'a> {
     pub(crate) job: &'a Job,
-    pub(crate) said: &'a Mutex<Said>,
+    pub(crate) notes: &'a Mutex<HookNotes>,
     pub(crate) may_name: bool,
 }
 
@@ -105,7 +92,8 @@ impl Hook<'_> {
     /// Names a live file, from the checkpoint or the freeze hook: then exactly the named files
     /// are captured. `path` is relative to the data directory or starts with a source's prefix;
     /// `length`: only so many bytes from its start.
-    pub fn add_file(&self, path: &Path, class: FileClass, length: Option<u64>) -> Result<()> {
+    pub fn add_file(&self, path: impl AsRef<Path>, class: FileClass, length: Option<u64>) -> Result<()> {
+        let path = path.as_ref();
         if class == FileClass::Excluded {
             let why = "an excluded file cannot be a live one";
             return Err(Error::at(Code::InvalidArgument, "naming the live file", path, why));
@@ -114,7 +102,8 @@ impl Hook<'_> {
     }
 
     /// Gives a file that only the snapshot has, from the checkpoint or the freeze hook.
-    pub fn add_bytes(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub fn add_bytes(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        let path = path.as_ref();
         let copy = memory::copy_of(bytes).map_err(|error| Error::io("adding the bytes of", path, error))?;
         self.name(path, LiveFile::Bytes(copy.into()))
     }
@@ -123,12 +112,12 @@ impl Hook<'_> {
     /// written, and in a restore or a verification, it is a [`Code::Conflict`].
     pub fn set_metadata(&self, metadata: &[u8]) -> Result<()> {
         check_metadata(metadata)?;
-        let mut said = self.said.lock();
-        if said.is_sealed {
+        let mut notes = self.notes.lock();
+        if notes.is_sealed {
             let why = "setting metadata: it has been written already, or the job makes no snapshot";
             return Err(Error::new(Code::Conflict, why));
         }
-        said.metadata = Some(metadata.to_vec());
+        notes.metadata = Some(metadata.to_vec());
         Ok(())
     }
 
@@ -138,16 +127,15 @@ impl Hook<'_> {
         if !self.may_name {
             return refuse(Code::Conflict, "only the checkpoint and the freeze hook of a backup may do that");
         }
-        if path == Path::new(crate::snapshot::MANIFEST) || path.starts_with(crate::datadir::names::LIFECYCLE)
-        {
+        if path == Path::new(MANIFEST) || path.starts_with(LIFECYCLE) {
             return refuse(Code::InvalidArgument, "that name is the library's own");
         }
-        let mut said = self.said.lock();
-        if said.clashes(&path) {
+        let mut notes = self.notes.lock();
+        if notes.clashes(&path) {
             return refuse(Code::InvalidArgument, "it would be a file and a directory");
         }
-        said.in_this_hook.insert(path, file);
-        said.now = None;
+        notes.in_this_hook.insert(path, file);
+        notes.now = None;
         Ok(())
     }
 }
@@ -162,9 +150,9 @@ pub(crate) enum LiveFile {
 /// The files that the hooks named so far.
 pub(crate) type LiveFiles = BTreeMap<PathBuf, LiveFile>;
 
-/// What the host said from its hooks.
+/// What the hooks of one job have said.
 #[derive(Default)]
-pub(crate) struct Said {
+pub(crate) struct HookNotes {
     pub(crate) metadata: Option<Vec<u8>>,
     /// The metadata has been taken.
     pub(crate) is_sealed: bool,
@@ -174,7 +162,7 @@ pub(crate) struct Said {
     now: Option<Arc<LiveFiles>>,
 }
 
-impl Said {
+impl HookNotes {
     /// What the checkpoint named stays; what a freeze named is true only until its thaw.
     pub(crate) fn checkpoint_ended(&mut self) {
         self.in_checkpoint = std::mem::take(&mut self.in_this_hook);

@@ -1,0 +1,107 @@
+//! What a host chose, as plain data: no closure is in it, so that it may be anywhere, on I/O threads too.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Code, Error, Result};
+use crate::layout::{Layout, Rule};
+
+/// The largest host metadata of a snapshot, in bytes.
+pub const METADATA_MAX: usize = 1 << 20;
+
+/// How much is read back before a snapshot counts as good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum VerifyLevel {
+    /// Names, sizes and times of what was just staged; of a published snapshot the manifest alone.
+    None,
+    /// Names and sizes.
+    Size,
+    /// And every byte, from the cache or the disk.
+    Checksum,
+    /// And every byte, evicted from the cache first so that the disk must give it.
+    Media,
+}
+
+/// What happens when a source holds a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Symlinks {
+    /// The backup fails and names it: what it points to would be silently missing.
+    Fail,
+    /// The link itself is kept.
+    Preserve,
+}
+
+/// A directory beside the data directory that is captured with it, under a prefix.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) prefix: PathBuf,
+}
+
+/// All choices, each checked when it was made.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) adopt_root: bool,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) layout: Option<Layout>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) symlinks: Symlinks,
+    pub(crate) metadata: Vec<u8>,
+    pub(crate) freeze_timeout: Option<Duration>,
+    pub(crate) keep_undo: bool,
+    pub(crate) job: JobSettings,
+}
+
+/// Those that mean the same for each job, whatever it is for.
+#[derive(Clone, Copy)]
+pub(crate) struct JobSettings {
+    pub(crate) threads: u32,
+    pub(crate) rate_limit: u64,
+    pub(crate) verify: VerifyLevel,
+    pub(crate) min_free: u64,
+    pub(crate) posix_locks: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            root: None,
+            adopt_root: false,
+            sources: Vec::new(),
+            layout: None,
+            rules: Vec::new(),
+            symlinks: Symlinks::Fail,
+            metadata: Vec::new(),
+            freeze_timeout: Some(Duration::from_secs(30)),
+            keep_undo: true,
+            job: JobSettings {
+                threads: 0,
+                rate_limit: 0,
+                verify: VerifyLevel::Checksum,
+                min_free: 0,
+                posix_locks: true,
+            },
+        }
+    }
+}
+
+impl JobSettings {
+    /// How many I/O threads a job gets.
+    pub(crate) fn io_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = if self.threads == 0 { 2 } else { self.threads as usize };
+        wanted.min(cores.max(2))
+    }
+}
+
+/// Refuses metadata that a manifest would not hold.
+pub(crate) fn check_metadata(metadata: &[u8]) -> Result<()> {
+    if metadata.len() > METADATA_MAX {
+        let why = format!("metadata of {} bytes is more than {METADATA_MAX}", metadata.len());
+        return Err(Error::new(Code::InvalidArgument, why));
+    }
+    Ok(())
+}
