@@ -592,6 +592,12 @@ const char *backup_location(const backup_job *job);
 /// the job still runs then. From a hook of the same job it is BACKUP_CONFLICT. (since 0.1)
 backup_code backup_wait(const backup_job *job, int64_t timeout_ms, backup_error **error);
 
+/// Whether the calling thread is in a hook of the job, where waiting for it is BACKUP_CONFLICT, and
+/// where closing its coordinator and freeing its last handle do not wait: 1, else 0. It is for code
+/// that may be called from hooks and from elsewhere. With backup_run, that thread is in a hook until
+/// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
+int32_t backup_in_hook(const backup_job *job);
+
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
 /// begun to publish, stays as it is: BACKUP_OK, no effect. (since 0.1)
 backup_code backup_cancel(const backup_job *job, backup_error **error);

@@ -312,9 +312,10 @@ impl Job {
         same_process(self.state.process)
     }
 
-    /// Whether the calling thread is the one on which the job's hooks run.
+    /// Whether the calling thread is the one on which the job's hooks run. A forked child has none,
+    /// though it is a copy of one.
     pub(crate) fn calls_from_hook(&self) -> bool {
-        self.state.is_on_hooks_thread()
+        self.same_process().is_ok() && self.state.is_on_hooks_thread()
     }
 
     pub(crate) fn is_served(&self) -> bool {
