@@ -48,7 +48,7 @@ pub const BACKUP_STATE_FAILED: u32 = 4;
 /// Ended because someone asked.
 pub const BACKUP_STATE_CANCELLED: u32 = 5;
 
-/// It has not begun or has ended.
+/// The job has not begun or has ended.
 pub const BACKUP_PHASE_NONE: u32 = 0;
 /// The host flushes to a consistent state.
 pub const BACKUP_PHASE_CHECKPOINT: u32 = 1;
