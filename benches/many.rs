@@ -50,13 +50,11 @@ fn list(directory: &Path) {
 fn window(data: &Path) -> Duration {
     let mut options = Options::new();
     options.add_rule("*.sst", FileClass::IMMUTABLE).expect("a rule");
-    options
-        .hooks()
-        .freeze_thaw(|_| Ok(()), |hook| hook.job().cancel().map_err(|error| error.message().into()));
+    options.hooks().freeze_thaw(|_| Ok(()), |hook| Ok(hook.job().cancel()?));
     let coordinator = Coordinator::open(data, &options).expect("a coordinator");
     let job = coordinator.start().expect("a job");
-    job.wait(None).expect_err("it was cancelled");
-    Duration::from_nanos(job.status().expect("a status").freeze_ns)
+    job.wait().expect_err("it was cancelled");
+    job.status().expect("a status").freeze
 }
 
 /// By how many bytes the peak of this process grows with a whole backup.
@@ -68,7 +66,7 @@ fn peak_of_a_backup(data: &Path, root: &Path) -> u64 {
     let coordinator = Coordinator::open(data, &options).expect("a coordinator");
     fs::write("/proc/self/clear_refs", "5").expect("the peak is forgotten");
     let before = status("VmHWM:");
-    coordinator.start().expect("a job").wait(None).expect("a backup");
+    coordinator.start().expect("a job").wait().expect("a backup");
     (status("VmHWM:") - before) * 1024
 }
 

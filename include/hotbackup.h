@@ -159,7 +159,7 @@ typedef struct {
     uint64_t freeze_ns;
     /// When the job began, in milliseconds since 1970.
     uint64_t started_at_ms;
-    /// When it ended, likewise; 0: not yet.
+    /// When the job ended, in milliseconds since 1970; 0: not yet.
     uint64_t finished_at_ms;
 } backup_progress;
 
@@ -259,10 +259,12 @@ const char *backup_code_name(backup_code code);
 /// A verification compares names and sizes.
 #define BACKUP_VERIFY_SIZE 1
 
-/// And every byte is read back, from the cache or the disk. The default.
+/// A verification compares names and sizes, and every job reads each byte back, from the cache or
+/// the disk. The default.
 #define BACKUP_VERIFY_CHECKSUM 2
 
-/// And every byte, evicted from the cache first so that the disk must give it.
+/// A verification compares names and sizes, and every job reads each byte back, evicted from the
+/// cache first so that the disk must give it.
 #define BACKUP_VERIFY_MEDIA 3
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
@@ -271,7 +273,7 @@ const char *backup_code_name(backup_code code);
 /// is left out.
 #define BACKUP_SYMLINKS_FAIL 0
 
-/// The link itself is kept.
+/// A symbolic link is kept as the link that it is.
 #define BACKUP_SYMLINKS_PRESERVE 1
 
 /// New options, all of them defaults; free them with backup_options_free. NULL only after a
@@ -458,8 +460,10 @@ backup_code backup_hook_add_file(backup_hook *hook,
                                  backup_error **error);
 
 /// Gives a file that only the snapshot has (RocksDB's CURRENT, a label), from a checkpoint or
-/// freeze hook; the bytes are copied. Without backup_hook_add_file it adds to what the walk finds.
-/// Else like it. (since 0.1)
+/// freeze hook; the bytes are copied. The directories are walked all the same, unless a file is named
+/// by backup_hook_add_file. path: relative to the data directory, or starting with the prefix of a
+/// source. Giving a file twice, the later call wins; what an earlier freeze of the same job gave is
+/// forgotten. BACKUP_CONFLICT from any other hook. (since 0.1)
 backup_code backup_hook_add_bytes(backup_hook *hook,
                                   const char *path,
                                   const void *bytes,
@@ -547,7 +551,7 @@ backup_code backup_find(backup_coordinator *coordinator,
 /// Ended because someone asked.
 #define BACKUP_STATE_CANCELLED 5
 
-/// It has not begun or has ended.
+/// The job has not begun or has ended.
 #define BACKUP_PHASE_NONE 0
 
 /// The host flushes to a consistent state.
@@ -592,6 +596,12 @@ const char *backup_location(const backup_job *job);
 /// the job still runs then. From a hook of the same job it is BACKUP_CONFLICT. (since 0.1)
 backup_code backup_wait(const backup_job *job, int64_t timeout_ms, backup_error **error);
 
+/// Whether the calling thread is in a hook of the job, where waiting for it is BACKUP_CONFLICT, and
+/// where closing its coordinator and freeing its last handle do not wait: 1, else 0. It is for code
+/// that may be called from hooks and from elsewhere. With backup_run, that thread is in a hook until
+/// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
+int32_t backup_in_hook(const backup_job *job);
+
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
 /// begun to publish, stays as it is: BACKUP_OK, no effect. (since 0.1)
 backup_code backup_cancel(const backup_job *job, backup_error **error);
@@ -617,10 +627,10 @@ void backup_free(backup_job *job);
 /// No restore was interrupted here.
 #define BACKUP_RECOVERED_NOTHING 0
 
-/// One was, and all of what was there before is back.
+/// A restore was interrupted here, and all of what was there before is back.
 #define BACKUP_RECOVERED_OLD 1
 
-/// One was, and all of what it restored is in place.
+/// A restore was interrupted here, and all of what it restored is in place.
 #define BACKUP_RECOVERED_NEW 2
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
@@ -656,10 +666,11 @@ backup_code backup_verify_start(const char *snapshot,
 /// a coordinator or a restore is at work there. (since 0.1)
 backup_code backup_recover(const char *target, int32_t *outcome, backup_error **error);
 
-/// Puts back what the last restore replaced, under the same journal, and keeps what it takes away
-/// aside. BACKUP_NOT_FOUND: there is nothing to put back. BACKUP_CONFLICT: a coordinator or a
+/// Puts back what the last restore replaced, under a journal as a restore does, and keeps what it
+/// takes away aside. BACKUP_NOT_FOUND: there is nothing to put back. BACKUP_CONFLICT: a coordinator or a
 /// restore is at work there. (since 0.1)
-backup_code backup_restore_undo(const char *target, backup_error **error);
+backup_code backup_restore_undo(const char *target,
+                                backup_error **error);
 
 /* ---- Snapshots on disk --------------------------------------------------------------------
  *
@@ -674,39 +685,45 @@ backup_code backup_latest(const char *root, backup_snapshot **out, backup_error 
 /// BACKUP_CORRUPT, BACKUP_UNSUPPORTED: it cannot be read. (since 0.1)
 backup_code backup_snapshot_open(const char *location, backup_snapshot **out, backup_error **error);
 
-/// Its id: the manifest's, which is that of the job that made it, else its name. This and the
-/// other strings are valid until the snapshot is freed, and NULL for NULL. (since 0.1)
+/// A snapshot's id: the manifest's, which is that of the job that made it, else its name. Valid until
+/// the snapshot is freed; NULL for NULL. (since 0.1)
 const char *backup_snapshot_id(const backup_snapshot *snapshot);
 
-/// Its directory, absolute. (since 0.1)
+/// A snapshot's directory, absolute. Valid until the snapshot is freed; NULL for NULL. (since 0.1)
 const char *backup_snapshot_location(const backup_snapshot *snapshot);
 
-/// The name of its layout; empty where the manifest names none. (since 0.1)
+/// The name of a snapshot's layout; empty where the manifest names none. Valid until the snapshot is
+/// freed; NULL for NULL. (since 0.1)
 const char *backup_snapshot_layout(const backup_snapshot *snapshot);
 
-/// The host's metadata: *size bytes, valid until the snapshot is freed. NULL with size 0: there is
-/// none. size may be NULL. (since 0.1)
-const void *backup_snapshot_metadata(const backup_snapshot *snapshot, size_t *size);
+/// The host's metadata in a snapshot: *size bytes, valid until the snapshot is freed. NULL with size
+/// 0: there is none. size may be NULL. (since 0.1)
+const void *backup_snapshot_metadata(const backup_snapshot *snapshot,
+                                     size_t *size);
 
-/// When its backup began, in milliseconds since 1970; 0 where unknown. (since 0.1)
+/// When the backup that made a snapshot began, in milliseconds since 1970; 0 where unknown, and for
+/// NULL. (since 0.1)
 uint64_t backup_snapshot_started_at_ms(const backup_snapshot *snapshot);
 
-/// When its backup ended, likewise. (since 0.1)
+/// When the backup that made a snapshot ended, in milliseconds since 1970; 0 where unknown, and for
+/// NULL. (since 0.1)
 uint64_t backup_snapshot_finished_at_ms(const backup_snapshot *snapshot);
 
-/// How many files it has. (since 0.1)
+/// How many files a snapshot has; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_files(const backup_snapshot *snapshot);
 
-/// The sum of their sizes. (since 0.1)
+/// The sum of the sizes of a snapshot's files, in bytes; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_bytes(const backup_snapshot *snapshot);
 
-/// FIFOs, sockets, devices and the library's own leftovers, which are not data. (since 0.1)
+/// How many FIFOs, sockets, devices and leftovers of the library's own, which are not data, a
+/// snapshot's backup came upon; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_files_skipped(const backup_snapshot *snapshot);
 
-/// Immutable files that were still being built and belong to no consistent point. (since 0.1)
+/// How many immutable files a snapshot does not have because they were still being built and belong
+/// to no consistent point; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_files_left_out(const backup_snapshot *snapshot);
 
-/// Why it is unreadable; NULL: it is not. Only a list has unreadable ones. Borrowed from the
+/// Why a snapshot is unreadable; NULL: it is not. Only a list has unreadable ones. Borrowed from the
 /// snapshot, so never freed. (since 0.1)
 const backup_error *backup_snapshot_error(const backup_snapshot *snapshot);
 
@@ -719,11 +736,11 @@ void backup_snapshot_free(backup_snapshot *snapshot);
 /// is an empty list. (since 0.1)
 backup_code backup_list_open(const char *root, backup_list **out, backup_error **error);
 
-/// How many there are; 0 for NULL. (since 0.1)
+/// How many snapshots a list has; 0 for NULL. (since 0.1)
 size_t backup_list_count(const backup_list *list);
 
-/// One of them, counted from 0, the newest: borrowed until the list is freed, so never freed
-/// itself. NULL when out of range. (since 0.1)
+/// One snapshot of a list, counted from 0, the newest: borrowed until the list is freed, so never
+/// freed itself. NULL when out of range. (since 0.1)
 const backup_snapshot *backup_list_get(const backup_list *list, size_t index);
 
 /// Frees a list and all that was borrowed from it. NULL is fine. Nothing on disk changes.

@@ -346,6 +346,11 @@ public:
         return detail::progress_of(progress);
     }
 
+    /// Whether this thread is in a hook of the job, where waiting for it is Code::Conflict, and where
+    /// closing its coordinator and destroying its last handle do not wait. With Coordinator::run() that is
+    /// so until run() returns.
+    bool in_hook() const { return backup_in_hook(handle()) != 0; }
+
     /// Asks the job to end with Code::Cancelled, and returns at once. No effect on a job that has
     /// ended or begun to publish.
     void cancel() const { detail::call(backup_cancel, handle()); }

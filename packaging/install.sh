@@ -115,7 +115,7 @@ install_all() {
     done
     # A library of another build script would get links that no program looks for.
     readelf -d "$built/libhotbackup.so" | grep -qF "[$soname]" ||
-        fail "$built/libhotbackup.so is not a build of this tree: its soname is not $soname"
+        fail "$built/libhotbackup.so is not a build of this tree with its C API: its soname is not $soname"
 
     # /usr stays itself: compilers and pkg-config leave its directories out of their lines, and
     # move it into a sysroot, only if they know it by its name. Others are found by the file's place.

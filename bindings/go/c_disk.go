@@ -109,7 +109,7 @@ func deleteSnapshot(root, idOrName string) error {
 	return result(code, failure)
 }
 
-func prune(root string, keep uint32) (uint32, error) {
+func prune(root string, keepNewest uint32) (uint32, error) {
 	gcPoint()
 	var given cStrings
 	defer given.free()
@@ -119,6 +119,6 @@ func prune(root string, keep uint32) (uint32, error) {
 	}
 	var deleted C.uint32_t
 	var failure *C.backup_error
-	code := C.backup_prune(path, C.uint32_t(keep), &deleted, &failure)
+	code := C.backup_prune(path, C.uint32_t(keepNewest), &deleted, &failure)
 	return uint32(deleted), result(code, failure)
 }

@@ -143,6 +143,13 @@ func thread() uintptr {
 func jobID(job jobPtr) string       { return C.GoString(C.backup_id(job)) }
 func jobLocation(job jobPtr) string { return C.GoString(C.backup_location(job)) }
 
+// inHook says whether the calling thread is in a hook of the job. A goroutine that is in one is locked to
+// its thread, as all that C calls are.
+func inHook(job jobPtr) bool {
+	gcPoint()
+	return C.backup_in_hook(job) != 0
+}
+
 // jobWait waits without end if forever, else not at all: then ErrTimeout says that it runs.
 func jobWait(job jobPtr, forever bool) error {
 	gcPoint()

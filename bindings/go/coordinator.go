@@ -174,7 +174,7 @@ func (c *Coordinator) adopt(ptr jobPtr) *Job {
 	s.mu.Lock()
 	shared, known := s.live[id]
 	if !known {
-		shared = newWatch(ptr, s.hooks)
+		shared = newWatch(ptr)
 		shared.core, shared.owner = s, c
 		s.live[id] = shared
 	}

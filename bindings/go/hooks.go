@@ -1,7 +1,6 @@
 package hotbackup
 
 import (
-	"runtime"
 	"runtime/debug"
 	"sync"
 )
@@ -69,17 +68,16 @@ type hookFuncs struct {
 	progress                          func(Progress, *Hook) error
 }
 
-// hooks are those of one Open, Restore or Verify, and know on which threads they run: there a wait for
-// their job would never end.
+// hooks are those of one Open, Restore or Verify.
 type hooks struct {
 	hookFuncs
 	mu     sync.Mutex
-	inside map[uintptr]int
-	runs   map[uintptr]*run
+	called map[jobPtr]struct{} // by whom: borrowed for the time of each call
+	runs   map[uintptr]*run    // by their threads
 }
 
 func newHooks(funcs hookFuncs) *hooks {
-	return &hooks{hookFuncs: funcs, inside: map[uintptr]int{}, runs: map[uintptr]*run{}}
+	return &hooks{hookFuncs: funcs, called: map[jobPtr]struct{}{}, runs: map[uintptr]*run{}}
 }
 
 // hookFailure is why a hook failed: its error, and what that says.
@@ -92,9 +90,9 @@ type hookFailure struct {
 // go on, with the host frozen.
 func (s *hooks) call(hook hookPtr, f func(*Hook) error) *hookFailure {
 	gcPoint()
-	here := thread()
+	here, job := thread(), hookJob(hook)
 	s.mu.Lock()
-	s.inside[here]++
+	s.called[job] = struct{}{}
 	run := s.runs[here]
 	s.mu.Unlock()
 	h := &Hook{ptr: hook}
@@ -106,9 +104,7 @@ func (s *hooks) call(hook hookPtr, f func(*Hook) error) *hookFailure {
 		h.end()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.inside[here]--; s.inside[here] == 0 {
-			delete(s.inside, here)
-		}
+		delete(s.called, job)
 	}()
 	if run != nil {
 		run.begun()
@@ -142,14 +138,17 @@ func endProcess() {
 	select {}
 }
 
-// areHere says whether the caller is in one of these hooks. A goroutine in a hook is locked to its
-// thread, so the thread tells.
+// areHere says whether the caller is in one of these hooks. The jobs that call them are asked, for a
+// hook may be called before Start has returned its job.
 func (s *hooks) areHere() bool {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.inside[thread()] > 0
+	for job := range s.called {
+		if inHook(job) {
+			return true
+		}
+	}
+	return false
 }
 
 // expect makes a run known to the hooks on this thread, until the returned function is called. A run

@@ -2,7 +2,6 @@ package hotbackup
 
 import (
 	"context"
-	"errors"
 	"sync"
 )
 
@@ -50,12 +49,8 @@ func (j *Job) Done() <-chan struct{} { return j.watch.done }
 // when this handle is closed meanwhile, [fs.ErrClosed].
 func (j *Job) Wait(ctx context.Context) error {
 	err := j.use(func(ptr jobPtr) error {
-		if !j.watch.hooks.areHere() {
-			return nil
-		}
-		// The library refuses it, unless the hook is that of another job.
-		if err := jobWait(ptr, false); !errors.Is(err, ErrTimeout) {
-			return err
+		if inHook(ptr) {
+			return jobWait(ptr, false) // which the library refuses there
 		}
 		return nil
 	}, nothing)
@@ -104,7 +99,7 @@ func (j *Job) Close() error {
 	j.closeOnce.Do(func() { close(j.closed) })
 	if j.watch.core == nil {
 		_ = j.watch.cancel()
-		if !j.watch.hooks.areHere() {
+		if !j.watch.inHook() {
 			<-j.watch.done
 		}
 	}

@@ -31,12 +31,12 @@ func detached(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr
 	if err := notStarted(ctx); err != nil {
 		return nil, err
 	}
-	return withOptions(opts, func(options optionsPtr, hooks *hooks) (*Job, error) {
+	return withOptions(opts, func(options optionsPtr, _ *hooks) (*Job, error) {
 		ptr, err := start(options)
 		if err != nil {
 			return nil, err
 		}
-		only := newWatch(ptr, hooks)
+		only := newWatch(ptr)
 		only.begin()
 		only.cancelWith(ctx)
 		return newJob(only), nil

@@ -52,13 +52,13 @@ func List(root string) iter.Seq2[Snapshot, error] {
 // the snapshot is (a restore, a verification).
 func Delete(root, idOrName string) error { return deleteSnapshot(root, idOrName) }
 
-// Prune deletes all but the newest keep snapshots, except those in use (a restore, a verification) and
+// Prune deletes all but the newest keepNewest snapshots, except those in use (a restore, a verification) and
 // unreadable ones, which neither count nor go, and returns how many went. Fewer than 1 to keep is
 // [ErrInvalidArgument]; [ErrConflict]: the root is in use.
-func Prune(root string, keep int) (deleted int, err error) {
-	if keep < 0 || keep > math.MaxUint32 {
-		return 0, invalid("pruning %s to %d snapshots: that is no number to keep", root, keep)
+func Prune(root string, keepNewest int) (deleted int, err error) {
+	if keepNewest < 0 || keepNewest > math.MaxUint32 {
+		return 0, invalid("pruning %s to %d snapshots: that is no number to keep", root, keepNewest)
 	}
-	went, err := prune(root, uint32(keep))
+	went, err := prune(root, uint32(keepNewest))
 	return int(went), err
 }

@@ -12,7 +12,6 @@ import (
 type watch struct {
 	id, location string
 	core         *core // nil: a restore or a verification
-	hooks        *hooks
 	done         chan struct{}
 
 	mu     sync.RWMutex
@@ -25,10 +24,8 @@ type watch struct {
 }
 
 // newWatch takes over the handle.
-func newWatch(ptr jobPtr, hooks *hooks) *watch {
-	return &watch{
-		id: jobID(ptr), location: jobLocation(ptr), hooks: hooks, done: make(chan struct{}), ptr: ptr,
-	}
+func newWatch(ptr jobPtr) *watch {
+	return &watch{id: jobID(ptr), location: jobLocation(ptr), done: make(chan struct{}), ptr: ptr}
 }
 
 // begin waits for the end of the job, elsewhere if it still runs. Called once.
@@ -101,6 +98,12 @@ func (w *watch) cancelWith(ctx context.Context) {
 
 func (w *watch) cancel() error {
 	return w.use(jobCancel, nothing)
+}
+
+// inHook says whether the caller is in a hook of the job.
+func (w *watch) inHook() (is bool) {
+	_ = w.use(func(ptr jobPtr) error { is = inHook(ptr); return nil }, nothing)
+	return is
 }
 
 // use calls f, which must be short, with the handle, or returns what it has to after the job's end.

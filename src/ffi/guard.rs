@@ -21,7 +21,7 @@ pub unsafe fn call(error: *mut *mut backup_error, body: impl FnOnce() -> Result<
     unsafe { code(error, || body().map(|()| BACKUP_OK)) }
 }
 
-/// The same for one that has more than one way to succeed.
+/// Runs the body of a function that reports failure and has more than one way to succeed.
 ///
 /// # Safety
 /// `error` is NULL or can be written.

@@ -141,8 +141,10 @@ pub unsafe extern "C" fn backup_hook_add_file(
 }
 
 /// Gives a file that only the snapshot has (RocksDB's CURRENT, a label), from a checkpoint or
-/// freeze hook; the bytes are copied. Without backup_hook_add_file it adds to what the walk finds.
-/// Else like it. (since 0.1)
+/// freeze hook; the bytes are copied. The directories are walked all the same, unless a file is named
+/// by backup_hook_add_file. path: relative to the data directory, or starting with the prefix of a
+/// source. Giving a file twice, the later call wins; what an earlier freeze of the same job gave is
+/// forgotten. BACKUP_CONFLICT from any other hook. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_hook_add_bytes(
     hook: Option<&mut backup_hook<'_>>,

@@ -49,7 +49,7 @@ pub const BACKUP_STATE_FAILED: u32 = 4;
 /// Ended because someone asked.
 pub const BACKUP_STATE_CANCELLED: u32 = 5;
 
-/// It has not begun or has ended.
+/// The job has not begun or has ended.
 pub const BACKUP_PHASE_NONE: u32 = 0;
 /// The host flushes to a consistent state.
 pub const BACKUP_PHASE_CHECKPOINT: u32 = 1;
@@ -137,6 +137,15 @@ pub unsafe extern "C" fn backup_wait(
     };
     // SAFETY: the header's terms.
     unsafe { guard::code(error, wait) }
+}
+
+/// Whether the calling thread is in a hook of the job, where waiting for it is BACKUP_CONFLICT, and
+/// where closing its coordinator and freeing its last handle do not wait: 1, else 0. It is for code
+/// that may be called from hooks and from elsewhere. With backup_run, that thread is in a hook until
+/// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_in_hook(job: Option<&backup_job>) -> i32 {
+    guard::quiet(0, || job.is_some_and(|job| job.job.calls_from_hook()).into())
 }
 
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has

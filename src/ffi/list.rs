@@ -33,14 +33,14 @@ pub unsafe extern "C" fn backup_list_open(
     }
 }
 
-/// How many there are; 0 for NULL. (since 0.1)
+/// How many snapshots a list has; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_list_count(list: Option<&backup_list>) -> usize {
     list.map_or(0, |list| list.0.len())
 }
 
-/// One of them, counted from 0, the newest: borrowed until the list is freed, so never freed
-/// itself. NULL when out of range. (since 0.1)
+/// One snapshot of a list, counted from 0, the newest: borrowed until the list is freed, so never
+/// freed itself. NULL when out of range. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_list_get(
     list: Option<&backup_list>,

@@ -23,9 +23,11 @@ pub struct backup_options(pub(super) Options);
 pub const BACKUP_VERIFY_NONE: i32 = 0;
 /// A verification compares names and sizes.
 pub const BACKUP_VERIFY_SIZE: i32 = 1;
-/// And every byte is read back, from the cache or the disk. The default.
+/// A verification compares names and sizes, and every job reads each byte back, from the cache or
+/// the disk. The default.
 pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
-/// And every byte, evicted from the cache first so that the disk must give it.
+/// A verification compares names and sizes, and every job reads each byte back, evicted from the
+/// cache first so that the disk must give it.
 pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
@@ -33,7 +35,7 @@ pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 /// place is captured as that source, here and with BACKUP_SYMLINKS_PRESERVE; one to a backup root
 /// is left out.
 pub const BACKUP_SYMLINKS_FAIL: i32 = 0;
-/// The link itself is kept.
+/// A symbolic link is kept as the link that it is.
 pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;
 
 /// New options, all of them defaults; free them with backup_options_free. NULL only after a

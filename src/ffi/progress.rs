@@ -48,7 +48,7 @@ pub struct backup_progress {
     pub freeze_ns: u64,
     /// When the job began, in milliseconds since 1970.
     pub started_at_ms: u64,
-    /// When it ended, likewise; 0: not yet.
+    /// When the job ended, in milliseconds since 1970; 0: not yet.
     pub finished_at_ms: u64,
 }
 

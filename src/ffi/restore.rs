@@ -13,9 +13,9 @@ use crate::standalone;
 
 /// No restore was interrupted here.
 pub const BACKUP_RECOVERED_NOTHING: i32 = 0;
-/// One was, and all of what was there before is back.
+/// A restore was interrupted here, and all of what was there before is back.
 pub const BACKUP_RECOVERED_OLD: i32 = 1;
-/// One was, and all of what it restored is in place.
+/// A restore was interrupted here, and all of what it restored is in place.
 pub const BACKUP_RECOVERED_NEW: i32 = 2;
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
@@ -94,8 +94,8 @@ pub unsafe extern "C" fn backup_recover(
     }
 }
 
-/// Puts back what the last restore replaced, under the same journal, and keeps what it takes away
-/// aside. BACKUP_NOT_FOUND: there is nothing to put back. BACKUP_CONFLICT: a coordinator or a
+/// Puts back what the last restore replaced, under a journal as a restore does, and keeps what it
+/// takes away aside. BACKUP_NOT_FOUND: there is nothing to put back. BACKUP_CONFLICT: a coordinator or a
 /// restore is at work there. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_restore_undo(

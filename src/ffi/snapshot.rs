@@ -72,27 +72,28 @@ pub unsafe extern "C" fn backup_snapshot_open(
     }
 }
 
-/// Its id: the manifest's, which is that of the job that made it, else its name. This and the
-/// other strings are valid until the snapshot is freed, and NULL for NULL. (since 0.1)
+/// A snapshot's id: the manifest's, which is that of the job that made it, else its name. Valid until
+/// the snapshot is freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_id(snapshot: Option<&backup_snapshot>) -> *const c_char {
     lend(snapshot.map(|snapshot| &snapshot.id))
 }
 
-/// Its directory, absolute. (since 0.1)
+/// A snapshot's directory, absolute. Valid until the snapshot is freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_location(snapshot: Option<&backup_snapshot>) -> *const c_char {
     lend(snapshot.map(|snapshot| &snapshot.location))
 }
 
-/// The name of its layout; empty where the manifest names none. (since 0.1)
+/// The name of a snapshot's layout; empty where the manifest names none. Valid until the snapshot is
+/// freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_layout(snapshot: Option<&backup_snapshot>) -> *const c_char {
     lend(snapshot.map(|snapshot| &snapshot.layout))
 }
 
-/// The host's metadata: *size bytes, valid until the snapshot is freed. NULL with size 0: there is
-/// none. size may be NULL. (since 0.1)
+/// The host's metadata in a snapshot: *size bytes, valid until the snapshot is freed. NULL with size
+/// 0: there is none. size may be NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_metadata(
     snapshot: Option<&backup_snapshot>,
@@ -109,43 +110,47 @@ pub unsafe extern "C" fn backup_snapshot_metadata(
     }
 }
 
-/// When its backup began, in milliseconds since 1970; 0 where unknown. (since 0.1)
+/// When the backup that made a snapshot began, in milliseconds since 1970; 0 where unknown, and for
+/// NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_started_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, |snapshot| snapshot.started_at().map_or(0, ms_of_time))
 }
 
-/// When its backup ended, likewise. (since 0.1)
+/// When the backup that made a snapshot ended, in milliseconds since 1970; 0 where unknown, and for
+/// NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_finished_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, |snapshot| snapshot.finished_at().map_or(0, ms_of_time))
 }
 
-/// How many files it has. (since 0.1)
+/// How many files a snapshot has; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_files(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, Snapshot::files)
 }
 
-/// The sum of their sizes. (since 0.1)
+/// The sum of the sizes of a snapshot's files, in bytes; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_bytes(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, Snapshot::bytes)
 }
 
-/// FIFOs, sockets, devices and the library's own leftovers, which are not data. (since 0.1)
+/// How many FIFOs, sockets, devices and leftovers of the library's own, which are not data, a
+/// snapshot's backup came upon; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_files_skipped(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, Snapshot::files_skipped)
 }
 
-/// Immutable files that were still being built and belong to no consistent point. (since 0.1)
+/// How many immutable files a snapshot does not have because they were still being built and belong
+/// to no consistent point; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_files_left_out(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, Snapshot::files_left_out)
 }
 
-/// Why it is unreadable; NULL: it is not. Only a list has unreadable ones. Borrowed from the
+/// Why a snapshot is unreadable; NULL: it is not. Only a list has unreadable ones. Borrowed from the
 /// snapshot, so never freed. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_error(snapshot: Option<&backup_snapshot>) -> Option<&backup_error> {

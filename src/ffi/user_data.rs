@@ -16,7 +16,8 @@ pub struct UserData {
 // SAFETY: the library never looks behind the pointer, and the header says that the host's
 // functions are called with it on other threads.
 unsafe impl Send for UserData {}
-// SAFETY: likewise.
+// SAFETY: the library never looks behind the pointer, and the header says that the host's
+// functions are called with it by several threads.
 unsafe impl Sync for UserData {}
 
 impl UserData {

@@ -116,7 +116,7 @@ impl Job {
 
     /// Whether the calling thread is the one on which the job's hooks run.
     pub(crate) fn calls_from_hook(&self) -> bool {
-        self.state.is_on_hooks_thread()
+        self.same_process().is_ok() && self.state.is_on_hooks_thread()
     }
 
     pub(crate) fn is_served(&self) -> bool {

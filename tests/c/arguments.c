@@ -211,7 +211,7 @@ static void whatever_the_place_for_the_error_held_is_overwritten(void) {
 static void accessors_of_null_give_nothing(void) {
     size_t size = 77;
     CHECK(!backup_coordinator_root(NULL) && !backup_id(NULL) && !backup_location(NULL));
-    CHECK(backup_eventfd(NULL) == -1);
+    CHECK(backup_eventfd(NULL) == -1 && backup_in_hook(NULL) == 0);
     CHECK(!backup_snapshot_id(NULL) && !backup_snapshot_location(NULL) && !backup_snapshot_layout(NULL));
     CHECK(!backup_snapshot_metadata(NULL, &size) && size == 0);
     CHECK(!backup_snapshot_metadata(NULL, NULL));

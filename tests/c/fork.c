@@ -53,6 +53,29 @@ static void the_parents_handles_are_a_conflict_and_may_be_freed(void) {
     backup_coordinator_close(parents.coordinator);
 }
 
+static void is_in_no_hook(void *argument) {
+    CHECK(backup_in_hook(argument) == 0);
+}
+
+static int32_t forks(void *user_data, backup_hook *hook) {
+    backup_job *job = *(backup_job **) user_data;
+    (void) hook;
+    CHECK(backup_in_hook(job) == 1);
+    in_a_child(is_in_no_hook, job);
+    return 0;
+}
+
+static void a_child_of_a_hook_is_in_no_hook(void) {
+    backup_job *job = NULL;
+    backup_options *options = quick_options();
+    SUCCEEDS(backup_options_set_checkpoint_hook(options, forks, &job, NULL, &error));
+    backup_coordinator *coordinator = open_with(database(), options);
+    SUCCEEDS(backup_start(coordinator, &job, &error));
+    SUCCEEDS(backup_wait(job, -1, &error));
+    backup_free(job);
+    backup_coordinator_close(coordinator);
+}
+
 static void a_restore_of_the_parent_goes_on(void) {
     struct gate gate = GATE;
     struct handles parents = {0};
@@ -89,6 +112,7 @@ static void the_child_may_open_its_own(void) {
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     TRY(the_parents_handles_are_a_conflict_and_may_be_freed);
+    TRY(a_child_of_a_hook_is_in_no_hook);
     TRY(a_restore_of_the_parent_goes_on);
     TRY(the_child_may_open_its_own);
     return 0;

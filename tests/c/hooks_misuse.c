@@ -57,10 +57,45 @@ static void waits(struct host *host, backup_hook *hook) {
     FAILS(BACKUP_CONFLICT, backup_wait(backup_hook_job(hook), -1, &error));
     FAILS(BACKUP_CONFLICT, backup_wait(backup_hook_job(hook), 0, &error));
     FAILS(BACKUP_CONFLICT, backup_wait(host->job, 1000, &error));
+    CHECK(backup_in_hook(backup_hook_job(hook)) == 1 && backup_in_hook(host->job) == 1);
 }
 
 static void waiting_for_its_own_job_is_a_conflict(void) {
     ends_with(BACKUP_OK, waits);
+}
+
+static void looks_around(struct host *host, backup_hook *hook) {
+    backup_coordinator *coordinator = open_plain(database());
+    struct path snapshot = snapshot_of(coordinator);
+    backup_job *other = NULL;
+    SUCCEEDS(backup_verify_start(snapshot.text, NULL, &other, &error));
+    CHECK(backup_in_hook(backup_hook_job(hook)) == 1 && backup_in_hook(other) == 0);
+    SUCCEEDS(backup_wait(other, -1, &error));
+    backup_free(other);
+    backup_coordinator_close(coordinator);
+    CHECK(backup_in_hook(host->job) == 1);
+}
+
+static void a_hook_is_one_of_its_own_job_alone(void) {
+    ends_with(BACKUP_OK, looks_around);
+}
+
+static void other_threads_are_in_no_hook(void) {
+    struct gate gate = GATE;
+    backup_options *options = quick_options();
+    SUCCEEDS(backup_options_set_checkpoint_hook(options, hook_at_gate, &gate, NULL, &error));
+    backup_coordinator *coordinator = open_with(database(), options);
+    backup_job *job = NULL;
+    SUCCEEDS(backup_start(coordinator, &job, &error));
+    gate_await(&gate);
+    CHECK(backup_in_hook(job) == 0);
+    gate_open(&gate);
+    SUCCEEDS(backup_wait(job, -1, &error));
+    backup_free(job);
+    SUCCEEDS(backup_run(coordinator, &job, &error));
+    CHECK(backup_in_hook(job) == 0);
+    backup_free(job);
+    backup_coordinator_close(coordinator);
 }
 
 static void starts(struct host *host, backup_hook *hook) {
@@ -236,6 +271,8 @@ static void hooks_may_use_a_coordinator_that_is_being_closed(void) {
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     TRY(waiting_for_its_own_job_is_a_conflict);
+    TRY(a_hook_is_one_of_its_own_job_alone);
+    TRY(other_threads_are_in_no_hook);
     TRY(starting_another_backup_is_a_conflict);
     TRY(a_job_can_be_looked_at);
     TRY(a_job_can_be_cancelled);

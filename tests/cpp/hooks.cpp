@@ -177,10 +177,11 @@ void the_job_of_a_hook_can_be_looked_at_and_steered(const fs::path &scratch) {
         CHECK(opened->find().id() == job.id() && opened->find(job.id()).location() == job.location());
         job.rate_limit(1 << 30);
         CHECK(!job.error() && code_of([&] { job.wait(); }) == Code::Conflict);
+        CHECK(job.in_hook() && opened->find().in_hook());
         CHECK(code_of([&] { opened->start(); }) == Code::Conflict);
     }));
     opened = &coordinator;
-    coordinator.run();
+    CHECK(!coordinator.run().in_hook());
     coordinator.start().wait();
 }
 

@@ -8,3 +8,4 @@ mod crowd;
 mod freeze_timeout;
 mod from_hooks;
 mod hooks;
+mod whole_host;

@@ -90,6 +90,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_id": (_STR, [_PTR]),
     "backup_location": (_STR, [_PTR]),
     "backup_wait": (_CODE, [_PTR, c_int64, _ERR]),
+    "backup_in_hook": (c_int32, [_PTR]),
     "backup_cancel": (_CODE, [_PTR, _ERR]),
     "backup_set_rate_limit": (_CODE, [_PTR, c_uint64, _ERR]),
     "backup_eventfd": (c_int32, [_PTR]),

@@ -17,7 +17,7 @@ from typing import Any
 from ._constants import Code
 from ._errors import BackupError, Conflict, call
 from ._ffi import lib
-from ._threads import Inside, pause, start_thread, until_readable
+from ._threads import Inside, inside, pause, start_thread, until_readable
 
 live: set[Handle] = set()
 """Those that are not freed."""
@@ -101,7 +101,7 @@ class Handle:
                 start_thread(self._free_elsewhere, ())
 
     def _free_elsewhere(self) -> None:
-        with Inside(self, lambda: None, of_library=True):
+        with Inside(self):
             self.wait_until_freed()
 
     def _let_go(self) -> None:
@@ -161,6 +161,14 @@ class JobHandle(Handle):
         with suppress(Conflict), self.use() as job:
             return self._goes_on(job)
         return False
+
+    def in_hook(self, job: int) -> bool:
+        """Whether this thread is in a hook of the job, where nobody may wait for it. That of a ``run`` is
+        so until ``run`` returns."""
+        if lib.backup_in_hook(job):
+            return True
+        job_id = lib.backup_id(job).decode()
+        return any(mark.run is not None and mark.run() == job_id for mark in inside())
 
     def watch(self, job: int, seconds: float = 1e6) -> None:
         """Waits for the end, and may return before."""

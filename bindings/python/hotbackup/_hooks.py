@@ -151,7 +151,7 @@ class Hooks:
         job_id = hook.job_id
         process = os.getpid()
         made = HookCall(getattr(self, name), *arguments, hook)
-        with Inside(self, lambda: job_id, of_library=True):
+        with Inside(self):
             caller = next((caller for caller in tuple(self.callers) if caller.job.id() == job_id), None)
             if caller is None:
                 made.run()

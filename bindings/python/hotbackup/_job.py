@@ -21,7 +21,7 @@ from ._errors import Conflict, Failures, InvalidArgument, WaitTimeout, call, tak
 from ._ffi import RawProgress, lib
 from ._handles import JobHandle
 from ._progress import Progress, from_raw
-from ._threads import SLICE, inside
+from ._threads import SLICE
 
 
 class Job:
@@ -77,12 +77,12 @@ class Job:
         timeout: in seconds; WaitTimeout if the job still runs then. Ctrl-C ends the wait at once,
         with KeyboardInterrupt, and not the job. Conflict from a hook of the same job.
         """
-        if any(mark.job_id() == self._id for mark in inside()):
-            raise Conflict(f"the job {self._id} cannot be waited for from its own hook")
         if timeout is not None and math.isnan(timeout):
             raise InvalidArgument(f"timeout is {timeout}, which is no time")
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._handle.use() as job:
+            if self._handle.in_hook(job):
+                raise Conflict(f"the job {self._id} cannot be waited for from its own hook")
             # The library would wait as well, but no signal's handler would run meanwhile.
             while not self._has_ended(job):
                 left = None if deadline is None else deadline - time.monotonic()

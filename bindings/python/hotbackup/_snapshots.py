@@ -86,11 +86,16 @@ def delete(root: AnyPath, id_or_name: str) -> None:
     call(lib.backup_delete, encode_path(root, "root"), encode_path(id_or_name, "id_or_name"))
 
 
-def prune(root: AnyPath, keep: int) -> int:
-    """Deletes all but the newest ``keep`` (at least 1) snapshots, except those in use and
+def prune(root: AnyPath, keep_newest: int) -> int:
+    """Deletes all but the newest ``keep_newest`` (at least 1) snapshots, except those in use and
     unreadable ones, which neither count nor go. Gives how many went. Conflict: the root is in use."""
     deleted = ctypes.c_uint32()
-    call(lib.backup_prune, encode_path(root, "root"), unsigned(keep, 32, "keep"), ctypes.byref(deleted))
+    call(
+        lib.backup_prune,
+        encode_path(root, "root"),
+        unsigned(keep_newest, 32, "keep_newest"),
+        ctypes.byref(deleted),
+    )
     return deleted.value
 
 

@@ -40,13 +40,17 @@ start_thread: Callable[..., int] = _original("_thread", "start_new_thread")
 
 class Inside:
     """Says, while it is entered, that this thread is in a hook of a job or in the ``run`` that makes
-    its hook calls."""
+    its hook calls.
 
-    def __init__(self, hooks: object, job_id: Callable[[], str | None], of_library: bool = False):
+    In which job's hook a thread is, is for the library to say (``JobHandle.in_hook``). But it does not
+    know the thread of a ``run``, to which its calls are handed; it is asked about a job, and who closes a
+    coordinator may have none any more; and how a thread waits depends on whose it is, whatever the job.
+    """
+
+    def __init__(self, hooks: object, run: Callable[[], str | None] | None = None):
         self.hooks = hooks
-        self.job_id = job_id
-        self.of_library = of_library
-        """Whether the thread is the library's."""
+        self.run = run
+        """On the thread of a ``run``: the id of its job. Elsewhere None: the thread is the library's."""
         self.thread = threading.get_ident()
 
     def __enter__(self) -> None:
@@ -69,7 +73,7 @@ def inside() -> list[Inside]:
 def until_readable(descriptors: Sequence[int], seconds: float) -> list[int]:
     """Waits until one of the descriptors is readable, and gives those that are. Also returns after
     ``seconds``, and before: whoever waits looks again."""
-    on_ours = any(mark.of_library for mark in inside())
+    on_ours = any(mark.run is None for mark in inside())
     # eventlet takes poll away.
     kind = _poll if on_ours else getattr(select, "poll", None)
     wanted = [descriptor for descriptor in descriptors if descriptor >= 0]

@@ -401,7 +401,7 @@ def delete_missing(world: World) -> None:
 @case("prune")
 def prune(world: World) -> None:
     newest = [world.backup() for _ in range(3)][-1]
-    assert hotbackup.prune(world.root, 1) == 2
+    assert hotbackup.prune(world.root, keep_newest=1) == 2
     assert hotbackup.latest(world.root).location == newest
 
 

@@ -1,14 +1,12 @@
 //! A host as one type: its hooks are those that it wrote, and what they fail with comes back whole.
 
-mod common;
-
 use std::error::Error as _;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{Place, tree};
+use crate::common::{Place, tree};
 use hotbackup::{BackupRoot, Code, Coordinator, Hook, HookResult, Host, Options, Progress};
 
 /// A host with everything: it notes its calls and names one more file.
