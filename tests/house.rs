@@ -218,8 +218,8 @@ fn no_function_is_too_long_or_takes_too_much() {
             if taken > MOST_PARAMETERS && !line.contains("extern \"C\"") {
                 wrong.push(format!("{}: {name} takes {taken} parameters", source.name()));
             }
-            let is_end = |line: &&str| line.starts_with(&format!("{indent}}}"));
-            let length = lines[at..].iter().position(|line| is_end(&line)).map_or(0, |end| end + 1);
+            let is_end = |line: &str| line.starts_with(&format!("{indent}}}"));
+            let length = lines[at..].iter().position(|line| is_end(line)).map_or(0, |end| end + 1);
             let is_one_line = line.trim_end().ends_with('}') || line.trim_end().ends_with(';');
             if length > LONGEST_FUNCTION && !is_one_line {
                 wrong.push(format!("{}: {name} has {length} lines", source.name()));

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use uuid::Uuid;
 
 use super::args::{self, Out};
+use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn backup_coordinator_root(coordinator: Option<&backup_coo
 /// fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_coordinator_close(coordinator: *mut backup_coordinator) {
-    guard::quiet((), || {
+    quiet((), || {
         // SAFETY: the header's terms: NULL or live.
         let Some(open) = (unsafe { coordinator.as_ref() }) else { return };
         end_what_runs(&open.coordinator);

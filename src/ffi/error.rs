@@ -5,9 +5,9 @@ use std::ffi::{CString, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
+use super::caught::quiet;
 use super::code::{BACKUP_OK, backup_code};
-use super::guard;
-use super::hook::HookFailure;
+use super::hook_failure::HookFailure;
 use super::text::{c_text, lend};
 use crate::error::Error;
 
@@ -70,5 +70,5 @@ pub unsafe extern "C" fn backup_error_cause(error: Option<&backup_error>) -> *mu
 /// fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_error_free(error: Option<Box<backup_error>>) {
-    guard::quiet((), || drop(error));
+    quiet((), || drop(error));
 }

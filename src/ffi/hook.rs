@@ -1,14 +1,14 @@
 //! A hook's view of its own call.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::fmt;
-use std::ptr;
 
 use super::args::{self, required};
+use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::file_class;
 use super::guard;
+use super::hook_failure::HookFailure;
 use super::job::backup_job;
 use super::progress::backup_progress;
 use super::user_data::{UserData, backup_destroy_fn};
@@ -22,42 +22,6 @@ pub struct backup_hook<'a> {
     job: backup_job,
     failure: Option<HookFailure>,
 }
-
-/// What a hook said of its failure.
-#[derive(Default)]
-pub struct HookFailure {
-    message: String,
-    cause: Option<UserData>,
-}
-
-impl HookFailure {
-    /// The same, which says at least what the hook returned.
-    pub fn with_code(mut self, returned: i32) -> Self {
-        if self.message.is_empty() {
-            self.message = format!("it returned {returned}");
-        }
-        self
-    }
-
-    /// The host's own exception.
-    pub fn cause(&self) -> *mut c_void {
-        self.cause.as_ref().map_or(ptr::null_mut(), UserData::get)
-    }
-}
-
-impl fmt::Display for HookFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Debug for HookFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for HookFailure {}
 
 /// A checkpoint, freeze, thaw or release hook. 0: done. Anything else: it failed, has undone its
 /// own work, and the job fails with BACKUP_HOOK_FAILED. It must not unwind.
@@ -106,14 +70,14 @@ pub unsafe extern "C" fn backup_hook_set_error(
     destroy: backup_destroy_fn,
 ) {
     let cause = UserData::new(cause, destroy);
-    guard::quiet((), move || {
+    quiet((), move || {
         let Some(hook) = hook else { return };
         let message = match message.is_null() {
             true => String::new(),
             // SAFETY: not NULL, so by the header's terms it ends with NUL.
             false => unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned(),
         };
-        hook.failure = Some(HookFailure { message, cause: Some(cause) });
+        hook.failure = Some(HookFailure::new(message, cause));
     });
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::required;
+use super::caught::quiet;
 use super::code::{BACKUP_OK, BACKUP_TIMEOUT, backup_code};
 use super::error::backup_error;
 use super::guard;
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn backup_wait(
 /// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_in_hook(job: Option<&backup_job>) -> i32 {
-    guard::quiet(0, || job.is_some_and(|job| job.job.calls_from_hook()).into())
+    quiet(0, || job.is_some_and(|job| job.job.calls_from_hook()).into())
 }
 
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
@@ -176,7 +177,7 @@ pub unsafe extern "C" fn backup_set_rate_limit(
 /// watcher. -1: there is none to give. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
-    guard::quiet(-1, || job.and_then(|job| job.job.eventfd()).map_or(-1, |event| event.as_raw_fd()))
+    quiet(-1, || job.and_then(|job| job.job.eventfd()).map_or(-1, |event| event.as_raw_fd()))
 }
 
 /// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:
@@ -184,7 +185,7 @@ pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
 /// waits for its end, except from a hook of it. NULL is fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_free(job: Option<Box<backup_job>>) {
-    guard::quiet((), || drop(job));
+    quiet((), || drop(job));
 }
 
 fn given(job: Option<&backup_job>) -> Result<&Job> {

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use super::args::{self, Out};
+use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
@@ -53,5 +54,5 @@ pub unsafe extern "C" fn backup_list_get(
 /// (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_list_free(list: Option<Box<backup_list>>) {
-    guard::quiet((), || drop(list));
+    quiet((), || drop(list));
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says what its callers owe")]
 
 mod args;
+mod caught;
 mod code;
 mod coordinator;
 mod disk;
@@ -17,6 +18,7 @@ mod error;
 mod file_class;
 mod guard;
 mod hook;
+mod hook_failure;
 mod hook_setters;
 mod job;
 mod list;

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use super::args::{self, refused, required};
+use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::file_class;
@@ -42,13 +43,13 @@ pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;
 /// defect of the library. (since 0.1)
 #[unsafe(no_mangle)]
 pub extern "C" fn backup_options_new() -> Option<Box<backup_options>> {
-    guard::quiet(None, || Some(Box::new(backup_options(Options::new()))))
+    quiet(None, || Some(Box::new(backup_options(Options::new()))))
 }
 
 /// Frees options. What was opened or started with them keeps its copy. NULL is fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_free(options: Option<Box<backup_options>>) {
-    guard::quiet((), || drop(options));
+    quiet((), || drop(options));
 }
 
 /// Where snapshots live: a directory that is made when missing, on any file system. By default

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 use super::args::{self, Out};
+use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn backup_snapshot_error(snapshot: Option<&backup_snapshot
 /// changes. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_free(snapshot: Option<Box<backup_snapshot>>) {
-    guard::quiet((), || drop(snapshot));
+    quiet((), || drop(snapshot));
 }
 
 fn number(snapshot: Option<&backup_snapshot>, of: impl FnOnce(&Snapshot) -> u64) -> u64 {
