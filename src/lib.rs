@@ -5,6 +5,9 @@ mod coordinator;
 mod detached;
 mod error;
 mod ffi;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod hooks;
 mod host;
 mod io;

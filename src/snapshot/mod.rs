@@ -20,7 +20,11 @@ pub mod tree;
 
 pub use attributes::{Attributes, Kept};
 pub use listing::{Snapshot, latest, list, open_directory};
+#[cfg(fuzzing)]
+pub use manifest::{CHECKSUM_END, CHECKSUM_START};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
+#[cfg(fuzzing)]
+pub use parse::parse as parse_manifest;
 pub use parse::{LONGEST_PATH, read};
 pub use prune::{delete, lock_in_use, prune};
 pub use space::{has_room, keeps_reserve};
