@@ -18,6 +18,7 @@ mod file_class;
 mod guard;
 mod hook;
 mod hook_setters;
+#[allow(dead_code, reason = "its constants are for the header; older compilers take them for unused")]
 mod job;
 mod list;
 mod options;
