@@ -40,6 +40,9 @@ fuzz: ## ten minutes of the manifest's fuzzer, which needs cargo-fuzz and a nigh
 	mkdir -p fuzz/corpus/manifest
 	$(CARGO) +nightly fuzz run manifest fuzz/corpus/manifest fuzz/seeds/manifest -- -max_total_time=600
 
+deny: ## licences and sources of what is built upon (deny.toml), which needs cargo-deny
+	$(CARGO) deny --locked check licenses bans sources
+
 oldest: ## builds with the oldest Rust that Cargo.toml names (but for the feature alopex: its engine needs 1.89)
 	rustup toolchain install $(OLDEST) --profile minimal
 	$(CARGO) +$(OLDEST) build --locked --target-dir target/oldest
@@ -47,4 +50,4 @@ oldest: ## builds with the oldest Rust that Cargo.toml names (but for the featur
 ci: ## what a change must pass
 	.ci/run
 
-.PHONY: help test test-all lint format header docs examples hosts bench fuzz oldest ci
+.PHONY: help test test-all lint format header docs examples hosts bench fuzz deny oldest ci
