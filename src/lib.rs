@@ -88,6 +88,9 @@ mod datadir;
 mod error;
 #[cfg(feature = "capi")]
 mod ffi;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod io;
 mod job;
 mod layout;

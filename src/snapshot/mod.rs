@@ -7,7 +7,11 @@ mod parse;
 
 pub use attributes::{Attributes, Kept};
 pub use info::{Snapshot, open_directory};
+#[cfg(fuzzing)]
+pub use manifest::{CHECKSUM_END, CHECKSUM_START};
 pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
+#[cfg(fuzzing)]
+pub use parse::parse as parse_manifest;
 pub use parse::{LONGEST_IN_MANIFEST, read};
 
 /// The file at the top of a snapshot that makes it one.

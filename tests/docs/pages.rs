@@ -137,6 +137,25 @@ fn links_lead_somewhere() {
     }
 }
 
+/// `faults::kill::…` is a function in tests/faults/kill.rs; those of C programs are in a table.
+#[test]
+fn each_promise_has_tests_that_are_there() {
+    let text = fs::read_to_string(package().join("docs/promises.md")).unwrap();
+    for line in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what must hold")) {
+        let named: Vec<&str> =
+            line.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        assert!(!named.is_empty() || line.starts_with("| --- "), "nothing tries this: {line}");
+        for test in named {
+            let (file, function) = test.rsplit_once("::").unwrap();
+            let file = package().join("tests").join(file.replace("::", "/")).with_extension("rs");
+            let code = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{test}: {error}"));
+            let is_there =
+                ["fn {}()", ": {},"].iter().any(|form| code.contains(&form.replace("{}", function)));
+            assert!(is_there, "there is no test {test}");
+        }
+    }
+}
+
 #[test]
 fn each_test_that_the_docs_name_is_there() {
     for document in documents() {

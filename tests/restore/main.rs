@@ -7,3 +7,4 @@ mod corruption;
 mod hostile;
 mod restore_refused;
 mod restores;
+mod seeds;
