@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Place, tree};
+use crate::common::{Place, frozen, tree};
 use hotbackup::{BackupRoot, Code, Coordinator, Hook, HookResult, Host, Options, Progress};
 
 /// A host with everything: it notes its calls and names one more file.
@@ -163,5 +163,5 @@ fn an_error_that_panics_when_it_is_told_fails_the_job_alone() {
     options.hooks().freeze_thaw(|_| Err(Untold.into()), |_| Ok(()));
     let error = place.refused(&options);
     assert!(error.message().contains("the freeze hook failed: it panicked"), "{error}");
-    place.back_up(&common::frozen()).unwrap();
+    place.back_up(&frozen()).unwrap();
 }
