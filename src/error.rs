@@ -130,12 +130,12 @@ impl Error {
         })
     }
 
-    /// The same failure under another code.
+    /// This failure under another code.
     pub(crate) fn code_is(self, code: Code) -> Self {
         self.with(|inner| inner.code = code)
     }
 
-    /// The same failure, told as that of doing something to a path if it names no path yet.
+    /// This failure, told as that of doing something to a path if it names no path yet.
     pub(crate) fn or_at(self, doing: &str, path: &Path) -> Self {
         if self.0.path.is_some() {
             return self;
@@ -146,17 +146,17 @@ impl Error {
         })
     }
 
-    /// The same failure with more about its reason.
+    /// This failure with more about its reason.
     pub(crate) fn since(self, why: &str) -> Self {
         self.with(|inner| inner.message = format!("{} ({})", inner.message, one_line(why)))
     }
 
-    /// The same failure with what it comes from.
+    /// This failure with what it comes from.
     pub(crate) fn caused_by(self, source: Option<Source>) -> Self {
         self.with(|inner| inner.source = source)
     }
 
-    /// The same failure, its message followed by what it has left as it was, or not. Who knows
+    /// This failure, its message followed by what it has left as it was, or not. Who knows
     /// best says it first, and what is said later is dropped.
     pub(crate) fn aftermath(self, what: &str) -> Self {
         if self.0.has_aftermath {
@@ -168,7 +168,7 @@ impl Error {
         })
     }
 
-    /// The same failure, which may be none of the next point that is captured: the file that it is of was
+    /// This failure, which may be none of the next point that is captured: the file that it is of was
     /// truncated, as engines do with what they delete.
     pub(crate) fn of_a_point_that_is_gone(self) -> Self {
         self.with(|inner| inner.is_of_a_point_that_is_gone = true)

@@ -23,7 +23,7 @@ use super::open_directory::OpenDirectory;
 use super::policy::InWindow;
 use super::record::Captured;
 use super::rest::{self, look_at_rest, never_rests, wait_for_writes};
-use super::room::{has_room_for_the_window, keep_in_sources};
+use super::room::{keep_in_sources, require_room_for_the_window};
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::monitor::Phase;
@@ -96,7 +96,7 @@ fn pin_ahead(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
         if pass == 0 {
             write_back_what_will_be_cloned(context, &survey.catalog, &seen);
         }
-        has_room_for_the_window(context, &survey.catalog, &seen)?;
+        require_room_for_the_window(context, &survey.catalog, &seen)?;
         keep_in_sources(context)?;
         if survey.pins_made() - before <= FEW {
             break;

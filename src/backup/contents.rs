@@ -7,7 +7,7 @@ use super::context::Context;
 use super::ids::NameId;
 use super::survey::Survey;
 use crate::error::Result;
-use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Kept, LinkEntry};
+use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Imprint, LinkEntry};
 
 /// All that is staged.
 pub struct Contents {
@@ -24,7 +24,7 @@ pub struct Saved {
     /// Its entry in the manifest.
     pub entry: FileEntry,
     /// What the staging's file system keeps of its attributes.
-    pub kept: Kept,
+    pub imprint: Imprint,
 }
 
 /// An earlier round may have staged a file that the last one did not see.

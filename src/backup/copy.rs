@@ -12,7 +12,7 @@ use super::in_window::ends;
 use super::pin::{Pin, not_pinned};
 use super::policy::HEAD;
 use super::record::{Captured, Record};
-use super::room::{Reserve, has_room_for_the_copy};
+use super::room::{Reserve, require_room_for_the_copy};
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
@@ -27,7 +27,7 @@ use crate::sys::file;
 
 /// After the window: copies what could wait, and completes all that is staged.
 pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Contents> {
-    has_room_for_the_copy(context, &survey.catalog, &point.files)?;
+    require_room_for_the_copy(context, &survey.catalog, &point.files)?;
     let saved = Mutex::new(Vec::with_capacity(point.files.len() + point.given.len()));
     let reserve = Reserve::default();
     pool::for_each(context.threads(), &point.files, |_, name, buffer| {
@@ -109,11 +109,11 @@ impl<'c, 'a> Copying<'c, 'a> {
     fn copy_log(&self, length: u64, before: &[Vec<u8>; 2], buffer: &mut [u8]) -> Result<Saved> {
         let (pin, stat) = (self.pin()?, self.stat()?);
         let log = self.open(pin)?;
-        self.has_not_shrunk(&log, pin, length)?;
+        self.require_not_shrunk(&log, pin, length)?;
         let mut staged = self.context.staging.receive(&self.place.path, stat.mode)?;
         self.copy(&mut staged, &log, 0..length, buffer)?;
-        let now = self.has_not_shrunk(&log, pin, length)?;
-        self.has_not_been_punched(&log, length, stat.allocated, &now)?;
+        let now = self.require_not_shrunk(&log, pin, length)?;
+        self.require_not_punched(&log, length, stat.allocated, &now)?;
         if ends(&self.place, &log, length)? != *before {
             return Err(
                 self.changed("it was written to below its length, which an append_only file never is")
@@ -126,7 +126,7 @@ impl<'c, 'a> Copying<'c, 'a> {
         let pin = self.pin()?;
         let table = self.open(pin)?;
         let unfinished_ok = matches!(self.record.class, FileClass::Immutable { unfinished_ok: true });
-        let opened = self.has_not_shrunk(&table, pin, 0)?;
+        let opened = self.require_not_shrunk(&table, pin, 0)?;
         // One finished after it was pinned is live: for such files a stat from before the window
         // closed says nothing, but for what it cannot have lost since.
         let (size, mtime_ns) = match unfinished_ok {
@@ -136,9 +136,9 @@ impl<'c, 'a> Copying<'c, 'a> {
         let length = self.record.limit().unwrap_or(size);
         let mut staged = self.context.staging.receive(&self.place.path, opened.mode)?;
         self.copy(&mut staged, &table, 0..length, buffer)?;
-        let now = self.has_not_shrunk(&table, pin, size)?;
+        let now = self.require_not_shrunk(&table, pin, size)?;
         if pin.size == now.size {
-            self.has_not_been_punched(&table, now.size, pin.allocated, &now)?;
+            self.require_not_punched(&table, now.size, pin.allocated, &now)?;
         }
         let has_grown = now.size > size && self.record.limit().is_none();
         if unfinished_ok && has_grown && !self.record.named {
@@ -154,7 +154,7 @@ impl<'c, 'a> Copying<'c, 'a> {
 
     /// The stat of a pinned file. One that is shorter than it ever was, or than `length`, has been
     /// truncated: no building, and no promise allows it.
-    fn has_not_shrunk(&self, pinned: &File, pin: &Pin, length: u64) -> Result<Stat> {
+    fn require_not_shrunk(&self, pinned: &File, pin: &Pin, length: u64) -> Result<Stat> {
         let now = Stat::of(pinned).map_err(|error| self.place.failed("looking at", error))?;
         let most = pin.most.max(length);
         if now.size >= most {
@@ -166,7 +166,7 @@ impl<'c, 'a> Copying<'c, 'a> {
 
     /// A file that had blocks for all of its bytes, has given some back, and has holes now was punched: it is
     /// as one that was truncated, but for its length. (Compression gives blocks back and leaves no hole.)
-    fn has_not_been_punched(&self, pinned: &File, length: u64, allocated: u64, now: &Stat) -> Result<()> {
+    fn require_not_punched(&self, pinned: &File, length: u64, allocated: u64, now: &Stat) -> Result<()> {
         if allocated < length || now.allocated >= allocated {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             attributes: Some(Attributes::of(stat)),
             source: Some(SourceId { device: stat.device, inode: stat.inode }),
         };
-        Saved { entry, kept: arrived.kept }
+        Saved { entry, imprint: arrived.imprint }
     }
 
     fn pin(&self) -> Result<&'c Pin> {
@@ -236,5 +236,5 @@ fn save_given(context: &Context<'_>, path: &Path, bytes: &[u8]) -> Result<Saved>
         attributes: Some(attributes),
         source: None,
     };
-    Ok(Saved { entry, kept: arrived.kept })
+    Ok(Saved { entry, imprint: arrived.imprint })
 }

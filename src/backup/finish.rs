@@ -8,7 +8,7 @@ use super::context::Context;
 use super::plan::identity;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, Kept, MANIFEST, Manifest};
+use crate::snapshot::{Attributes, Imprint, MANIFEST, Manifest};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -18,7 +18,7 @@ use crate::sys::file::evict;
 pub fn verify(context: &Context<'_>, contents: Contents) -> Result<()> {
     let staging = &context.staging;
     staging.make_dirs(&contents.directories)?;
-    let (manifest, kept) = manifest(context, contents)?;
+    let (manifest, imprints) = manifest(context, contents)?;
     let written = write_manifest(context, &manifest)?;
     let proof = Proof {
         manifest: &manifest,
@@ -28,7 +28,7 @@ pub fn verify(context: &Context<'_>, contents: Contents) -> Result<()> {
         threads: context.threads(),
         job: context.job,
     };
-    proof.of_staged(staging, &kept)?;
+    proof.of_staged(staging, &imprints)?;
     check_manifest(context, written)?;
     staging.seal(&manifest.directories)
 }
@@ -62,10 +62,10 @@ fn require_root_in_its_place(context: &Context<'_>) -> Result<()> {
     Err(Error::at(Code::Conflict, "publishing in the backup root", path, why))
 }
 
-fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<Kept>)> {
+fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<Imprint>)> {
     let (plan, prepared) = (context.plan(), context.prepared);
     let rules = plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
-    let kept = contents.files.iter().map(|saved| saved.kept).collect();
+    let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
     let manifest = Manifest {
@@ -83,7 +83,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         links: contents.links,
         files: contents.files.into_iter().map(|saved| saved.entry).collect(),
     };
-    Ok((manifest, kept))
+    Ok((manifest, imprints))
 }
 
 /// Returns the checksum and the length of what was written.

@@ -12,7 +12,7 @@ use crate::sys::dir::Dir;
 /// What becomes of a symbolic link.
 pub enum Link {
     /// It is in the snapshot as it is.
-    Kept,
+    Preserved,
     /// It leads to a source whose prefix is the link's own place: that is what the snapshot has there.
     SourceInItsPlace,
     /// It leads to a backup root, or to what else is the library's own.
@@ -34,7 +34,7 @@ pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
             if other.prefix == *path {
                 return Link::SourceInItsPlace;
             }
-            // Kept, it would lead a restored copy to the live files.
+            // Preserved, it would lead a restored copy to the live files.
             let why = format!(
                 "it is a symbolic link to the source {}, which must have the link's own place as its prefix: {}, not {}",
                 show(other.dir.path()),
@@ -48,7 +48,7 @@ pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
         }
     }
     if symlinks == Symlinks::Preserve {
-        return Link::Kept;
+        return Link::Preserved;
     }
     refuse(Code::Unsupported, why_refused(context, place, opened.is_some()))
 }

@@ -133,8 +133,8 @@ impl Walk<'_, '_> {
     fn link(&mut self, name: NameId) {
         let place = self.context.place(&self.survey.catalog, name);
         match follow(self.context, &place) {
-            Link::Kept if self.given.contains(&name) => {}
-            Link::Kept => self.seen.links.push(name),
+            Link::Preserved if self.given.contains(&name) => {}
+            Link::Preserved => self.seen.links.push(name),
             Link::SourceInItsPlace => {}
             Link::NoData => self.seen.skipped += 1,
             Link::Refused(error) => {

@@ -29,7 +29,7 @@ pub struct Observation {
     pub directories: Vec<DirectoryId>,
     /// Symbolic links, to be preserved.
     pub links: Vec<NameId>,
-    /// The same with their targets, which are part of the consistent point.
+    /// The symbolic links with their targets, which are part of the consistent point.
     pub seen_links: Vec<SeenLink>,
     /// Files that only the snapshot has.
     pub given: Vec<(PathBuf, Arc<Vec<u8>>)>,

@@ -24,7 +24,11 @@ type Need = (NameId, u64, u64);
 
 /// What is copied inside the window must fit before it opens: the host's disk must not fill up
 /// while the host stands still.
-pub fn has_room_for_the_window(context: &Context<'_>, catalog: &Catalog, seen: &Observation) -> Result<()> {
+pub fn require_room_for_the_window(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    seen: &Observation,
+) -> Result<()> {
     if context.staging.clones() {
         return Ok(());
     }
@@ -38,21 +42,21 @@ pub fn has_room_for_the_window(context: &Context<'_>, catalog: &Catalog, seen: &
         };
         Some((*name, most, allocated))
     };
-    has_room_for(context, catalog, seen.live.iter().filter_map(now))
+    require_room_for(context, catalog, seen.live.iter().filter_map(now))
 }
 
 /// What is still to be written once the window is closed.
-pub fn has_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
+pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
     let waits = |name: &NameId| {
         let record = &catalog[*name];
         let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. });
         let (size, allocated) = record.size_and_allocated();
         (!is_there).then_some((*name, size, allocated))
     };
-    has_room_for(context, catalog, files.iter().filter_map(waits))
+    require_room_for(context, catalog, files.iter().filter_map(waits))
 }
 
-fn has_room_for(
+fn require_room_for(
     context: &Context<'_>,
     catalog: &Catalog,
     needs: impl Iterator<Item = Need> + Clone,

@@ -101,12 +101,12 @@ impl Server<'_> {
         self.mailbox.notes().lock().freeze_ended();
         self.call("thaw", false, |context| hook(context))
             .map_err(|error| error.aftermath("no snapshot was made, and the host may still be frozen"))?;
-        self.has_been_in_time(since)
+        self.require_in_time(since)
     }
 
     /// The timeout calls `thaw`, and cannot make it quick: one that has to wait (for a lock, for an
     /// interpreter) keeps writes still for longer, and at least the job says so.
-    fn has_been_in_time(&self, since: Instant) -> Result<()> {
+    fn require_in_time(&self, since: Instant) -> Result<()> {
         let stood_still = since.elapsed();
         match self.freeze_timeout {
             Some(timeout) if stood_still > timeout => Err(Error::new(

@@ -41,7 +41,7 @@ impl<'a> Restore<'a> {
 
     /// The backup root that holds the snapshot, if it lies in the target: it stays where it is.
     /// A target that is that root, or lies in the snapshot, would break it.
-    pub fn kept_root(&self, target: &Path) -> Result<Option<PathBuf>> {
+    pub fn root_in_target(&self, target: &Path) -> Result<Option<PathBuf>> {
         let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "restoring to", target, why));
         let snapshot = self.source.path();
         let snapshot = snapshot.canonicalize().map_err(|error| Error::io("resolving", snapshot, error))?;

@@ -4,20 +4,20 @@ use super::context::Restore;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
-use crate::snapshot::{Attributes, FileEntry, Kept};
+use crate::snapshot::{Attributes, FileEntry, Imprint};
 use crate::staging::Staging;
 use crate::sync::Mutex;
 use crate::sys::dir::{Kind, Stat, is_absent};
 
 /// Copies all files. Returns what the staging's file system keeps of each, in the manifest's order.
-pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Kept>> {
+pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
     let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
     monitor.expect(manifest.bytes(), manifest.files.len() as u64);
-    let kept = Mutex::new(vec![Kept::default(); manifest.files.len()]);
+    let imprints = Mutex::new(vec![Imprint::default(); manifest.files.len()]);
     pool::for_each(restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
         monitor.check()?;
         let arrived = copy_file(restore, entry, staging, buffer)?;
-        kept.lock()[index] = arrived;
+        imprints.lock()[index] = arrived;
         monitor.file_done();
         Ok(())
     })?;
@@ -25,10 +25,15 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Kept>> {
         staging.link(link)?;
     }
     staging.make_dirs(&manifest.directories)?;
-    Ok(kept.into_inner())
+    Ok(imprints.into_inner())
 }
 
-fn copy_file(restore: &Restore<'_>, entry: &FileEntry, staging: &Staging, buffer: &mut [u8]) -> Result<Kept> {
+fn copy_file(
+    restore: &Restore<'_>,
+    entry: &FileEntry,
+    staging: &Staging,
+    buffer: &mut [u8],
+) -> Result<Imprint> {
     let source = &restore.source;
     let path = || source.full(&entry.path);
     let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);
@@ -53,5 +58,5 @@ fn copy_file(restore: &Restore<'_>, entry: &FileEntry, staging: &Staging, buffer
     }
     // A bare manifest has no attributes: those of the snapshot's file.
     let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
-    Ok(staged.finish(&attributes)?.kept)
+    Ok(staged.finish(&attributes)?.imprint)
 }

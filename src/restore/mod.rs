@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::job::JobContext;
 use crate::monitor::Phase;
 use crate::settings::Settings;
-use crate::snapshot::Kept;
+use crate::snapshot::Imprint;
 use crate::staging::{Proof, Staging};
 use context::Restore;
 use target::Target;
@@ -39,7 +39,7 @@ pub fn run(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext
 
 fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     let restore = Restore::of(snapshot, settings, job)?;
-    let target = Target::open(target, restore.kept_root(target)?)?;
+    let target = Target::open(target, restore.root_in_target(target)?)?;
     let outcome = make(&restore, &target);
     if outcome.is_err() {
         target.discard();
@@ -50,15 +50,15 @@ fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobC
 fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     target.check(restore)?;
     let staging = target.make_staging(&restore.job.monitor)?;
-    let kept = copy::copy(restore, &staging)?;
+    let imprints = copy::copy(restore, &staging)?;
     restore.job.host.enter(Phase::Verify)?;
-    verify(restore, &staging, &kept)?;
+    verify(restore, &staging, &imprints)?;
     restore.job.host.enter(Phase::Swap)?;
     target.swap(restore, &staging)
 }
 
 /// Proves what is staged; the directories are closed last.
-fn verify(restore: &Restore<'_>, staging: &Staging, kept: &[Kept]) -> Result<()> {
+fn verify(restore: &Restore<'_>, staging: &Staging, imprints: &[Imprint]) -> Result<()> {
     let proof = Proof {
         manifest: &restore.manifest,
         layout: restore.layout,
@@ -67,6 +67,6 @@ fn verify(restore: &Restore<'_>, staging: &Staging, kept: &[Kept]) -> Result<()>
         threads: restore.settings.job.io_threads(),
         job: restore.job,
     };
-    proof.of_staged(staging, kept)?;
+    proof.of_staged(staging, imprints)?;
     staging.seal(&restore.manifest.directories)
 }

@@ -30,12 +30,12 @@ pub enum Target {
     /// It does not exist: it will appear by one rename of its sibling.
     New { parent: Dir, name: PathBuf, sibling: PathBuf },
     /// It exists: its entries are swapped under a journal.
-    Present { dir: Dir, staging: PathBuf, kept: Option<PathBuf>, _owner: OwnerLock },
+    Present { dir: Dir, staging: PathBuf, root: Option<PathBuf>, _owner: OwnerLock },
 }
 
 impl Target {
     /// Looks whether the target exists and takes its lock, and removes what crashed restores left.
-    pub fn open(path: &Path, kept: Option<PathBuf>) -> Result<Self> {
+    pub fn open(path: &Path, root: Option<PathBuf>) -> Result<Self> {
         refuse_misplaced(path)?;
         match Dir::open(path) {
             Ok(dir) => {
@@ -44,7 +44,7 @@ impl Target {
                 clean(&dir)?;
                 clean_beside(path);
                 let staging = PathBuf::from(RESTORE).join(random::uuid()?.to_string());
-                Ok(Target::Present { dir, staging, kept, _owner: owner })
+                Ok(Target::Present { dir, staging, root, _owner: owner })
             }
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !path.is_symlink() => {
                 let (parent, name) = parent_of(path)?;
@@ -62,9 +62,9 @@ impl Target {
     pub fn check(&self, restore: &Restore<'_>) -> Result<()> {
         let place = match self {
             Target::New { parent, .. } => parent,
-            Target::Present { dir, kept, .. } => {
+            Target::Present { dir, root, .. } => {
                 refuse_apart(dir)?;
-                units::plan(dir, &restore.rules, kept.as_deref(), &Coming::of_manifest(&restore.manifest))?;
+                units::plan(dir, &restore.rules, root.as_deref(), &Coming::of_manifest(&restore.manifest))?;
                 dir
             }
         };
@@ -89,8 +89,8 @@ impl Target {
     pub fn swap(&self, restore: &Restore<'_>, staging: &Staging) -> Result<()> {
         match self {
             Target::New { parent, name, sibling } => swap::appear(restore, staging, parent, sibling, name),
-            Target::Present { dir, staging, kept, .. } => {
-                swap::exchange(restore, dir, staging, kept.as_deref())
+            Target::Present { dir, staging, root, .. } => {
+                swap::exchange(restore, dir, staging, root.as_deref())
             }
         }
     }

@@ -24,14 +24,14 @@ pub struct Attributes {
 
 /// What a staged file looks like on its file system, which may keep times more coarsely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct Imprint {
     /// Its mode.
     pub mode: u32,
     /// Its mtime.
     pub mtime_ns: i128,
 }
 
-impl Kept {
+impl Imprint {
     /// Whether a staged file is still what it was when it was finished. Some file systems round a time
     /// down only once they have it from their disk or server again (CIFS to 100 ns, others to two
     /// seconds); whoever writes moves it to later.

@@ -5,7 +5,7 @@ mod info;
 mod manifest;
 mod parse;
 
-pub use attributes::{Attributes, Kept};
+pub use attributes::{Attributes, Imprint};
 pub use info::{Snapshot, open_directory};
 #[cfg(fuzzing)]
 pub use manifest::{CHECKSUM_END, CHECKSUM_START};

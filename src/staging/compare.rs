@@ -12,7 +12,7 @@ use crate::io::walk::each_directory;
 use crate::layout::Rules;
 use crate::monitor::Monitor;
 use crate::settings::VerifyLevel;
-use crate::snapshot::{FileEntry, Kept, MANIFEST, Manifest};
+use crate::snapshot::{FileEntry, Imprint, MANIFEST, Manifest};
 use crate::sys::dir::{Dir, Kind};
 use crate::sys::{file, memory};
 
@@ -29,7 +29,7 @@ pub struct Comparison<'a> {
     /// How much is read.
     pub level: VerifyLevel,
     /// Of a tree that was just staged, in the order of the manifest's files: it must still be so.
-    pub kept: Option<&'a [Kept]>,
+    pub imprints: Option<&'a [Imprint]>,
     /// Who is told, and may stop it.
     pub monitor: &'a Monitor,
 }
@@ -153,7 +153,7 @@ impl Comparison<'_> {
         if stat.size != entry.size {
             return refuse(format!("it has {} bytes where the manifest has {}", stat.size, entry.size));
         }
-        if self.kept.is_some_and(|kept| !kept[index].is_still(&stat)) {
+        if self.imprints.is_some_and(|imprints| !imprints[index].is_still(&stat)) {
             return refuse("it was changed after it was staged, by a validator or by somebody else".into());
         }
         if self.level < VerifyLevel::Checksum {

@@ -9,7 +9,7 @@ use super::Staging;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, Transfer, checksum};
-use crate::snapshot::{Attributes, Kept};
+use crate::snapshot::{Attributes, Imprint};
 use crate::sys::dir::Stat;
 use crate::sys::file;
 
@@ -26,7 +26,7 @@ pub struct Arrived {
     /// CRC-32/ISO-HDLC of its logical bytes.
     pub crc32: u32,
     /// What the staging's file system keeps of its attributes.
-    pub kept: Kept,
+    pub imprint: Imprint,
 }
 
 impl<'s> Incoming<'s> {
@@ -104,6 +104,6 @@ impl<'s> Incoming<'s> {
         let stat = Stat::of(&self.file).map_err(|error| Error::io("looking at", &full(), error))?;
         let crc32 = self.checksum.value();
         self.staging.make_durable(self.path, self.file, stat.size)?;
-        Ok(Arrived { crc32, kept: Kept { mode: stat.mode, mtime_ns: stat.mtime_ns } })
+        Ok(Arrived { crc32, imprint: Imprint { mode: stat.mode, mtime_ns: stat.mtime_ns } })
     }
 }

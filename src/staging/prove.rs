@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::job::JobContext;
 use crate::layout::{Layout, Rule, Rules};
 use crate::settings::{Settings, VerifyLevel};
-use crate::snapshot::{Kept, Manifest};
+use crate::snapshot::{Imprint, Manifest};
 use crate::sys::dir::Dir;
 
 use super::Staging;
@@ -42,12 +42,12 @@ pub struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Of a tree that was just staged, whose files are still to be as they were `kept`: it is synced, the
+    /// Of a tree that was just staged, whose files must still have these imprints: it is synced, the
     /// validators look, and only then is it compared: an engine that opened it may have changed it.
-    pub fn of_staged(&self, staging: &Staging, kept: &[Kept]) -> Result<()> {
+    pub fn of_staged(&self, staging: &Staging, imprints: &[Imprint]) -> Result<()> {
         staging.sync(self.threads)?;
         self.validate(&staging.dir)?;
-        self.compare(&staging.dir, Some(kept))
+        self.compare(&staging.dir, Some(imprints))
     }
 
     /// Of a published snapshot. A validator that changes something is found out here too.
@@ -64,13 +64,13 @@ impl Proof<'_> {
         self.job.host.validate(tree.path())
     }
 
-    fn compare(&self, tree: &Dir, kept: Option<&[Kept]>) -> Result<()> {
+    fn compare(&self, tree: &Dir, imprints: Option<&[Imprint]>) -> Result<()> {
         let comparison = Comparison {
             tree,
             manifest: self.manifest,
             rules: self.rules,
             level: self.level,
-            kept,
+            imprints,
             monitor: &self.job.monitor,
         };
         compare(&comparison, self.threads)
