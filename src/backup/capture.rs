@@ -165,7 +165,7 @@ fn settle(context: &Context<'_>, survey: &mut Survey, seen: &Observation) -> Res
                 record.captured = Captured::Immutable;
                 record.pin().is_some()
             }
-            _ => !matches!(record.captured, Captured::Nothing | Captured::Immutable),
+            _ => !matches!(record.captured, Captured::Nothing | Captured::Torn | Captured::Immutable),
         };
         if !is_captured {
             return Err(refuse(&survey.catalog, Code::Internal, "the window took nothing of it"));

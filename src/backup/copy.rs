@@ -95,7 +95,7 @@ impl<'c, 'a> Copying<'c, 'a> {
                 Some(saved) => saved,
                 None => return Ok(None),
             },
-            Captured::Nothing => {
+            Captured::Nothing | Captured::Torn => {
                 let why = "nothing of it was captured";
                 return Err(Error::at(Code::Internal, "copying", &self.place.full(), why));
             }

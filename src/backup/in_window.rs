@@ -36,37 +36,31 @@ pub fn take(context: &Context<'_>, survey: &mut Survey, seen: &mut Observation) 
     // A second thread costs more than it helps with little to copy.
     let threads = if sizes.fold(0, u64::saturating_add) < A_LOT { 1 } else { context.threads() };
     let taken = Mutex::new(Vec::with_capacity(seen.live.len()));
-    let torn = Mutex::new(None);
     let reserve = Reserve::default();
     pool::for_each(threads, &seen.live, |_, name, buffer| {
         reserve.keep(context)?;
-        match take_one(context, survey, *name, buffer) {
-            Ok(Some(captured)) => taken.lock().push((*name, captured)),
-            Ok(None) => *torn.lock() = Some(*name),
+        let captured = match take_one(context, survey, *name, buffer) {
+            Ok(captured) => captured,
             // It shrank under the copy.
-            Err(error) if error.code() == Code::SourceChanged => *torn.lock() = Some(*name),
+            Err(error) if error.code() == Code::SourceChanged => Captured::Torn,
             Err(error) => return Err(error),
-        }
+        };
+        taken.lock().push((*name, captured));
         Ok(())
     })?;
     for (name, captured) in taken.into_inner() {
+        if matches!(captured, Captured::Torn) {
+            seen.tear(|| context.place(&survey.catalog, name).path);
+        }
         survey.catalog[name].captured = captured;
-    }
-    if let Some(name) = torn.into_inner() {
-        seen.tear(|| context.place(&survey.catalog, name).path);
     }
     Ok(())
 }
 
-/// `None`: another file has the name now.
-fn take_one(
-    context: &Context<'_>,
-    survey: &Survey,
-    name: NameId,
-    buffer: &mut [u8],
-) -> Result<Option<Captured>> {
+/// Another file may have the name now: then it is torn.
+fn take_one(context: &Context<'_>, survey: &Survey, name: NameId, buffer: &mut [u8]) -> Result<Captured> {
     let record = &survey.catalog[name];
-    let Some(stat) = record.stat() else { return Ok(None) };
+    let Some(stat) = record.stat() else { return Ok(Captured::Torn) };
     let length = record.limit().unwrap_or(stat.size);
     let place = context.place(&survey.catalog, name);
     context.monitor().doing("copying", place.source.dir.path(), &place.relative);
@@ -74,20 +68,19 @@ fn take_one(
     if what == InWindow::All {
         return copy_mutable(context, &place, stat, length, buffer);
     }
-    let Some(pin) = record.pin().filter(|pin| pin.is_of(stat)) else { return Ok(None) };
+    let Some(pin) = record.pin().filter(|pin| pin.is_of(stat)) else { return Ok(Captured::Torn) };
     let pinned = survey.pins[survey.catalog.source(name)].read(pin, &place.source.dir, &place.relative)?;
-    let captured = match what {
+    match what {
         InWindow::LengthAndEnds => {
             let ends = Box::new(ends(&place, &pinned, length)?);
-            Captured::Prefix { length, ends }
+            Ok(Captured::Prefix { length, ends })
         }
         _ => {
             let mut staged = context.staging.receive(&place.path, 0o600)?;
             staged.copy(place.named(&pinned), 0..length.min(HEAD), pace(context), buffer)?;
-            Captured::Head { length, checksum: staged.suspend()? }
+            Ok(Captured::Head { length, checksum: staged.suspend()? })
         }
-    };
-    Ok(Some(captured))
+    }
 }
 
 fn copy_mutable(
@@ -96,14 +89,14 @@ fn copy_mutable(
     stat: &Stat,
     length: u64,
     buffer: &mut [u8],
-) -> Result<Option<Captured>> {
+) -> Result<Captured> {
     let opened = match place.source.dir.open_file(&place.relative) {
-        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(Captured::Torn),
         other => other.map_err(|error| place.failed("opening", error))?,
     };
     let now = Stat::of(&opened).map_err(|error| place.failed("looking at", error))?;
     if (now.device, now.inode, now.kind) != (stat.device, stat.inode, stat.kind) {
-        return Ok(None);
+        return Ok(Captured::Torn);
     }
     let mut staged = context.staging.receive(&place.path, 0o600)?;
     let from = place.named(&opened);
@@ -111,10 +104,10 @@ fn copy_mutable(
     let may_clone = context.staging.clones() && length >= CLONE_FROM && length == stat.size;
     if may_clone && cloned(context, &mut staged, from, length)? {
         staged.suspend()?;
-        return Ok(Some(Captured::Cloned { length }));
+        return Ok(Captured::Cloned { length });
     }
     staged.copy(from, 0..length, pace(context), buffer)?;
-    Ok(Some(Captured::Copied { length, checksum: staged.suspend()? }))
+    Ok(Captured::Copied { length, checksum: staged.suspend()? })
 }
 
 fn cloned(context: &Context<'_>, staged: &mut Incoming<'_>, from: Named<'_>, length: u64) -> Result<bool> {

@@ -68,6 +68,8 @@ pub struct Live {
 pub enum Captured {
     /// Nothing yet.
     Nothing,
+    /// It changed while it was copied. What is staged of it is of no use.
+    Torn,
     /// Its pin alone: all of it is still to be copied.
     Immutable,
     /// The length of a log and the bytes at both ends of it: the copy follows.
@@ -99,9 +101,14 @@ pub enum Captured {
 }
 
 impl Captured {
-    /// Whether there is something of it in the staging.
+    /// Whether there may be something of it in the staging.
     pub fn is_staged(&self) -> bool {
-        matches!(self, Captured::Head { .. } | Captured::Cloned { .. } | Captured::Copied { .. })
+        match self {
+            Captured::Nothing | Captured::Immutable | Captured::Prefix { .. } => false,
+            Captured::Torn | Captured::Head { .. } | Captured::Cloned { .. } | Captured::Copied { .. } => {
+                true
+            }
+        }
     }
 }
 

@@ -317,3 +317,29 @@ fn a_table_that_is_built_in_space_allocated_ahead_is_not_taken_for_a_punched_one
     let job = place.back_up(&options).unwrap();
     assert_eq!(Store::assert_sound(job.location()), 1);
 }
+
+/// What was copied of it in an earlier round must not stay in the staging.
+#[test]
+fn a_mutable_file_that_shrinks_while_it_is_copied_and_is_deleted_inside_the_window_leaves_nothing() {
+    let place = Place::in_memory();
+    let fleeting = place.data().join("fleeting");
+    write(&fleeting, &bytes(64 << 20, 1));
+    write(&place.data().join("steady"), b"steady");
+    let mut options = Options::new();
+    let amid_its_copy = move |hook: &hotbackup::Hook<'_>| {
+        let (job, fleeting) = (hook.job().clone(), fleeting.clone());
+        std::thread::spawn(move || {
+            let file = File::options().write(true).open(&fleeting).unwrap();
+            while job.status().unwrap().bytes_done < 1 << 20 {
+                std::thread::yield_now();
+            }
+            // In this order, or an empty file of that name is what a later round may find.
+            fs::remove_file(&fleeting).unwrap();
+            file.set_len(0).unwrap();
+        });
+        Ok(())
+    };
+    options.hooks().freeze_thaw(amid_its_copy, |_| Ok(()));
+    let snapshot = place.back_up(&options).unwrap();
+    assert_eq!(tree(snapshot.location()).into_keys().collect::<Vec<_>>(), [PathBuf::from("steady")]);
+}
