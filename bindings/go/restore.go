@@ -13,7 +13,7 @@ import "context"
 // validate and progress hooks, which run on a thread of the library's. What the disk says is the job's
 // result, which [Job.Wait] returns.
 func Restore(ctx context.Context, snapshot, target string, opts ...Option) (*Job, error) {
-	return detached(ctx, opts, func(options optionsPtr) (jobPtr, error) {
+	return standalone(ctx, opts, func(options optionsPtr) (jobPtr, error) {
 		return startRestore(snapshot, target, options)
 	})
 }
@@ -22,12 +22,12 @@ func Restore(ctx context.Context, snapshot, target string, opts ...Option) (*Job
 // what its manifest says. ctx is as for [Coordinator.Start]. The options that concern it: threads, rate
 // limit, verify level, layout, and the validate and progress hooks.
 func Verify(ctx context.Context, snapshot string, opts ...Option) (*Job, error) {
-	return detached(ctx, opts, func(options optionsPtr) (jobPtr, error) {
+	return standalone(ctx, opts, func(options optionsPtr) (jobPtr, error) {
 		return startVerify(snapshot, options)
 	})
 }
 
-func detached(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr, error)) (*Job, error) {
+func standalone(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr, error)) (*Job, error) {
 	if err := notStarted(ctx); err != nil {
 		return nil, err
 	}
