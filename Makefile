@@ -7,7 +7,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 test: ## all tests but those that take minutes; what is missing here is skipped, with a line that says so
-	$(CARGO) test --lib --test abi --test capture --test jobs --test process --test restore --test roots
+	$(CARGO) test --lib --test house --test abi --test capture --test jobs --test process --test restore --test roots
 
 test-all: ## all tests
 	$(CARGO) test --workspace

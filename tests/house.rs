@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, each of which imports only those to its right: the first line of the map in ARCHITECTURE.md.
+/// The rooms, each of which imports only those that come after it: the order of the map in ARCHITECTURE.md.
 const ROOMS: &[&str] = &[
     "lib",
     "fuzz",

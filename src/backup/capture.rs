@@ -5,7 +5,7 @@
 //!
 //! * What changes is copied between two observations that agree. Without the agreement the captured
 //!   manifest may need a log that is gone, and the engine opens clean without its commits.
-//! * It is copied within the rounds, not after them: else the manifest names tables that none saw.
+//! * It is copied within the rounds, not after them: else the manifest names tables that no observation saw.
 //! * Names of tables that may be unfinished take no part in the agreement: while compactions run
 //!   they never come to rest, and the manifest already tells which of them are live.
 //! * Immutable files are pinned ahead, so the window costs listings and not links.
@@ -22,7 +22,7 @@ use super::observe::observe;
 use super::open_directory::OpenDirectory;
 use super::policy::InWindow;
 use super::record::Captured;
-use super::rest::{self, look_at_rest, never_rests, wait_for_writes};
+use super::rest::{self, never_rests, observe_at_rest, wait_for_writes};
 use super::room::{keep_in_sources, require_room_for_the_window};
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
@@ -110,7 +110,7 @@ fn window(context: &Context<'_>, survey: &mut Survey) -> Result<std::result::Res
     let has_freeze = context.host().has_freeze();
     let mut seen = match has_freeze {
         true => observe(context, survey)?.accepted()?,
-        false => look_at_rest(context, survey)?,
+        false => observe_at_rest(context, survey)?,
     };
     // Without a freeze a second copy of mutable files would take as long as the first.
     let rounds = if has_freeze || !seen.has_mutable { ROUNDS } else { 1 };

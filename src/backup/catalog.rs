@@ -1,5 +1,5 @@
-//! All names that the looks of one backup have met, each stored once: a look at a tree that was looked at
-//! before makes no path and asks no rule.
+//! All names that the observations of one backup have met, each stored once: one of a tree that was
+//! observed before makes no path and asks no rule.
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::capture::Point;
 use super::contents::{Contents, Saved, directories_with_parents, drop_strays};
@@ -30,26 +31,36 @@ pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Cont
     require_room_for_the_copy(context, &survey.catalog, &point.files)?;
     let saved = Mutex::new(Vec::with_capacity(point.files.len() + point.given.len()));
     let reserve = Reserve::default();
-    pool::for_each(context.threads(), &point.files, |_, name, buffer| {
+    let is_gone = AtomicBool::new(false);
+    let copied = pool::for_each(context.threads(), &point.files, |_, name, buffer| {
         context.monitor().check()?;
         reserve.keep(context)?;
-        let file = Copying::of(context, survey, *name);
-        match file.complete(buffer)? {
+        let completed = Copying::of(context, survey, *name).complete(buffer);
+        if completed.as_ref().is_err_and(Error::is_of_a_point_that_is_gone) {
+            is_gone.store(true, Relaxed);
+        }
+        match completed? {
             Some(entry) => saved.lock().push(entry),
             None => context.monitor().file_left_out(),
         }
         context.monitor().file_done();
         Ok(())
+    });
+    copied.map_err(|error| match error.code() {
+        // Another thread may have been quicker to fail with a file of the same point.
+        Code::SourceChanged if is_gone.into_inner() => error.of_a_point_that_is_gone(),
+        _ => error,
     })?;
     let mut saved = saved.into_inner();
     for (path, bytes) in &point.given {
         saved.push(save_given(context, path, bytes)?);
         context.monitor().file_done();
     }
+    // First, since a link may have the name of one.
+    drop_strays(context, survey)?;
     for link in &point.links {
         context.staging.link(link)?;
     }
-    drop_strays(context, survey)?;
     saved.sort_unstable_by(|a, b| a.entry.path.cmp(&b.entry.path));
     let directories = directories_with_parents(context, &saved, point.directories)?;
     Ok(Contents { files: saved, directories, links: point.links })

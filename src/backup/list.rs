@@ -216,15 +216,24 @@ fn meet_given(context: &Context<'_>, survey: &mut Survey, live: &LiveFiles) -> R
 
 /// Adds the files that the host gives.
 fn add_given(context: &Context<'_>, survey: &Survey, live: &LiveFiles, seen: &mut Observation) -> Result<()> {
+    let given = live.iter().filter_map(|(path, file)| match file {
+        LiveFile::Bytes(bytes) => Some((path, bytes)),
+        LiveFile::Source { .. } => None,
+    });
+    let mut given = given.peekable();
+    if given.peek().is_none() {
+        return Ok(());
+    }
     let (catalog, number) = (&survey.catalog, survey.number);
-    for (path, file) in live.iter() {
-        let LiveFile::Bytes(bytes) = file else { continue };
+    let directories: HashSet<DirectoryId> = seen.directories.iter().copied().collect();
+    let links: HashSet<NameId> = seen.links.iter().copied().collect();
+    for (path, bytes) in given {
         let (source, relative) = locate(&context.sources, path);
         let of = |relative: &Path| catalog.find_path(source, relative);
         let is_directory = |name: NameId| {
-            catalog[name].as_directory.is_some_and(|directory| seen.directories.contains(&directory))
+            catalog[name].as_directory.is_some_and(|directory| directories.contains(&directory))
         };
-        let is_other = |name: NameId| catalog[name].seen == number || seen.links.contains(&name);
+        let is_other = |name: NameId| catalog[name].seen == number || links.contains(&name);
         let clashes = of(relative).is_some_and(is_directory)
             || relative.ancestors().skip(1).filter_map(of).any(is_other);
         if clashes {

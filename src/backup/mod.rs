@@ -1,7 +1,15 @@
 //! The life of a backup: checkpoint → pin → freeze → copy → verify → publish.
 //!
 //! Each phase is a function of the [`Context`] that returns what the next one takes; this file alone
-//! knows them all. What each class of files means in each of them stands in `policy.rs`.
+//! knows them all. What each class of files means in each of them stands in `policy.rs`. To be read in
+//! this order:
+//!
+//! * prepare: `plan`, `prepare`, `context`, `source`;
+//! * what is known of the sources: `catalog`, `record`, `survey`, `observation`;
+//! * an observation: `observe`, `list` with `named` and `links`, `pin`;
+//! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
+//! * copy: `room`, `copy`, `contents`;
+//! * verify and publish: `finish`.
 
 mod capture;
 mod catalog;

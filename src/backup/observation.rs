@@ -39,7 +39,7 @@ pub struct Observation {
     pub refused: Option<Error>,
     /// Whether there is a file that may change at any time.
     pub has_mutable: bool,
-    /// When it began and when it ended.
+    /// When it began.
     pub began: Instant,
     /// When it ended.
     pub ended: Instant,

@@ -1,7 +1,7 @@
 //! An observation of the sources, step by step.
 //!
-//! Equal sizes of the mutable files in two observations mean that nothing was changed between them, so
-//! every table that they name existed throughout and was pinned. The order of the steps is part of that:
+//! Equal sizes and times of the mutable files in two observations mean that nothing was changed between
+//! them, so every table that they name existed throughout and was pinned. The order of the steps is part of that:
 //! all names are listed, then what is new is pinned, and only then is anything stated.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::ids::{DirectoryId, NameId};
 use super::list::list;
 use super::observation::{Observation, SeenLink, agree};
 use super::open_directory::OpenDirectory;
-use super::policy::Agreement;
+use super::policy::{Agreement, Pinning};
 use super::record::{Hold, Live, Record};
 use super::survey::Survey;
 use crate::error::Result;
@@ -41,9 +41,10 @@ impl Survey {
     fn pin(&mut self, context: &Context<'_>, seen: &mut Observation) -> Result<()> {
         let mut files = vec![0; self.pins.len()];
         for name in &seen.files {
-            files[self.catalog.source(*name)] += 1;
+            let is_pinned = self.catalog[*name].policy().pinning != Pinning::None;
+            files[self.catalog.source(*name)] += usize::from(is_pinned);
         }
-        self.pins.iter_mut().zip(files).for_each(|(pins, files)| pins.begin_look(files));
+        self.pins.iter_mut().zip(files).for_each(|(pins, files)| pins.begin_observation(files));
         let mut opened = OpenDirectory::new(&context.sources);
         for name in std::mem::take(&mut seen.to_pin) {
             context.monitor().check()?;
@@ -72,21 +73,22 @@ impl Survey {
         let pins = &mut self.pins[self.catalog.source(name)];
         let record = &mut self.catalog[name];
         let pinning = record.policy().pinning;
-        let earlier = match std::mem::replace(&mut record.hold, Hold::Free) {
+        let replaced = match std::mem::replace(&mut record.hold, Hold::Free) {
             Hold::Free => None,
-            Hold::Earlier { inode, most } => Some((inode, most)),
             Hold::Pinned(pin) => {
-                let earlier = (pin.inode, pin.most);
+                let seen_as = (pin.inode, pin.most);
                 pins.drop_pin(pin)?;
-                Some(earlier)
+                Some(seen_as)
             }
         };
         let called = Path::new(self.catalog.name(name));
         let Some(mut pin) = pins.make(directory, called, pinning)? else { return Ok(false) };
-        if let Some(earlier) = earlier {
-            pin.was_seen_by(earlier);
+        let record = &mut self.catalog[name];
+        let earlier = record.earlier.as_ref().map(|earlier| (earlier.inode, earlier.most));
+        for (inode, most) in replaced.into_iter().chain(earlier) {
+            pin.was_seen_as(inode, most);
         }
-        self.catalog[name].hold = Hold::Pinned(pin);
+        record.hold = Hold::Pinned(pin);
         Ok(true)
     }
 

@@ -84,8 +84,8 @@ impl Pin {
         (self.device, self.inode) == (stat.device, stat.inode)
     }
 
-    /// An earlier pin of the same inode saw it as large as that.
-    pub fn was_seen_by(&mut self, (inode, most): (u64, u64)) {
+    /// An earlier pin of this inode saw it as large as that.
+    pub fn was_seen_as(&mut self, inode: u64, most: u64) {
         if self.inode == inode {
             self.most = self.most.max(most);
         }
@@ -140,9 +140,9 @@ impl Pins {
         Ok(Links { lifecycle, name, dir })
     }
 
-    /// A look at so many files begins. What file systems stamp with is their own, not this machine's: that of
+    /// An observation of so many files begins. What file systems stamp with is their own, not this machine's: that of
     /// a server may be ahead or behind. The directory of the links was stamped when the last one was made.
-    pub fn begin_look(&mut self, files: usize) {
+    pub fn begin_observation(&mut self, files: usize) {
         self.expected = files;
         let stat = self.links.as_ref().and_then(|links| links.dir.stat(Path::new("")).ok());
         self.now_ns = stat.map(|stat| stat.mtime_ns);
@@ -198,7 +198,7 @@ impl Pins {
     }
 
     /// Looks again at a file that may have been pinned before it was complete: what counts is
-    /// what it is by the last look, inside the window.
+    /// what it is by the last observation, inside the window.
     pub fn look_again(&self, pin: &mut Pin) -> io::Result<()> {
         if pin.young
             && let Some(stat) = self.stat_of(pin)?
@@ -208,7 +208,7 @@ impl Pins {
         Ok(())
     }
 
-    /// The window has closed. A file that no look in it stated, since it had long been left alone when it was
+    /// The window has closed. A file that no observation in it stated, since it had long been left alone when it was
     /// pinned, was left alone until now, or its size at the window is not known: it was finished, perhaps,
     /// and perhaps truncated since. `false`: that is so.
     pub fn was_left_alone(&self, pin: &Pin) -> io::Result<bool> {

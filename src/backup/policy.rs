@@ -1,8 +1,8 @@
 //! What each class of files means in each phase of a backup, in one table:
 //!
-//! | class | pinned ahead of the window | by a look | two looks agree on | inside the window | after it |
+//! | class | pinned ahead of the window | by an observation | two observations agree on | inside the window | after it |
 //! | --- | --- | --- | --- | --- | --- |
-//! | `immutable` | yes | name | name, inode | nothing | all of it; it must be as it was pinned |
+//! | `immutable` | yes | name; stat of its pin, where it was written to shortly before | name, inode | nothing | all of it; it must be as it was pinned |
 //! | `immutable` + unfinished ok | yes | name | nothing: while compactions run they never rest | nothing | all of it, unless it still grows |
 //! | `append_only` | yes, and it must be the name's own | stat | name, inode, size | its length, both ends | its first bytes; the ends must be as they were |
 //! | `pinned` | yes, and it must be the name's own | stat | name, inode | its length, its first 256 KiB | the rest up to that length |
@@ -10,7 +10,7 @@
 //!
 //! `excluded` names are met by no phase. Without a freeze hook the change time of mutable files counts too,
 //! and the size of a log does not where no file is mutable: any prefix of it is one that it had.
-//! What was captured of a file says the last column: [`Captured`](super::record::Captured).
+//! What the window took of a file stands in its record: [`Captured`](super::record::Captured).
 
 use crate::layout::FileClass;
 
@@ -28,20 +28,20 @@ pub enum Pinning {
     None,
     /// A link or a descriptor of whatever has the name.
     AsListed,
-    /// The pin must have the name's own number: what is read in the window is compared with what a look saw.
+    /// The pin must have the name's own number: what is read in the window is compared with what an observation saw.
     Exactly,
 }
 
-/// What two looks must agree on.
+/// What two observations must agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
     /// Nothing: it may come and go.
     Nothing,
     /// That the name is there, and whose it is.
     Name,
-    /// And its size.
+    /// That, and its size.
     Size,
-    /// And its times.
+    /// That, its size and its times.
     Times,
 }
 
@@ -63,9 +63,9 @@ pub enum InWindow {
 pub struct Policy {
     /// How it is pinned.
     pub pinning: Pinning,
-    /// Whether each look stats it.
+    /// Whether each observation stats it.
     pub stat: bool,
-    /// What two looks agree on.
+    /// What two observations agree on.
     pub agreement: Agreement,
     /// What the window takes of it.
     pub in_window: InWindow,

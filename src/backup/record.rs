@@ -1,4 +1,4 @@
-//! What a backup knows of one name of a source, from the first look that met it to its copy.
+//! What a backup knows of one name of a source, from the first observation that met it to its copy.
 
 use std::time::Instant;
 
@@ -33,7 +33,9 @@ pub struct Record {
     limit: u64,
     /// What holds it until it is copied.
     pub hold: Hold,
-    /// By the last look, if its class is looked at.
+    /// What the capture before this one, which was given up, pinned under that name.
+    pub earlier: Option<Box<Earlier>>,
+    /// By the last observation, if its class is stated.
     pub live: Option<Box<Live>>,
     /// What the last window took of it.
     pub captured: Captured,
@@ -43,15 +45,16 @@ pub struct Record {
 pub enum Hold {
     /// Nothing.
     Free,
-    /// Nothing now. An earlier capture of this backup pinned this inode, and saw it this large.
-    Earlier {
-        /// The inode.
-        inode: u64,
-        /// The largest size.
-        most: u64,
-    },
     /// A pin.
     Pinned(Pin),
+}
+
+/// What an earlier capture of the same backup saw of a file. An engine may truncate what it deletes.
+pub struct Earlier {
+    /// Its inode.
+    pub inode: u64,
+    /// The largest size that it had.
+    pub most: u64,
 }
 
 /// What observations saw of a file that may change.
@@ -126,6 +129,7 @@ impl Record {
             inode: 0,
             limit: ALL,
             hold: Hold::Free,
+            earlier: None,
             live: None,
             captured: Captured::Nothing,
         }
@@ -167,12 +171,12 @@ impl Record {
         }
     }
 
-    /// Its stat by the last look.
+    /// Its stat by the last observation.
     pub fn stat(&self) -> Option<&Stat> {
         self.live.as_ref().map(|live| &live.stat)
     }
 
-    /// Its size as far as it counts, by the last look or by its pin, and how much is allocated for it.
+    /// Its size as far as it counts, by the last observation or by its pin, and how much is allocated for it.
     pub fn size_and_allocated(&self) -> (u64, u64) {
         let by_pin = || self.pin().map(|pin| (pin.size, pin.allocated));
         let seen = self.stat().map(|stat| (stat.size, stat.allocated)).or_else(by_pin);

@@ -4,7 +4,7 @@
 //! machine's clock. So no clock is read but this machine's monotonic one: stamps that were seen to be the
 //! same for longer than any is coarse must change with the next write, whatever they say. And a write
 //! is stamped when it begins, so one that is under way escapes the stamps: it is waited for before the
-//! first byte is read, and again before the last look. A store through a mapping is stamped only where its
+//! first byte is read, and again before the last observation. A store through a mapping is stamped only where its
 //! page is clean, so pages are written back before the first byte is read; on tmpfs, where no page is ever
 //! clean, such stores escape.
 
@@ -30,7 +30,7 @@ const QUIET: Duration = Duration::from_millis(2_100);
 pub const TRIES: usize = 3;
 
 /// An observation by which every mutable file has rested, and no write to one was under way.
-pub fn look_at_rest(context: &Context<'_>, survey: &mut Survey) -> Result<Observation> {
+pub fn observe_at_rest(context: &Context<'_>, survey: &mut Survey) -> Result<Observation> {
     let mut last = PathBuf::new();
     for _ in 0..=TRIES {
         let seen = observe(context, survey)?.accepted()?;

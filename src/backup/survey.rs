@@ -8,7 +8,7 @@ use super::ids::NameId;
 use super::observation::{Observation, SeenLink};
 use super::pin::Pins;
 use super::policy::{Agreement, InWindow, Pinning};
-use super::record::{Captured, Hold};
+use super::record::{Captured, Earlier, Hold};
 use super::source::Source;
 use crate::error::Result;
 use crate::job::LiveFiles;
@@ -91,14 +91,12 @@ impl Survey {
         for name in self.catalog.names() {
             let source = self.catalog.source(name);
             let record = &mut self.catalog[name];
-            match std::mem::replace(&mut record.hold, Hold::Free) {
-                Hold::Pinned(pin) => {
-                    let (inode, most) = (pin.inode, pin.most);
-                    record.hold = Hold::Earlier { inode, most };
-                    self.pins[source].drop_pin(pin)?;
-                }
-                // Of a capture before the last one.
-                Hold::Earlier { .. } | Hold::Free => {}
+            // What the capture before this one saw does not count any more.
+            record.earlier = None;
+            if let Hold::Pinned(pin) = std::mem::replace(&mut record.hold, Hold::Free) {
+                let (inode, most) = (pin.inode, pin.most);
+                record.earlier = Some(Box::new(Earlier { inode, most }));
+                self.pins[source].drop_pin(pin)?;
             }
         }
         Ok(())
@@ -114,8 +112,10 @@ impl Survey {
         self.pins.iter().map(Pins::made).sum()
     }
 
-    /// Removes all pins.
+    /// Lets go of all pins, those that are descriptors too, and of what was known.
     pub fn unpin(&mut self) -> Result<()> {
+        self.named = None;
+        self.catalog = Catalog::new(self.pins.len());
         self.pins.iter_mut().try_for_each(Pins::remove)
     }
 }

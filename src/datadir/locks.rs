@@ -10,7 +10,7 @@
 //! | the directory of a snapshot | a restore or a verification, for as long as it reads it | a delete or a prune, until it is gone |
 //!
 //! Whoever takes several takes them in this order: a coordinator `owner`, then `.lifecycle`, which it lets go
-//! of at once; a backup `.lifecycle`, the root, its pins, its staging; a restore the snapshot, `owner`, its
+//! of at once; a backup `.lifecycle`, the root, its staging, its pins; a restore the snapshot, `owner`, its
 //! staging; a recovery `owner`, then `.lifecycle`; a delete or a prune the root, then the snapshot.
 //!
 //! Where a file system has no locks, a host and a backup go on without; a restore over a directory does not.

@@ -1,5 +1,5 @@
-//! The proof of a tree: it is what its manifest says, and its engine's validators find it good. It stands
-//! once for backups, restores and verifications.
+//! The proof of a tree, for backups, restores and verifications alike: it is what its manifest says, and its
+//! engine's validators find it good.
 
 use crate::error::Result;
 use crate::job::JobContext;
