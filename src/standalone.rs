@@ -59,8 +59,7 @@ fn start(
     let hooks = options.hooks.without_source();
     let settings = options.settings.clone();
     let without_metadata = |settings, context: &JobContext| {
-        // It makes no snapshot, so no hook can give it any.
-        context.host.take_metadata();
+        context.host.refuse_metadata();
         go(settings, context)
     };
     let job = NewJob { id, kind, settings: &options.settings.job, hooks: &hooks };

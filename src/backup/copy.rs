@@ -237,7 +237,7 @@ impl<'c, 'a> Copying<'c, 'a> {
 fn save_given(context: &Context<'_>, path: &Path, bytes: &[u8]) -> Result<Saved> {
     let attributes = context.attributes_of_new_file()?;
     let mut staged = context.staging.receive(path, 0o600)?;
-    staged.write(bytes)?;
+    staged.fill(bytes)?;
     let arrived = staged.finish(&attributes)?;
     let entry = FileEntry {
         path: path.to_path_buf(),

@@ -97,6 +97,11 @@ impl HookMailbox {
         notes.metadata.take()
     }
 
+    /// No hook can give metadata: the job makes no snapshot.
+    pub(crate) fn refuse_metadata(&self) {
+        let _none = self.take_metadata();
+    }
+
     fn ask(&self, request: Request) -> Result<()> {
         let mut mailbox = self.mailbox.lock();
         mailbox.request = Some(request);

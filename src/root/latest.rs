@@ -74,6 +74,7 @@ impl Root {
     /// The old marker keeps a second name for the time of the change.
     fn swap_latest(&self) -> std::io::Result<()> {
         match if_there(self.dir.link(Path::new(LATEST), &self.dir, Path::new(OLD_LATEST))) {
+            // A disk that fails would fail the copy too, and is told by its own error.
             Err(error) if error.raw_os_error() != Some(libc::EIO) => self.copy_latest()?,
             other => other.map(drop)?,
         }
@@ -82,7 +83,7 @@ impl Root {
 
     /// Where the file system has no hard links.
     fn copy_latest(&self) -> std::io::Result<()> {
-        let Some(bytes) = small::read(&self.dir, Path::new(LATEST), u64::MAX)? else { return Ok(()) };
+        let Some(bytes) = small::read(&self.dir, Path::new(LATEST), LARGEST_MARKER)? else { return Ok(()) };
         self.dir.create_file(Path::new(OLD_LATEST), 0o644)?.write_all(&bytes)
     }
 

@@ -67,8 +67,8 @@ impl<'s> Incoming<'s> {
         Ok(true)
     }
 
-    /// Writes bytes that the host gave.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Fills it with bytes that the host gave, all of them.
+    pub fn fill(&mut self, bytes: &[u8]) -> Result<()> {
         self.file
             .write_all_at(bytes, 0)
             .map_err(|error| Error::io("writing", &self.named().path(), error))?;
