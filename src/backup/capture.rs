@@ -37,10 +37,11 @@ const PASSES: usize = 8;
 /// A pass that adds no more than this has caught up with the host: so few links cost a window little.
 const FEW: u64 = 8;
 
-/// Rounds in one window: under flushes and compactions that no freeze stops, two or three were enough.
+/// Rounds in one window. The freeze timeout bounds it in time; this does where there is none.
 const ROUNDS: usize = 20;
 
-/// Windows, before it is given up. A host is not to be stopped without end.
+/// Windows, before it is given up: between them pins catch up with the host, which is not to be stopped
+/// without end.
 const TRIES: usize = 8;
 
 /// A consistent point of the sources. What was captured of each file stands in its record.

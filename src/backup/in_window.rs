@@ -24,7 +24,8 @@ use crate::sys::file;
 /// A clone costs about as much as copying so many bytes.
 const CLONE_FROM: u64 = 64 << 10;
 
-/// How much is worth a second thread inside the window.
+/// How much is worth a second thread inside the window: it takes milliseconds to copy, a thread less than
+/// one to make.
 const A_LOT: u64 = 4 << 20;
 
 /// Takes of each file what cannot wait. One that changes meanwhile tears the observation.
