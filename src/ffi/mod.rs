@@ -28,5 +28,6 @@ mod progress;
 mod restore;
 mod snapshot;
 mod text;
+mod time;
 mod user_data;
 mod version;

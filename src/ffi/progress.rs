@@ -3,9 +3,9 @@
 use std::mem::size_of;
 
 use super::args::{Out, refused};
+use super::time::ms_of_time;
 use crate::error::Result;
 use crate::job::Progress;
-use crate::sys::clock::ms_of_time;
 
 /// A job at one instant. Read no field beyond size: the library that wrote it may be older than
 /// this header. New fields come at the end. What a job does not deal with stays 0.

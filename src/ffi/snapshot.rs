@@ -10,9 +10,9 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use super::text::{c_text, lend};
+use super::time::ms_of_time;
 use crate::root::BackupRoot;
 use crate::snapshot::Snapshot;
-use crate::sys::clock::ms_of_time;
 
 /// What a snapshot says of itself, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
