@@ -147,7 +147,7 @@ typedef struct {
     uint64_t bytes_copied;
     /// Bytes shared by the file system (reflinks).
     uint64_t bytes_cloned;
-    /// Bytes shared with an earlier snapshot: 0, each snapshot is a full copy in this version.
+    /// Bytes shared with an earlier snapshot, by links or clones.
     uint64_t bytes_linked;
     /// Bytes that are holes on both sides.
     uint64_t bytes_holes;

@@ -172,7 +172,7 @@ type Progress struct {
 	BytesCopied uint64
 	// BytesCloned are shared by the file system (reflinks).
 	BytesCloned uint64
-	// BytesLinked are shared with an earlier snapshot: 0, each is a full copy in this version.
+	// BytesLinked are shared with an earlier snapshot, by links or clones.
 	BytesLinked uint64
 	// BytesHoles are holes on both sides.
 	BytesHoles uint64

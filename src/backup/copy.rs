@@ -210,7 +210,8 @@ impl<'c, 'a> Copying<'c, 'a> {
             crc32: arrived.crc32,
             class: Some(self.record.class),
             attributes: Some(Attributes::of(stat)),
-            source: Some(SourceId { device: stat.device, inode: stat.inode }),
+            source: Some(SourceId { device: stat.device, inode: stat.inode, born_ns: None, ctime_ns: None }),
+            shared: None,
         };
         Saved { entry, imprint: arrived.imprint }
     }
@@ -246,6 +247,7 @@ fn save_given(context: &Context<'_>, path: &Path, bytes: &[u8]) -> Result<Saved>
         class: Some(FileClass::IMMUTABLE),
         attributes: Some(attributes),
         source: None,
+        shared: None,
     };
     Ok(Saved { entry, imprint: arrived.imprint })
 }

@@ -78,6 +78,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         metadata: metadata.unwrap_or_else(|| plan.metadata.clone()),
         files_skipped: counts.files_skipped,
         files_left_out: counts.files_left_out,
+        origins: Vec::new(),
         top: Some(Attributes::of(&context.top_stat()?)),
         directories: contents.directories,
         links: contents.links,

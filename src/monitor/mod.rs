@@ -56,6 +56,7 @@ struct Counters {
     files_done: AtomicU64,
     bytes_copied: AtomicU64,
     bytes_cloned: AtomicU64,
+    bytes_linked: AtomicU64,
     bytes_holes: AtomicU64,
     files_skipped: AtomicU64,
     files_left_out: AtomicU64,
@@ -260,9 +261,9 @@ impl Monitor {
     /// What was copied is copied anew, and counted anew.
     pub fn copies_anew(&self) {
         let counters = &self.counters;
-        let of_bytes =
-            [&counters.bytes_done, &counters.bytes_copied, &counters.bytes_cloned, &counters.bytes_holes];
-        of_bytes.into_iter().for_each(|counter| counter.store(0, Relaxed));
+        let (done, copied) = (&counters.bytes_done, &counters.bytes_copied);
+        let (cloned, linked, holes) = (&counters.bytes_cloned, &counters.bytes_linked, &counters.bytes_holes);
+        [done, copied, cloned, linked, holes].into_iter().for_each(|counter| counter.store(0, Relaxed));
     }
 
     /// The copy has dealt with a file.
@@ -318,8 +319,7 @@ impl Monitor {
             files_done: now(&counters.files_done),
             bytes_copied: now(&counters.bytes_copied),
             bytes_cloned: now(&counters.bytes_cloned),
-            // Each snapshot is a full copy in this version.
-            bytes_linked: 0,
+            bytes_linked: now(&counters.bytes_linked),
             bytes_holes: now(&counters.bytes_holes),
             files_skipped: now(&counters.files_skipped),
             files_left_out: now(&counters.files_left_out),

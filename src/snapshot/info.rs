@@ -22,6 +22,8 @@ pub struct Snapshot {
     finished_at: Option<SystemTime>,
     files: u64,
     bytes: u64,
+    files_shared: u64,
+    bytes_shared: u64,
     files_skipped: u64,
     files_left_out: u64,
     error: Option<Error>,
@@ -47,6 +49,7 @@ impl Snapshot {
 
     fn of(location: PathBuf, manifest: &Manifest, error: Option<Error>) -> Self {
         let name = location.file_name().unwrap_or_default().to_string_lossy();
+        let (files_shared, bytes_shared) = manifest.shared();
         Self {
             id: manifest.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
             layout: manifest.layout.clone(),
@@ -55,6 +58,8 @@ impl Snapshot {
             finished_at: told(manifest.finished_at_ms),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
+            files_shared,
+            bytes_shared,
             files_skipped: manifest.files_skipped,
             files_left_out: manifest.files_left_out,
             location,
@@ -100,6 +105,16 @@ impl Snapshot {
     /// The sum of its files' logical sizes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many of its files it shares with an earlier snapshot, by links or clones.
+    pub fn files_shared(&self) -> u64 {
+        self.files_shared
+    }
+
+    /// The sum of their logical sizes: what the snapshot did not take anew.
+    pub fn bytes_shared(&self) -> u64 {
+        self.bytes_shared
     }
 
     /// Names in the source that were no data: FIFOs, sockets, devices, the library's leavings.

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Attributes;
@@ -48,6 +48,8 @@ pub struct Manifest {
     pub files_skipped: u64,
     /// Immutable files that were still being built.
     pub files_left_out: u64,
+    /// The earlier snapshots that first held a file that this one shares.
+    pub origins: Vec<Origin>,
     /// The data directory's own attributes.
     pub top: Option<Attributes>,
     /// All directories below the top, sorted.
@@ -91,23 +93,57 @@ pub struct FileEntry {
     pub class: Option<FileClass>,
     /// Mode, owner, mtime; `None`: a bare manifest.
     pub attributes: Option<Attributes>,
-    /// Which source file it was, for sharing with a later snapshot; `None`: made by a hook.
+    /// Which source file it was, for sharing with a later snapshot; `None`: made by a hook, or not known
+    /// to have been left alone.
     pub source: Option<SourceId>,
+    /// It is that of an earlier snapshot; `None`: it was read from its source for this one.
+    pub shared: Option<Shared>,
 }
 
 /// The identity of a source file when it was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceId {
     /// Its device.
     pub device: u64,
     /// Its inode.
     pub inode: u64,
+    /// When it was made, in nanoseconds since 1970, where its file system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born_ns: Option<i64>,
+    /// When it or what is known of it last changed, in nanoseconds since 1970; `None`: nothing may be shared
+    /// by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctime_ns: Option<i64>,
+}
+
+/// What is known of the stored file that several snapshots share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The snapshot for which its bytes were read from the source, by its place in the manifest's origins.
+    pub origin: u32,
+    /// When it was last read back from the disk, in milliseconds since 1970.
+    pub verified_at_ms: u64,
+}
+
+/// An earlier snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its id.
+    pub id: Uuid,
+    /// When it was about to be published, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 impl Manifest {
     /// The sum of the files' logical sizes.
     pub fn bytes(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
+    }
+
+    /// The number of the files that are an earlier snapshot's, and the sum of their logical sizes.
+    pub fn shared(&self) -> (u64, u64) {
+        let shared = self.files.iter().filter(|file| file.shared.is_some());
+        shared.fold((0, 0), |(files, bytes), file| (files + 1, file.size.saturating_add(bytes)))
     }
 
     /// Writes it, sorted.
@@ -130,6 +166,7 @@ impl Manifest {
         field(out, "metadata", &hex::encode(&self.metadata))?;
         field(out, "files_skipped", &self.files_skipped)?;
         field(out, "files_left_out", &self.files_left_out)?;
+        field(out, "origins", &self.origins)?;
         field(out, "top", &self.top)?;
         list(out, "directories", self.directories.iter().map(DirectoryLine::of))?;
         list(out, "links", self.links.iter().map(LinkLine::of))?;
@@ -208,6 +245,10 @@ struct FileLine {
     attributes: Option<Attributes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<SourceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at_ms: Option<u64>,
 }
 
 impl FileLine {
@@ -221,6 +262,8 @@ impl FileLine {
             class: entry.class.map(FileClass::name),
             attributes: entry.attributes,
             source: entry.source,
+            origin: entry.shared.map(|shared| shared.origin),
+            verified_at_ms: entry.shared.map(|shared| shared.verified_at_ms),
         }
     }
 }

@@ -9,7 +9,7 @@ pub use attributes::{Attributes, Imprint};
 pub use info::{Snapshot, open_directory};
 #[cfg(fuzzing)]
 pub use manifest::{CHECKSUM_END, CHECKSUM_START};
-pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, SourceId};
+pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, Origin, Shared, SourceId};
 #[cfg(fuzzing)]
 pub use parse::parse as parse_manifest;
 pub use parse::{LONGEST_IN_MANIFEST, read};

@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
-use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, SourceId};
+use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared, SourceId};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum;
 use crate::layout::FileClass;
@@ -128,7 +128,7 @@ impl Entry for BareEntry {
     fn of(line: BareLine) -> std::result::Result<Self, Refused> {
         let BareLine { path, size, crc32 } = line;
         let path = path_of(path, None)?;
-        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None }))
+        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None, shared: None }))
     }
 }
 
@@ -153,6 +153,8 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         metadata: String,
         files_skipped: u64,
         files_left_out: u64,
+        #[serde(default)]
+        origins: Vec<Origin>,
         top: Option<Attributes>,
         directories: Entries<DirectoryEntry>,
         links: Entries<LinkEntry>,
@@ -162,6 +164,11 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
     let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
     if ours.top.is_some_and(|top| !is_a_files(top.mtime_ns)) {
         return Err(corrupt("its time of the data directory is no file's"));
+    }
+    let origins = ours.origins.len();
+    let is_beyond = |file: &&FileEntry| file.shared.is_some_and(|shared| shared.origin as usize >= origins);
+    if let Some(file) = ours.entries.0.iter().find(is_beyond) {
+        return Err(corrupt(format!("it does not have the origin of {:?}", file.path)));
     }
     Ok(Manifest {
         id: ours.id,
@@ -173,6 +180,7 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         metadata: hex::decode(&ours.metadata).ok_or_else(|| corrupt("its metadata is not hexadecimal"))?,
         files_skipped: ours.files_skipped,
         files_left_out: ours.files_left_out,
+        origins: ours.origins,
         top: ours.top,
         directories: sorted(ours.directories.0, |entry| &entry.path),
         links: sorted(ours.links.0, |entry| &entry.path),
@@ -195,12 +203,18 @@ struct Line {
     gid: Option<u32>,
     mtime_ns: Option<i128>,
     source: Option<SourceId>,
+    origin: Option<u32>,
+    verified_at_ms: Option<u64>,
 }
 
 impl Line {
     fn attributes(&self) -> Option<Attributes> {
         let mtime_ns = self.mtime_ns.filter(|mtime_ns| is_a_files(*mtime_ns))?;
         Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns })
+    }
+
+    fn shared(&self) -> Option<Shared> {
+        self.origin.map(|origin| Shared { origin, verified_at_ms: self.verified_at_ms.unwrap_or(0) })
     }
 
     fn lacks(&self, what: &str) -> Refused {
@@ -247,6 +261,7 @@ impl Entry for FileEntry {
             class: line.class.as_deref().map(class_of).transpose()?,
             attributes: Some(attributes),
             source: line.source,
+            shared: line.shared(),
             path: path_of(line.path, line.path_hex)?,
         })
     }

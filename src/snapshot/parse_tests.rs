@@ -9,7 +9,8 @@ fn ours() -> Manifest {
         crc32: 9,
         class: Some(FileClass::Immutable { unfinished_ok: true }),
         attributes: Some(attributes),
-        source: Some(SourceId { device: 1, inode: u64::MAX }),
+        source: Some(SourceId { device: 1, inode: u64::MAX, born_ns: Some(-1), ctime_ns: Some(i64::MAX) }),
+        shared: Some(Shared { origin: 1, verified_at_ms: 5 }),
     };
     Manifest {
         id: Some(Uuid::from_u128(7)),
@@ -21,6 +22,7 @@ fn ours() -> Manifest {
         metadata: vec![0, 255, 10],
         files_skipped: 3,
         files_left_out: 4,
+        origins: [3, 4].map(|id| Origin { id: Uuid::from_u128(id), at_ms: 6 }).to_vec(),
         top: Some(attributes),
         directories: vec![DirectoryEntry { path: "d".into(), attributes }],
         links: vec![LinkEntry { path: "l".into(), target: "../x\n".into(), attributes }],
@@ -51,6 +53,7 @@ fn what_was_written_is_read_again() {
     assert_eq!(again.links, manifest.links);
     assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
     assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
+    assert_eq!((again.shared(), again.origins), ((3, 21), manifest.origins));
 }
 
 /// A manifest of ours with another text in one place, and a valid checksum.
@@ -69,6 +72,19 @@ fn one_of_a_data_directory_without_an_id_is_read() {
     let mut without = ours();
     without.data_dir_id = None;
     assert_eq!(parse(&text(&without)).unwrap().data_dir_id, None);
+}
+
+#[test]
+fn an_origin_that_is_not_there_is_refused() {
+    let refused = parse(&changed("\"origin\":1", "\"origin\":2")).unwrap_err();
+    assert_eq!(refused.0, Code::Corrupt);
+    assert!(refused.1.contains("origin"), "{}", refused.1);
+}
+
+#[test]
+fn a_source_without_a_change_time_is_read_and_nothing_may_be_shared_by_it() {
+    let files = parse(&changed(",\"ctime_ns\":9223372036854775807", "")).unwrap().files;
+    assert_eq!(files[0].source.unwrap().ctime_ns, None);
 }
 
 #[test]
