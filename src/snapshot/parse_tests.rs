@@ -51,9 +51,9 @@ fn what_was_written_is_read_again() {
     assert_eq!(again.files, manifest.files);
     assert_eq!(again.directories, manifest.directories);
     assert_eq!(again.links, manifest.links);
+    assert_eq!((again.shared(), &again.origins), ((3, 21), &manifest.origins));
     assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
     assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
-    assert_eq!((again.shared(), again.origins), ((3, 21), manifest.origins));
 }
 
 /// A manifest of ours with another text in one place, and a valid checksum.
