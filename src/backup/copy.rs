@@ -105,7 +105,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             Captured::Immutable => {
                 if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
                     self.context.monitor().linked(shared.size);
-                    let entry = previous.shared_entry(shared.file, shared.source);
+                    let entry = previous.shared_entry(shared.file, self.record.class, shared.source);
                     return Ok(Some(Saved { entry, imprint: shared.imprint }));
                 }
                 match self.copy_immutable(buffer)? {
