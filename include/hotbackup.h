@@ -405,6 +405,14 @@ backup_code backup_options_set_reread_after(backup_options *options,
                                             uint64_t seconds,
                                             backup_error **error);
 
+/// Whether backups and restores may share blocks with what they copy, where the file system can (a
+/// reflink, as on xfs and btrfs, of files of 64 KiB and more): 1, the default, or 0, which always
+/// writes bytes of their own, for a disk that is to hold each of them twice. What was shared is
+/// counted in bytes_cloned, and its checksum is read from the clone. (since 0.1)
+backup_code backup_options_set_clone(backup_options *options,
+                                     int32_t allowed,
+                                     backup_error **error);
+
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
 /// containers), which is BACKUP_UNSUPPORTED otherwise. 0 is the default. (since 0.1)

@@ -728,6 +728,10 @@ public:
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
+    /// Whether backups and restores may share blocks with what they copy, where the file system can (a
+    /// reflink, as on xfs and btrfs). The default is true.
+    Options &clone(bool allowed) & { return set(backup_options_set_clone, allowed ? 1 : 0); }
+
     /// The host vouches that its process holds no fcntl locks on the files concerned, so that jobs may
     /// run where that is Code::Unsupported otherwise (some containers).
     Options &no_posix_locks(bool none_held = true) & {
@@ -804,6 +808,7 @@ public:
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
+    Options clone(bool allowed) && { return std::move(clone(allowed)); }
     Options no_posix_locks(bool none = true) && { return std::move(no_posix_locks(none)); }
     template <class F> Options checkpoint(F &&f) && { return std::move(checkpoint(std::forward<F>(f))); }
     template <class F, class T> Options freeze(F &&f, T &&t) && {

@@ -118,6 +118,12 @@ impl Options {
         self.settings.reread_after = age;
     }
 
+    /// Whether backups and restores may share blocks with what they copy, where the file system can (a
+    /// reflink, as on xfs and btrfs); by default they may.
+    pub fn set_clone(&mut self, allowed: bool) {
+        self.settings.job.clone = allowed;
+    }
+
     /// The host vouches that it holds no `fcntl` locks, so that jobs may run where the
     /// descriptor table cannot be left.
     pub fn set_no_posix_locks(&mut self, none_held: bool) {

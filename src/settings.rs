@@ -78,6 +78,7 @@ pub(crate) struct JobSettings {
     pub(crate) verify: VerifyLevel,
     pub(crate) min_free: u64,
     pub(crate) posix_locks: bool,
+    pub(crate) clone: bool,
 }
 
 impl Default for Settings {
@@ -100,6 +101,7 @@ impl Default for Settings {
                 verify: VerifyLevel::Checksum,
                 min_free: 0,
                 posix_locks: true,
+                clone: true,
             },
         }
     }

@@ -110,7 +110,7 @@ func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 		}
 	}
 	c := w.open(WithThreads(1), WithFreezeTimeout(time.Nanosecond), WithVerifyLevel(VerifyMedia),
-		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithNoPosixLocks(), WithAdoptRoot(),
+		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithClone(false), WithNoPosixLocks(), WithAdoptRoot(),
 		WithMetadata(nil), WithRateLimit(1<<40), WithLayout("generic"), WithFreezeTimeout(0))
 	w.backup(c)
 }

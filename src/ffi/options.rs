@@ -299,6 +299,25 @@ pub unsafe extern "C" fn backup_options_set_reread_after(
     unsafe { guard::call(error, || given(options).map(|options| options.set_reread_after(age))) }
 }
 
+/// Whether backups and restores may share blocks with what they copy, where the file system can (a
+/// reflink, as on xfs and btrfs, of files of 64 KiB and more): 1, the default, or 0, which always
+/// writes bytes of their own, for a disk that is to hold each of them twice. What was shared is
+/// counted in bytes_cloned, and its checksum is read from the clone. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_clone(
+    options: Option<&mut backup_options>,
+    allowed: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_clone(args::flag(allowed, "allowed")?);
+            Ok(())
+        })
+    }
+}
+
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
 /// containers), which is BACKUP_UNSUPPORTED otherwise. 0 is the default. (since 0.1)

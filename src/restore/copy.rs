@@ -1,11 +1,14 @@
-//! Copying a snapshot to a staging, each byte compared with its checksum on the way.
+//! Copying a snapshot to a staging, or cloning it where the file system can, each byte compared with its
+//! checksum on the way.
+
+use std::fs::File;
 
 use super::context::Restore;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
 use crate::snapshot::{Attributes, FileEntry, Imprint};
-use crate::staging::Staging;
+use crate::staging::{Arrived, CLONE_FROM, Staging};
 use crate::sync::Mutex;
 use crate::sys::dir::{Kind, Stat, is_absent};
 
@@ -28,35 +31,75 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
     Ok(imprints.into_inner())
 }
 
+/// Whether the snapshot's files can be cloned is known before the first one is, and before room is asked for.
+pub fn try_to_clone(restore: &Restore<'_>, staging: &Staging) {
+    let mut files = restore.manifest.files.iter().filter(|_| restore.settings.job.clone);
+    let Some(entry) = files.find(|entry| entry.size >= CLONE_FROM) else { return };
+    // What cannot be opened is found when it is copied.
+    if let Ok((file, _)) = open(restore, entry) {
+        staging.try_to_clone(&file, &entry.path);
+    }
+}
+
 fn copy_file(
     restore: &Restore<'_>,
     entry: &FileEntry,
     staging: &Staging,
     buffer: &mut [u8],
 ) -> Result<Imprint> {
-    let source = &restore.source;
-    let path = || source.full(&entry.path);
-    let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);
-    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
-        true => corrupt("it is missing".into()),
-        false if error.raw_os_error() == Some(libc::ELOOP) => corrupt("it is a symbolic link".into()),
-        false => Error::io("opening", &path(), error),
-    })?;
-    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &path(), error))?;
-    if found.kind != Kind::File || found.size != entry.size {
-        return Err(corrupt(format!("it has {} bytes where the manifest has {}", found.size, entry.size)));
-    }
+    let (file, found) = open(restore, entry)?;
+    // A bare manifest has no attributes: those of the snapshot's file.
+    let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
+    let from = Named { file: &file, top: restore.source.path(), relative: &entry.path };
     let mut staged = staging.receive(&entry.path, found.mode)?;
-    let from = Named { file: &file, top: source.path(), relative: &entry.path };
-    staged.copy(from, 0..entry.size, Pace::Limited, buffer).map_err(|error| match error.code() {
+    let arrived = match staged.clone_of(from, entry.size) {
+        Ok(true) => staged.finish_clone(entry.size, &attributes, buffer).and_then(|arrived| {
+            let imprint = restore.read_back(staging, &entry.path, arrived.imprint)?;
+            Ok(Arrived { imprint, ..arrived })
+        }),
+        Ok(false) => {
+            // It may have been counted as one that is cloned.
+            if entry.size >= CLONE_FROM {
+                restore.require_room(&staging.dir, found.allocated.min(entry.size))?;
+            }
+            let copied = staged.copy(from, 0..entry.size, Pace::Limited, buffer);
+            copied.and_then(|()| staged.finish(&attributes))
+        }
+        Err(error) => Err(error),
+    };
+    let arrived = arrived.map_err(|error| match error.code() {
         Code::SourceChanged => error.code_is(Code::Corrupt),
         _ => error,
     })?;
-    let (sum, wanted) = (staged.checksum(), entry.crc32);
+    let (sum, wanted) = (arrived.crc32, entry.crc32);
     if sum != wanted {
-        return Err(corrupt(format!("its checksum is {sum:08x} where the manifest has {wanted:08x}")));
+        return Err(corrupt(
+            restore,
+            entry,
+            format!("its checksum is {sum:08x} where the manifest has {wanted:08x}"),
+        ));
     }
-    // A bare manifest has no attributes: those of the snapshot's file.
-    let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
-    Ok(staged.finish(&attributes)?.imprint)
+    Ok(arrived.imprint)
+}
+
+/// Opens a file of the snapshot, which must be one, and of its length.
+fn open(restore: &Restore<'_>, entry: &FileEntry) -> Result<(File, Stat)> {
+    let source = &restore.source;
+    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
+        true => corrupt(restore, entry, "it is missing".into()),
+        false if error.raw_os_error() == Some(libc::ELOOP) => {
+            corrupt(restore, entry, "it is a symbolic link".into())
+        }
+        false => Error::io("opening", &source.full(&entry.path), error),
+    })?;
+    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &source.full(&entry.path), error))?;
+    if found.kind != Kind::File || found.size != entry.size {
+        let why = format!("it has {} bytes where the manifest has {}", found.size, entry.size);
+        return Err(corrupt(restore, entry, why));
+    }
+    Ok((file, found))
+}
+
+fn corrupt(restore: &Restore<'_>, entry: &FileEntry, why: String) -> Error {
+    Error::at(Code::Corrupt, "restoring from", &restore.source.full(&entry.path), why)
 }

@@ -50,6 +50,8 @@ fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobC
 fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     target.check(restore)?;
     let staging = target.make_staging(&restore.job.monitor)?;
+    copy::try_to_clone(restore, &staging);
+    target.require_room(restore, &staging)?;
     let imprints = copy::copy(restore, &staging)?;
     restore.job.host.enter(Phase::Verify)?;
     verify(restore, &staging, &imprints)?;

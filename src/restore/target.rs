@@ -16,7 +16,6 @@ use crate::datadir::locks::{OwnerLock, refuse_open_above, take_for_restore};
 use crate::datadir::names::sibling_prefix;
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::datadir::refuse_unfinished;
-use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::monitor::Monitor;
@@ -60,16 +59,19 @@ impl Target {
 
     /// What would keep the swap from happening is found before anything is copied.
     pub fn check(&self, restore: &Restore<'_>) -> Result<()> {
+        if let Target::Present { dir, root, .. } = self {
+            refuse_apart(dir)?;
+            units::plan(dir, &restore.rules, root.as_deref(), &Coming::of_manifest(&restore.manifest))?;
+        }
+        Ok(())
+    }
+
+    /// So is what does not fit.
+    pub fn require_room(&self, restore: &Restore<'_>, staging: &Staging) -> Result<()> {
         let place = match self {
-            Target::New { parent, .. } => parent,
-            Target::Present { dir, root, .. } => {
-                refuse_apart(dir)?;
-                units::plan(dir, &restore.rules, root.as_deref(), &Coming::of_manifest(&restore.manifest))?;
-                dir
-            }
+            Target::New { parent: dir, .. } | Target::Present { dir, .. } => dir,
         };
-        let reserve = restore.settings.job.min_free;
-        require_room(place, restore.room_needed(), reserve, "making room for a restore in")
+        restore.require_room(place, restore.room_needed(staging.clones()))
     }
 
     /// Makes the staging directory.

@@ -13,6 +13,9 @@ use crate::snapshot::{Attributes, Imprint};
 use crate::sys::dir::Stat;
 use crate::sys::file;
 
+/// A clone costs about as much as copying so many bytes.
+pub const CLONE_FROM: u64 = 64 << 10;
+
 /// A file that is being filled, and its checksum so far.
 pub struct Incoming<'s> {
     staging: &'s Staging,
@@ -52,11 +55,15 @@ impl<'s> Incoming<'s> {
         Ok(())
     }
 
-    /// Shares the blocks of a source of this length. `false`: its file system does not do that. The
-    /// checksum is still to be read.
+    /// Shares the blocks of a source of this length. `false`: it is not worth it, or its file system does
+    /// not do that, and then is not asked again. The checksum is still to be read.
     pub fn clone_of(&mut self, from: Named<'_>, length: u64) -> Result<bool> {
+        if length < CLONE_FROM || !self.staging.clones() {
+            return Ok(false);
+        }
         let failed = |doing, error| Error::io(doing, &from.path(), error);
         if !file::clone(from.file, &self.file).map_err(|error| failed("cloning", error))? {
+            self.staging.set_clones(false);
             return Ok(false);
         }
         let cloned = Stat::of(&self.file).map_err(|error| failed("looking at", error))?;
@@ -75,11 +82,6 @@ impl<'s> Incoming<'s> {
         self.checksum.update(bytes);
         self.staging.monitor.dealt_with(bytes.len() as u64);
         Ok(())
-    }
-
-    /// The checksum so far.
-    pub fn checksum(&self) -> u32 {
-        self.checksum.value()
     }
 
     /// Lets go of the file: it is gone on with later, from this checksum.

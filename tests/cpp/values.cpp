@@ -26,6 +26,7 @@ void every_option_reaches_the_library(const fs::path &scratch) {
                        .min_free(1)
                        .metadata("mine")
                        .keep_undo(false)
+                       .clone(false)
                        .no_posix_locks(false)
                        .freeze([] {}, [] {});
     const fs::path data = database(scratch);

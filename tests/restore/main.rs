@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clones;
 mod corruption;
 mod hostile;
 mod restore_refused;

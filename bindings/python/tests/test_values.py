@@ -125,6 +125,7 @@ def test_all_options_reach_the_library(data_dir: Path, place: Path) -> None:
         "freeze_timeout": None,
         "min_free": 1,
         "metadata": b"\0mine",
+        "clone": False,
         "no_posix_locks": True,
     }
     with Coordinator(data_dir, **options) as coordinator:
