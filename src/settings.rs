@@ -67,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) keep_undo: bool,
     pub(crate) share: Share,
     pub(crate) reread_after: Duration,
+    pub(crate) keep_matching: bool,
     pub(crate) job: JobSettings,
 }
 
@@ -95,6 +96,7 @@ impl Default for Settings {
             keep_undo: true,
             share: Share::Safely,
             reread_after: Duration::from_secs(24 * 60 * 60),
+            keep_matching: false,
             job: JobSettings {
                 threads: 0,
                 rate_limit: 0,

@@ -221,6 +221,15 @@ func WithKeepUndo(keep bool) Option {
 	})
 }
 
+// WithKeepMatching makes a restore keep those files of its target that are what the snapshot has,
+// by their checksums, so that one over nearly the same costs reading. What may be kept how, and
+// which engines spoil the undo of it, is told at backup_options_set_keep_matching in hotbackup.h.
+func WithKeepMatching() Option {
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_keep_matching(o, 1, e)
+	})
+}
+
 // WithClone is whether backups and restores may share blocks with what they copy, where the file
 // system can (a reflink, as on xfs and btrfs): true, the default, or false, which always writes
 // bytes of their own.

@@ -9,8 +9,8 @@ use crate::io::sorted_dirs::SortedDirs;
 use crate::job::JobContext;
 use crate::layout::{Layout, Rules};
 use crate::settings::{Settings, VerifyLevel};
-use crate::snapshot::{Imprint, Manifest, open_directory, read};
-use crate::staging::{CLONE_FROM, Staging, layout_of, rules_of};
+use crate::snapshot::{FileEntry, Imprint, Manifest, open_directory, read};
+use crate::staging::{Staging, layout_of, rules_of};
 use crate::sys::dir::Dir;
 
 /// A restore under way.
@@ -75,11 +75,11 @@ impl<'a> Restore<'a> {
         require_room(place, bytes, self.settings.job.min_free, "making room for a restore in")
     }
 
-    /// What the staged files will take: of files with holes only what they hold, of clones nothing.
-    pub fn room_needed(&self, clones: bool) -> u64 {
+    /// What the staged files will take, but for those that take nothing: of files with holes what they hold.
+    pub fn room_needed(&self, takes_nothing: impl Fn(&FileEntry) -> bool) -> u64 {
         let mut dirs = SortedDirs::new(&self.source);
         let mut needed = 0u64;
-        for entry in self.manifest.files.iter().filter(|entry| !clones || entry.size < CLONE_FROM) {
+        for entry in self.manifest.files.iter().filter(|entry| !takes_nothing(entry)) {
             let found = dirs.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);

@@ -4,6 +4,8 @@
 use std::fs::File;
 
 use super::context::Restore;
+use super::journal::Shared;
+use super::keep::Keeper;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
@@ -11,24 +13,64 @@ use crate::snapshot::{Attributes, FileEntry, Imprint};
 use crate::staging::{Arrived, CLONE_FROM, Staging};
 use crate::sync::Mutex;
 use crate::sys::dir::{Kind, Stat, is_absent};
+use crate::sys::memory;
 
-/// Copies all files. Returns what the staging's file system keeps of each, in the manifest's order.
-pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
-    let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
-    monitor.expect(manifest.bytes(), manifest.files.len() as u64);
-    let imprints = Mutex::new(vec![Imprint::default(); manifest.files.len()]);
-    pool::for_each(restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
-        monitor.check()?;
-        let arrived = copy_file(restore, entry, staging, buffer)?;
-        imprints.lock()[index] = arrived;
-        monitor.file_done();
-        Ok(())
-    })?;
-    for link in &manifest.links {
-        staging.link(link)?;
+/// Where the files of a restore come from.
+pub struct Sources<'a> {
+    /// The snapshot.
+    pub restore: &'a Restore<'a>,
+    /// Where they go.
+    pub staging: &'a Staging,
+    /// The target, if what it has already is kept.
+    pub keeper: Option<&'a Keeper<'a>>,
+}
+
+/// What has been staged.
+#[derive(Default)]
+pub struct Copied {
+    /// What the staging's file system keeps of each file, in the manifest's order.
+    pub imprints: Vec<Imprint>,
+    /// Files that are the target's own.
+    pub shared: Vec<Shared>,
+}
+
+impl Sources<'_> {
+    /// Whether a file needs no room, as far as is known before it comes.
+    pub fn takes_nothing(&self, entry: &FileEntry) -> bool {
+        let is_cloned = self.staging.clones() && entry.size >= CLONE_FROM;
+        is_cloned || self.keeper.is_some_and(|keeper| keeper.may_keep(entry))
     }
-    staging.make_dirs(&manifest.directories)?;
-    Ok(imprints.into_inner())
+
+    /// Stages all files.
+    pub fn copy(&self) -> Result<Copied> {
+        let (manifest, monitor) = (&self.restore.manifest, &self.restore.job.monitor);
+        monitor.expect(manifest.bytes(), manifest.files.len() as u64);
+        let imprints = vec![Imprint::default(); manifest.files.len()];
+        let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
+        pool::for_each(self.restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
+            monitor.check()?;
+            let kept = self.keeper.map(|keeper| keeper.keep(entry, buffer)).transpose()?.flatten();
+            let is_link = kept.as_ref().is_some_and(|kept| kept.is_link);
+            let imprint = match kept {
+                Some(kept) => kept.imprint,
+                None => copy_file(self.restore, entry, self.staging, buffer)?,
+            };
+            let mut copied = copied.lock();
+            copied.imprints[index] = imprint;
+            if is_link && self.restore.settings.keep_undo {
+                memory::reserve_one(&mut copied.shared)
+                    .map_err(|error| Error::system("going on with the job", error))?;
+                copied.shared.push(Shared { path: entry.path.clone(), size: entry.size });
+            }
+            monitor.file_done();
+            Ok(())
+        })?;
+        for link in &manifest.links {
+            self.staging.link(link)?;
+        }
+        self.staging.make_dirs(&manifest.directories)?;
+        Ok(copied.into_inner())
+    }
 }
 
 /// Whether the snapshot's files can be cloned is known before the first one is, and before room is asked for.

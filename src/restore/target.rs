@@ -7,6 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::context::Restore;
+use super::journal::Shared;
+use super::keep::Keeper;
 use super::leftovers::{clean, clean_beside, parent_of};
 use super::swap;
 use super::units::{self, Coming};
@@ -66,12 +68,26 @@ impl Target {
         Ok(())
     }
 
-    /// So is what does not fit.
-    pub fn require_room(&self, restore: &Restore<'_>, staging: &Staging) -> Result<()> {
+    /// So is what does not fit: `needed`, as it is known by then.
+    pub fn require_room(&self, restore: &Restore<'_>, needed: u64) -> Result<()> {
         let place = match self {
             Target::New { parent: dir, .. } | Target::Present { dir, .. } => dir,
         };
-        restore.require_room(place, restore.room_needed(staging.clones()))
+        restore.require_room(place, needed)
+    }
+
+    /// Who keeps what it has already, if that is wanted.
+    pub fn keeper<'a>(
+        &'a self,
+        restore: &'a Restore<'a>,
+        staging: &'a Staging,
+    ) -> Result<Option<Keeper<'a>>> {
+        match self {
+            Target::Present { dir, .. } if restore.settings.keep_matching => {
+                Keeper::new(restore, dir, staging).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Makes the staging directory.
@@ -88,11 +104,11 @@ impl Target {
     }
 
     /// Puts the staged tree in its place.
-    pub fn swap(&self, restore: &Restore<'_>, staging: &Staging) -> Result<()> {
+    pub fn swap(&self, restore: &Restore<'_>, staging: &Staging, shared: Vec<Shared>) -> Result<()> {
         match self {
             Target::New { parent, name, sibling } => swap::appear(restore, staging, parent, sibling, name),
             Target::Present { dir, staging, root, .. } => {
-                swap::exchange(restore, dir, staging, root.as_deref())
+                swap::exchange(restore, dir, staging, root.as_deref(), shared)
             }
         }
     }

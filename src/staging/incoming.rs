@@ -61,16 +61,24 @@ impl<'s> Incoming<'s> {
         if length < CLONE_FROM || !self.staging.clones() {
             return Ok(false);
         }
+        let done = self.share(from, length)?;
+        match done {
+            true => self.staging.monitor.cloned(length),
+            false => self.staging.set_clones(false),
+        }
+        Ok(done)
+    }
+
+    /// The same, asked for each time and not counted.
+    pub fn share(&mut self, from: Named<'_>, length: u64) -> Result<bool> {
         let failed = |doing, error| Error::io(doing, &from.path(), error);
         if !file::clone(from.file, &self.file).map_err(|error| failed("cloning", error))? {
-            self.staging.set_clones(false);
             return Ok(false);
         }
         let cloned = Stat::of(&self.file).map_err(|error| failed("looking at", error))?;
         if cloned.size != length {
             return Err(Error::at(Code::SourceChanged, "cloning", &from.path(), "its size changed"));
         }
-        self.staging.monitor.cloned(length);
         Ok(true)
     }
 
@@ -90,10 +98,14 @@ impl<'s> Incoming<'s> {
         Ok(self.checksum)
     }
 
+    /// The checksum of its first bytes as they are there, each told to `done`.
+    pub fn read_back(&self, length: u64, buffer: &mut [u8], done: impl Fn(u64)) -> Result<u32> {
+        checksum(self.named(), length, buffer, &self.staging.monitor, done)
+    }
+
     /// A clone is complete once its checksum is read.
     pub fn finish_clone(self, length: u64, attributes: &Attributes, buffer: &mut [u8]) -> Result<Arrived> {
-        let monitor = &*self.staging.monitor;
-        let crc32 = checksum(self.named(), length, buffer, monitor, |bytes| monitor.dealt_with(bytes))?;
+        let crc32 = self.read_back(length, buffer, |bytes| self.staging.monitor.dealt_with(bytes))?;
         Ok(Arrived { crc32, ..self.finish(attributes)? })
     }
 

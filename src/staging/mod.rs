@@ -4,6 +4,7 @@
 mod compare;
 mod durable;
 mod incoming;
+mod linked;
 mod prove;
 mod sharing;
 
@@ -175,12 +176,17 @@ impl Staging {
         self.clones.load(Relaxed)
     }
 
-    /// Whether this one can, under that name, which it does not keep.
+    /// Whether they can is known once it is tried with one of them.
     pub fn try_to_clone(&self, source: &File, path: &Path) {
+        self.set_clones(self.can_clone(source, path));
+    }
+
+    /// Whether a file can be cloned under that name, which is free again afterwards.
+    pub fn can_clone(&self, file: &File, path: &Path) -> bool {
         let probe = self.receive(path, 0o600);
-        let works = probe.is_ok_and(|staged| file::clone(source, staged.file()).unwrap_or(false));
+        let works = probe.is_ok_and(|staged| file::clone(file, staged.file()).unwrap_or(false));
         let _ = self.forget(path);
-        self.set_clones(works);
+        works
     }
 
     /// Whether they can is known now.

@@ -159,6 +159,8 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
         },
         ("restore", [snapshot, target]) => one_restore(snapshot, target, true),
         ("restore for good", [snapshot, target]) => one_restore(snapshot, target, false),
+        ("restore keeping", [snapshot, target]) => one_restore_keeping(snapshot, target, true),
+        ("restore keeping for good", [snapshot, target]) => one_restore_keeping(snapshot, target, false),
         ("restore in turn", [one, other, target]) => loop {
             one_restore(one, target, true)?;
             sign();
@@ -210,5 +212,13 @@ fn one_restore(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Re
     let mut options = Options::new();
     options.set_threads(1);
     options.set_keep_undo(keep_undo);
+    hotbackup::restore(snapshot, target, &options)?.wait()
+}
+
+fn one_restore_keeping(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Result<()> {
+    let mut options = Options::new();
+    options.set_threads(1);
+    options.set_keep_undo(keep_undo);
+    options.set_keep_matching(true);
     hotbackup::restore(snapshot, target, &options)?.wait()
 }

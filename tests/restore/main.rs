@@ -6,6 +6,7 @@ mod common;
 mod clones;
 mod corruption;
 mod hostile;
+mod keeping;
 mod restore_refused;
 mod restores;
 mod seeds;

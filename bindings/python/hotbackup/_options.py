@@ -30,6 +30,7 @@ def options(
     min_free: int = 0,
     metadata: bytes | None = None,
     keep_undo: bool = True,
+    keep_matching: bool = False,
     clone: bool = True,
     no_posix_locks: bool = False,
 ) -> Iterator[int]:
@@ -57,6 +58,7 @@ def options(
             metadata = bytes(metadata)
             call(lib.backup_options_set_metadata, address, metadata, len(metadata))
         call(lib.backup_options_set_keep_undo, address, bool(keep_undo))
+        call(lib.backup_options_set_keep_matching, address, bool(keep_matching))
         call(lib.backup_options_set_clone, address, bool(clone))
         call(lib.backup_options_set_no_posix_locks, address, bool(no_posix_locks))
         hooks.install(address)
