@@ -27,6 +27,9 @@ impl Survey {
     pub fn sharing<'a>(&self, context: &'a Context<'_>) -> Option<Sharing<'a>> {
         let links = context.plan().share == Share::Always || !context.host().has_validate();
         let previous = context.previous.as_ref().filter(|_| self.may_share)?;
+        if !context.settings().clone {
+            context.staging.forbid_clones();
+        }
         Some(Sharing::new(&context.staging, &previous.dir, links))
     }
 
