@@ -260,11 +260,12 @@ const char *backup_code_name(backup_code code);
 #define BACKUP_VERIFY_SIZE 1
 
 /// A verification compares names and sizes, and every job reads each byte back, from the cache or
-/// the disk. The default.
+/// the disk; a backup of what it shares with the snapshot before it not more than
+/// backup_options_set_reread_after says. The default.
 #define BACKUP_VERIFY_CHECKSUM 2
 
 /// A verification compares names and sizes, and every job reads each byte back, evicted from the
-/// cache first so that the disk must give it.
+/// cache first so that the disk must give it; a backup of what it shares likewise.
 #define BACKUP_VERIFY_MEDIA 3
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would

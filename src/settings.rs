@@ -17,7 +17,7 @@ pub enum VerifyLevel {
     None,
     /// Names and sizes.
     Size,
-    /// And every byte, from the cache or the disk.
+    /// And every byte, from the cache or the disk; in a backup but for what it shares with the snapshot before.
     Checksum,
     /// And every byte, evicted from the cache first so that the disk must give it.
     Media,
