@@ -78,6 +78,11 @@ def test_bad_arguments_are_value_errors_and_never_wrap_around(data_dir: Path) ->
         {"verify_level": 4},
         {"verify_level": 1 << 32},
         {"symlinks": 2},
+        {"share": 3},
+        {"share": -1},
+        {"reread_after": -1},
+        {"reread_after": float("nan")},
+        {"reread_after": float("inf")},
         {"rules": [("*", 77)]},
         {"rules": [("a\0b", FileClass.MUTABLE)]},
         {"freeze_timeout": 0},
@@ -125,6 +130,8 @@ def test_all_options_reach_the_library(data_dir: Path, place: Path) -> None:
         "freeze_timeout": None,
         "min_free": 1,
         "metadata": b"\0mine",
+        "share": hotbackup.Share.NEVER,
+        "reread_after": 0.5,
         "no_posix_locks": True,
     }
     with Coordinator(data_dir, **options) as coordinator:
