@@ -89,9 +89,9 @@ class Share(_OpenEnum):
     NEVER = 0
     """It takes each file anew."""
     SAFELY = 1
-    """It shares what has not changed, by clones where the root's file system makes them, else by hard links; but
-    not by links where there is a ``validate`` hook, since an engine that writes to what it opens would write to
-    older snapshots. The default."""
+    """It shares what has not changed, by clones where the root's file system makes them, else by hard
+    links; but not by links where there is a ``validate`` hook, since an engine that writes to what it opens
+    would write to older snapshots. The default."""
     ALWAYS = 2
     """By links beneath a ``validate`` hook too: the host vouches that it writes to nothing it looks at."""
 

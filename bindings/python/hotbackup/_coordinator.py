@@ -43,10 +43,10 @@ class Coordinator:
     share: a Share, whether a backup shares with the snapshot before it (what ``latest`` gives) the immutable
     files that have not changed since: then it costs what has changed. A snapshot is complete all the same,
     deleting one harms no other, and what is restored shares with none.
-    reread_after: how long ago a shared file may have been read back from the disk, in seconds; each backup reads
-    what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of what can be
-    shared, whichever is more. A file that is bad is copied anew, and ``Job.warnings`` names it. 0: some in each
-    backup; None: never.
+    reread_after: how long ago a shared file may have been read back from the disk, in seconds; each backup
+    reads what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of
+    what can be shared, whichever is more. A file that is bad is copied anew, and ``Job.warnings`` names it.
+    0: some in each backup; None: never.
     no_posix_locks: this process holds no fcntl locks on the files, see the C header.
 
     Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and

@@ -17,7 +17,17 @@ from typing import Any
 from ._arguments import decode_path, unsigned
 from ._constants import Code
 from ._descriptors import duplicate
-from ._errors import BackupError, Conflict, Failures, InvalidArgument, NotFound, WaitTimeout, call, describe, taken
+from ._errors import (
+    BackupError,
+    Conflict,
+    Failures,
+    InvalidArgument,
+    NotFound,
+    WaitTimeout,
+    call,
+    describe,
+    taken,
+)
 from ._ffi import RawProgress, lib
 from ._handles import JobHandle
 from ._progress import Progress, from_raw
