@@ -28,6 +28,8 @@ void every_option_reaches_the_library(const fs::path &scratch) {
                        .keep_undo(false)
                        .share(Share::Always)
                        .reread_after(std::chrono::hours(1))
+                       .keep_matching()
+                       .clone(false)
                        .no_posix_locks(false)
                        .freeze([] {}, [] {});
     const fs::path data = database(scratch);
@@ -41,6 +43,9 @@ void every_option_reaches_the_library(const fs::path &scratch) {
     fs::create_directory(scratch / "target");
     restore(snapshot, scratch / "target", options).wait();
     CHECK(code_of([&] { restore_undo(scratch / "target"); }) == Code::NotFound); // keep_undo(false)
+    Job again = restore(snapshot, scratch / "target", options);
+    again.wait();
+    CHECK(again.status().bytes_linked > 0 && again.status().bytes_copied == 0); // keep_matching()
     restore(snapshot, scratch / "target", options.keep_undo(true)).wait();
     restore_undo(scratch / "target");
 

@@ -39,7 +39,8 @@ class Coordinator:
     threads: of I/O; 0: two. rate_limit: bytes per second; 0: none.
     verify_level: a VerifyLevel. symlinks: a Symlinks.
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
-    metadata: at most 1 MiB, kept in each snapshot.
+    metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
+    where the file system can.
     share: a Share, whether a backup shares with the snapshot before it (what ``latest`` gives) the immutable
     files that have not changed since: then it costs what has changed. A snapshot is complete all the same,
     deleting one harms no other, and what is restored shares with none.
@@ -83,6 +84,7 @@ class Coordinator:
         metadata: bytes | None = None,
         share: int = Share.SAFELY,
         reread_after: float | None = 86_400.0,
+        clone: bool = True,
         no_posix_locks: bool = False,
         checkpoint: SimpleHook | None = None,
         freeze: SimpleHook | None = None,
@@ -111,6 +113,7 @@ class Coordinator:
             metadata=metadata,
             share=share,
             reread_after=reread_after,
+            clone=clone,
             no_posix_locks=no_posix_locks,
         )
         self._handle = handle = CoordinatorHandle()

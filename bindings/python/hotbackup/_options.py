@@ -32,6 +32,8 @@ def options(
     keep_undo: bool = True,
     share: int = Share.SAFELY,
     reread_after: float | None = 86_400.0,
+    keep_matching: bool = False,
+    clone: bool = True,
     no_posix_locks: bool = False,
 ) -> Iterator[int]:
     """The address of the options, which are freed at the end of the ``with`` block."""
@@ -60,6 +62,8 @@ def options(
         call(lib.backup_options_set_keep_undo, address, bool(keep_undo))
         call(lib.backup_options_set_share, address, signed(share, "share"))
         call(lib.backup_options_set_reread_after, address, _seconds(reread_after))
+        call(lib.backup_options_set_keep_matching, address, bool(keep_matching))
+        call(lib.backup_options_set_clone, address, bool(clone))
         call(lib.backup_options_set_no_posix_locks, address, bool(no_posix_locks))
         hooks.install(address)
         yield address
