@@ -8,7 +8,7 @@ use super::context::Context;
 use super::plan::identity;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, Imprint, MANIFEST, Manifest};
+use crate::snapshot::{Attributes, Files, Imprint, MANIFEST, Manifest};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -66,6 +66,9 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
     let (plan, prepared) = (context.plan(), context.prepared);
     let rules = plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
     let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
+    let mut files = Files::default();
+    let added = contents.files.iter().try_for_each(|saved| files.push(&saved.entry));
+    added.map_err(|error| Error::io("listing the files of", context.staging.dir.path(), error))?;
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
     let manifest = Manifest {
@@ -82,7 +85,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         top: Some(Attributes::of(&context.top_stat()?)),
         directories: contents.directories,
         links: contents.links,
-        files: contents.files.into_iter().map(|saved| saved.entry).collect(),
+        files,
     };
     Ok((manifest, imprints))
 }

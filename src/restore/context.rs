@@ -64,8 +64,8 @@ impl<'a> Restore<'a> {
     pub fn room_needed(&self) -> u64 {
         let mut dirs = SortedDirs::new(&self.source);
         let mut needed = 0u64;
-        for entry in &self.manifest.files {
-            let found = dirs.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
+        for entry in self.manifest.files.iter() {
+            let found = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
             needed = needed.saturating_add(entry.size.min(allocated));

@@ -1,9 +1,12 @@
 //! Copying a snapshot to a staging, each byte compared with its checksum on the way.
 
+use std::path::Path;
+
 use super::context::Restore;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::snapshot::{Attributes, FileEntry, Imprint};
 use crate::staging::Staging;
 use crate::sync::Mutex;
@@ -14,13 +17,19 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
     let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
     monitor.expect(manifest.bytes(), manifest.files.len() as u64);
     let imprints = Mutex::new(vec![Imprint::default(); manifest.files.len()]);
-    pool::for_each(restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
-        monitor.check()?;
-        let arrived = copy_file(restore, entry, staging, buffer)?;
-        imprints.lock()[index] = arrived;
-        monitor.file_done();
-        Ok(())
-    })?;
+    let dirs = || SortedDirs::new(&restore.source);
+    pool::for_each_of(
+        restore.settings.job.io_threads(),
+        manifest.files.len(),
+        dirs,
+        |index, dirs, buffer| {
+            monitor.check()?;
+            let arrived = copy_file(restore, &manifest.files.at(index), dirs, staging, buffer)?;
+            imprints.lock()[index] = arrived;
+            monitor.file_done();
+            Ok(())
+        },
+    )?;
     for link in &manifest.links {
         staging.link(link)?;
     }
@@ -30,14 +39,16 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
 
 fn copy_file(
     restore: &Restore<'_>,
-    entry: &FileEntry,
+    entry: &FileEntry<&Path>,
+    dirs: &mut SortedDirs<'_>,
     staging: &Staging,
     buffer: &mut [u8],
 ) -> Result<Imprint> {
     let source = &restore.source;
-    let path = || source.full(&entry.path);
+    let path = || source.full(entry.path);
     let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);
-    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
+    let opened = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.open_file(name));
+    let file = opened.map_err(|error| match is_absent(&error) {
         true => corrupt("it is missing".into()),
         false if error.raw_os_error() == Some(libc::ELOOP) => corrupt("it is a symbolic link".into()),
         false => Error::io("opening", &path(), error),
@@ -46,8 +57,8 @@ fn copy_file(
     if found.kind != Kind::File || found.size != entry.size {
         return Err(corrupt(format!("it has {} bytes where the manifest has {}", found.size, entry.size)));
     }
-    let mut staged = staging.receive(&entry.path, found.mode)?;
-    let from = Named { file: &file, top: source.path(), relative: &entry.path };
+    let mut staged = staging.receive(entry.path, found.mode)?;
+    let from = Named { file: &file, top: source.path(), relative: entry.path };
     staged.copy(from, 0..entry.size, Pace::Limited, buffer).map_err(|error| match error.code() {
         Code::SourceChanged => error.code_is(Code::Corrupt),
         _ => error,

@@ -10,7 +10,7 @@ use crate::sys::attributes;
 use crate::sys::dir::{Dir, Stat};
 
 /// Mode, owner and mtime. Extended attributes are not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Permission bits; those that give privileges do not come back.
     pub mode: u32,
@@ -22,22 +22,34 @@ pub struct Attributes {
     pub mtime_ns: i128,
 }
 
-/// What a staged file looks like on its file system, which may keep times more coarsely.
+/// What a staged file looks like on its file system, which may keep times more coarsely. There are as many as
+/// files, so its time is kept in the least that takes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imprint {
-    /// Its mode.
-    pub mode: u32,
-    /// Its mtime.
-    pub mtime_ns: i128,
+    mode: u32,
+    mtime_sub_ns: u32,
+    mtime_s: i64,
 }
 
+const NS: i128 = 1_000_000_000;
+
 impl Imprint {
+    /// That of a file that is finished.
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            mode: stat.mode,
+            mtime_sub_ns: stat.mtime_ns.rem_euclid(NS) as u32,
+            // A stat has no others.
+            mtime_s: stat.mtime_ns.div_euclid(NS) as i64,
+        }
+    }
+
     /// Whether a staged file is still what it was when it was finished. Some file systems round a time
     /// down only once they have it from their disk or server again (CIFS to 100 ns, others to two
     /// seconds); whoever writes moves it to later.
     pub fn is_still(&self, now: &Stat) -> bool {
-        const COARSE_NS: i128 = 2_000_000_000;
-        let rounded = self.mtime_ns - now.mtime_ns;
+        const COARSE_NS: i128 = 2 * NS;
+        let rounded = i128::from(self.mtime_s) * NS + i128::from(self.mtime_sub_ns) - now.mtime_ns;
         self.mode == now.mode && (0..COARSE_NS).contains(&rounded)
     }
 }
