@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Attributes;
 use crate::layout::FileClass;
+use crate::sys::dir::Stat;
 
 /// A directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,14 @@ pub struct FileEntry<P = PathBuf> {
     pub shared: Option<Shared>,
 }
 
+impl<P> FileEntry<P> {
+    /// The same of another path.
+    pub fn with_path<Q>(self, path: Q) -> FileEntry<Q> {
+        let FileEntry { size, crc32, class, attributes, source, shared, .. } = self;
+        FileEntry { path, size, crc32, class, attributes, source, shared }
+    }
+}
+
 /// The identity of a source file when it was captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceId {
@@ -62,6 +71,20 @@ pub struct SourceId {
     /// by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ctime_ns: Option<i64>,
+}
+
+impl SourceId {
+    /// That of a file whose stat and birth these are.
+    pub fn of(stat: &Stat, born_ns: Option<i64>) -> Self {
+        let ctime_ns = i64::try_from(stat.ctime_ns).ok();
+        Self { device: stat.device, inode: stat.inode, born_ns, ctime_ns }
+    }
+
+    /// Whether both are of one inode, as far as can be told: device numbers change where times of birth do not.
+    pub fn is_inode_of(&self, other: &Self) -> bool {
+        let by_birth = self.born_ns.is_some() || self.device == other.device;
+        self.inode == other.inode && self.born_ns == other.born_ns && by_birth
+    }
 }
 
 /// What is known of the stored file that several snapshots share.

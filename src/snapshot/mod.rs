@@ -11,7 +11,7 @@ mod names;
 mod parse;
 
 pub use attributes::{Attributes, Imprint};
-pub use entries::{DirectoryEntry, FileEntry, LinkEntry, SourceId};
+pub use entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
 pub use files::{Files, order};
 pub use info::{Snapshot, open_directory};
 #[cfg(fuzzing)]
