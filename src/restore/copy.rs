@@ -17,7 +17,7 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
     let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
     monitor.expect(manifest.bytes(), manifest.files.len() as u64);
     let imprints = Mutex::new(vec![Imprint::default(); manifest.files.len()]);
-    let dirs = || SortedDirs::new(&restore.source);
+    let dirs = || [SortedDirs::new(&restore.source), SortedDirs::new(&staging.dir)];
     pool::for_each_of(
         restore.settings.job.io_threads(),
         manifest.files.len(),
@@ -40,14 +40,14 @@ pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
 fn copy_file(
     restore: &Restore<'_>,
     entry: &FileEntry<&Path>,
-    dirs: &mut SortedDirs<'_>,
+    [from_dirs, to_dirs]: &mut [SortedDirs<'_>; 2],
     staging: &Staging,
     buffer: &mut [u8],
 ) -> Result<Imprint> {
     let source = &restore.source;
     let path = || source.full(entry.path);
     let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);
-    let opened = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.open_file(name));
+    let opened = from_dirs.parent_of(entry.path).and_then(|(directory, name)| directory.open_file(name));
     let file = opened.map_err(|error| match is_absent(&error) {
         true => corrupt("it is missing".into()),
         false if error.raw_os_error() == Some(libc::ELOOP) => corrupt("it is a symbolic link".into()),
@@ -57,7 +57,7 @@ fn copy_file(
     if found.kind != Kind::File || found.size != entry.size {
         return Err(corrupt(format!("it has {} bytes where the manifest has {}", found.size, entry.size)));
     }
-    let mut staged = staging.receive(entry.path, found.mode)?;
+    let mut staged = staging.receive_in(to_dirs, entry.path, found.mode)?;
     let from = Named { file: &file, top: source.path(), relative: entry.path };
     staged.copy(from, 0..entry.size, Pace::Limited, buffer).map_err(|error| match error.code() {
         Code::SourceChanged => error.code_is(Code::Corrupt),

@@ -165,9 +165,45 @@ impl Files {
     /// Puts them into the order of their paths.
     pub fn sort(&mut self) {
         let paths = &self.paths;
-        let order = |a: &Record, b: &Record| order(path_in(paths, a), path_in(paths, b));
-        if !self.records.is_sorted_by(|a, b| order(a, b).is_le()) {
-            self.records.sort_unstable_by(order);
+        if !self.are_sorted() {
+            self.records.sort_unstable_by(|a, b| order(path_in(paths, a), path_in(paths, b)));
+        }
+    }
+
+    /// Puts them into the order of their paths, and what stands beside each with it. There may be no memory to
+    /// do so.
+    pub fn sort_with<T>(&mut self, beside: &mut [T]) -> io::Result<()> {
+        if self.are_sorted() {
+            return Ok(());
+        }
+        let mut places: Vec<u32> = Vec::new();
+        memory::reserve(&mut places, self.len())?;
+        places.extend(0..self.len() as u32);
+        places.sort_unstable_by(|a, b| order(self.path(*a as usize), self.path(*b as usize)));
+        // To each place comes what belongs there, until a round of them is closed.
+        for start in 0..places.len() {
+            let mut at = start;
+            loop {
+                let from = std::mem::replace(&mut places[at], at as u32) as usize;
+                if from == start {
+                    break;
+                }
+                self.records.swap(at, from);
+                beside.swap(at, from);
+                at = from;
+            }
+        }
+        Ok(())
+    }
+
+    fn are_sorted(&self) -> bool {
+        self.records.is_sorted_by(|a, b| order(path_in(&self.paths, a), path_in(&self.paths, b)).is_le())
+    }
+
+    /// Gives the snapshots that files are shared with other numbers.
+    pub fn renumber_origins(&mut self, mut number: impl FnMut(u32) -> u32) {
+        for record in self.records.iter_mut().filter(|record| record.has & SHARED != 0) {
+            record.origin = number(record.origin);
         }
     }
 }
@@ -242,6 +278,19 @@ mod tests {
         }
         assert_eq!(files.place_of(Path::new("d1"), 0), None);
         assert!(files.paths().is_sorted());
+    }
+
+    #[test]
+    fn what_stands_beside_each_is_sorted_with_it() {
+        let names: Vec<String> = (0..1_000u64).map(|number| (number * 7_919 % 1_000).to_string()).collect();
+        let mut files = Files::default();
+        names.iter().for_each(|name| files.push(&entry(name, name.parse().unwrap())).unwrap());
+        let mut beside = names.clone();
+        files.sort_with(&mut beside).unwrap();
+        assert!(files.paths().is_sorted());
+        for (file, name) in files.iter().zip(&beside) {
+            assert_eq!(file, entry(name, name.parse().unwrap()));
+        }
     }
 
     #[test]
