@@ -102,24 +102,25 @@ impl<'c, 'a> Copying<'c, 'a> {
     /// `None`: an unfinished file, which is left out.
     fn complete(&self, opened: &mut Opened<'_>, buffer: &mut [u8]) -> Result<Option<Saved>> {
         let mut saved = match &self.record.captured {
-            Captured::Copied { length, checksum } => {
-                let staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
+            Captured::Copied(taken) => {
+                let staged = self.context.staging.resume(&self.place.path, taken.checksum.clone())?;
                 let stat = self.stat()?;
-                self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
+                self.save(taken.length, stat, staged.finish(&Attributes::of(stat))?)
             }
             Captured::Cloned { length } => {
                 let staged = self.context.staging.resume(&self.place.path, Checksum::default())?;
                 let stat = self.stat()?;
                 self.save(*length, stat, staged.finish_clone(*length, &Attributes::of(stat), buffer)?)
             }
-            Captured::Head { length, checksum } => {
+            Captured::Head(taken) => {
+                let length = taken.length;
                 let pinned = self.open(self.pin()?)?;
-                let mut staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
-                self.copy(&mut staged, &pinned, (*length).min(HEAD)..*length, buffer)?;
+                let mut staged = self.context.staging.resume(&self.place.path, taken.checksum.clone())?;
+                self.copy(&mut staged, &pinned, length.min(HEAD)..length, buffer)?;
                 let stat = self.stat()?;
-                self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
+                self.save(length, stat, staged.finish(&Attributes::of(stat))?)
             }
-            Captured::Prefix { length, ends } => self.copy_log(*length, ends, buffer)?,
+            Captured::Prefix(prefix) => self.copy_log(prefix.length, &prefix.ends, buffer)?,
             Captured::Immutable => {
                 if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
                     self.context.monitor().linked(shared.size);
@@ -170,7 +171,7 @@ impl<'c, 'a> Copying<'c, 'a> {
         // closed says nothing, but for what it cannot have lost since.
         let (size, mtime_ns) = match unfinished_ok {
             true => (opened.size, opened.mtime_ns),
-            false => (pin.size, pin.mtime_ns),
+            false => (pin.size, pin.mtime_ns()),
         };
         let length = self.record.limit().unwrap_or(size);
         file::write_back(&table);

@@ -13,6 +13,9 @@ use crate::sys::{memory, thread};
 /// which it then opens once.
 const STRETCH: usize = 64;
 
+/// So many short calls take longer than a thread to make.
+pub const MANY: usize = 256;
+
 /// Among how many stretches pieces are shared out, at least, for each thread: they take different times.
 const STRETCHES: usize = 32;
 
