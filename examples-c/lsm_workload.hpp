@@ -93,6 +93,11 @@ inline Batch batch_of(unsigned writer, std::uint64_t commit)
         if (!deleted)
             batch.back().value = value_of(writer, commit, i, random);
     }
+    // Behind all other keys, and a few at a time: tables that hold these live on for a while.
+    if (commit < 100 || random.below(16) == 0) {
+        std::string key = "z" + key_of(writer, commit / 64 % 16 * 100 + random.below(100));
+        batch.push_back({std::move(key), value_of(writer, commit, 99, random)});
+    }
     batch.push_back({last_commit_key(writer), std::to_string(commit)});
     return batch;
 }

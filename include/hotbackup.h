@@ -147,7 +147,7 @@ typedef struct {
     uint64_t bytes_copied;
     /// Bytes shared by the file system (reflinks).
     uint64_t bytes_cloned;
-    /// Bytes shared with an earlier snapshot, by links or clones.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target had.
     uint64_t bytes_linked;
     /// Bytes that are holes on both sides.
     uint64_t bytes_holes;
@@ -404,6 +404,26 @@ backup_code backup_options_set_share(backup_options *options, int32_t share, bac
 backup_code backup_options_set_reread_after(backup_options *options,
                                             uint64_t seconds,
                                             backup_error **error);
+
+/// 1: a restore over a directory keeps those of its files that are what the snapshot has, by size
+/// and, as they are read, by checksum; so one over nearly the same costs reading. They are cloned
+/// where the file system can. Where it cannot, the file itself stays, with its inode, if its mode,
+/// owner and times are the snapshot's too, it has no other links, and no validate hook might write
+/// to it: with backup_options_set_keep_undo 0 any file, otherwise immutable ones, which what is put
+/// aside then shares. An engine that empties such a file before it deletes it (Badger) spoils the
+/// undo, which backup_restore_undo then refuses as BACKUP_CORRUPT. What is kept is counted in
+/// bytes_linked; the rest is copied. 0, the default: all is. (since 0.1)
+backup_code backup_options_set_keep_matching(backup_options *options,
+                                             int32_t keep,
+                                             backup_error **error);
+
+/// Whether backups and restores may share blocks with what they copy, where the file system can (a
+/// reflink, as on xfs and btrfs, of files of 64 KiB and more): 1, the default, or 0, which always
+/// writes bytes of their own, for a disk that is to hold each of them twice. What was shared is
+/// counted in bytes_cloned, and its checksum is read from the clone. (since 0.1)
+backup_code backup_options_set_clone(backup_options *options,
+                                     int32_t allowed,
+                                     backup_error **error);
 
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
@@ -677,9 +697,9 @@ void backup_free(backup_job *job);
 /// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
 /// mount below it, which cannot be moved; a file system without locks, where nobody can tell
 /// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
-/// level, layout, min free, keep undo, and the validate and progress hooks, which run on a thread
-/// of the library's; the rest is ignored. The caller frees *out. What the disk says is the job's
-/// result. (since 0.1)
+/// level, layout, min free, keep undo, keep matching, clone, and the validate and progress hooks,
+/// which run on a thread of the library's; the rest is ignored. The caller frees *out. What the
+/// disk says is the job's result. (since 0.1)
 backup_code backup_restore_start(const char *snapshot,
                                  const char *target,
                                  const backup_options *options,

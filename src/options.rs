@@ -118,6 +118,19 @@ impl Options {
         self.settings.reread_after = age;
     }
 
+    /// Whether a restore keeps files of its target that are what the snapshot has, by their checksums, so
+    /// that one over nearly the same costs reading; by default it copies all. An undo that an engine has
+    /// spoilt since, because it empties what it deletes, is refused.
+    pub fn set_keep_matching(&mut self, keep: bool) {
+        self.settings.keep_matching = keep;
+    }
+
+    /// Whether backups and restores may share blocks with what they copy, where the file system can (a
+    /// reflink, as on xfs and btrfs); by default they may.
+    pub fn set_clone(&mut self, allowed: bool) {
+        self.settings.job.clone = allowed;
+    }
+
     /// The host vouches that it holds no `fcntl` locks, so that jobs may run where the
     /// descriptor table cannot be left.
     pub fn set_no_posix_locks(&mut self, none_held: bool) {

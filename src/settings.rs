@@ -67,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) keep_undo: bool,
     pub(crate) share: Share,
     pub(crate) reread_after: Duration,
+    pub(crate) keep_matching: bool,
     pub(crate) job: JobSettings,
 }
 
@@ -78,6 +79,7 @@ pub(crate) struct JobSettings {
     pub(crate) verify: VerifyLevel,
     pub(crate) min_free: u64,
     pub(crate) posix_locks: bool,
+    pub(crate) clone: bool,
 }
 
 impl Default for Settings {
@@ -94,12 +96,14 @@ impl Default for Settings {
             keep_undo: true,
             share: Share::Safely,
             reread_after: Duration::from_secs(24 * 60 * 60),
+            keep_matching: false,
             job: JobSettings {
                 threads: 0,
                 rate_limit: 0,
                 verify: VerifyLevel::Checksum,
                 min_free: 0,
                 posix_locks: true,
+                clone: true,
             },
         }
     }

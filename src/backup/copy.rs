@@ -23,13 +23,14 @@ use crate::io::pool;
 use crate::io::sorted_dirs::SortedDirs;
 use crate::layout::FileClass;
 use crate::snapshot::{Attributes, FileEntry, SourceId};
-use crate::staging::{Arrived, Incoming};
+use crate::staging::{Arrived, CLONE_FROM, Incoming};
 use crate::sync::Mutex;
 use crate::sys::dir::Stat;
 use crate::sys::file;
 
 /// After the window: copies what could wait, and completes all that is staged.
 pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Contents> {
+    try_to_clone(context, survey, &point.files);
     require_room_for_the_copy(context, &survey.catalog, &point.files)?;
     let staged = Mutex::new(Staged::default());
     let reserve = Reserve::default();
@@ -84,6 +85,23 @@ impl<'c> Opened<'c> {
     }
 }
 
+/// Whether the file system clones is known before room is asked for.
+fn try_to_clone(context: &Context<'_>, survey: &Survey, files: &[NameId]) {
+    if !context.settings().clone || context.staging.clones() {
+        return;
+    }
+    let is_worth_it = |name: &&NameId| {
+        let record = &survey.catalog[**name];
+        record.may_be_shared() && record.pin().is_some_and(|pin| pin.size >= CLONE_FROM)
+    };
+    let Some(name) = files.iter().find(is_worth_it) else { return };
+    let copying = Copying::of(context, survey, *name);
+    // What cannot be opened is found when it is copied.
+    if let Ok(file) = copying.pin().and_then(|pin| copying.open(pin)) {
+        context.staging.try_to_clone(&file, &copying.place.path);
+    }
+}
+
 /// A file on its way into the snapshot.
 struct Copying<'c, 'a> {
     context: &'c Context<'a>,
@@ -124,7 +142,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             Captured::Immutable => {
                 if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
                     self.context.monitor().linked(shared.size);
-                    let entry = previous.shared_entry(shared.file, shared.source);
+                    let entry = previous.shared_entry(shared.file, self.record.class, shared.source);
                     return Ok(Some(Saved { entry, imprint: shared.imprint }));
                 }
                 match self.copy_immutable(&mut opened.staging, buffer)? {
@@ -176,8 +194,7 @@ impl<'c, 'a> Copying<'c, 'a> {
         let length = self.record.limit().unwrap_or(size);
         file::write_back(&table);
         let is_old = self.survey.pins[self.source].is_old(opened.mtime_ns);
-        let mut staged = self.context.staging.receive_in(dirs, &self.place.path, opened.mode)?;
-        self.copy(&mut staged, &table, 0..length, buffer)?;
+        let (staged, is_clone) = self.copy_or_clone(&table, (length, &opened), dirs, buffer)?;
         let now = self.require_not_shrunk(&table, pin, size)?;
         if pin.size == now.size {
             self.require_not_punched(&table, now.size, pin.allocated, &now)?;
@@ -191,12 +208,42 @@ impl<'c, 'a> Copying<'c, 'a> {
         if has_grown || !unfinished_ok && (now.size, now.mtime_ns) != (size, mtime_ns) {
             return Err(self.changed("it changed after it was pinned, which an immutable file never does"));
         }
-        let mut saved = self.save(length, &now, staged.finish(&Attributes::of(&now))?);
+        let arrived = match is_clone {
+            true => staged.finish_clone(length, &Attributes::of(&now), buffer)?,
+            false => staged.finish(&Attributes::of(&now))?,
+        };
+        let mut saved = self.save(length, &now, arrived);
         let is_same = (opened.size, opened.mtime_ns, length) == (now.size, now.mtime_ns, now.size);
         if is_old && is_same && self.record.limit().is_none() {
             saved.entry.source = Some(SourceId::of(&now, None));
         }
         Ok(Some(saved))
+    }
+
+    /// Stages the first bytes of a file, as a clone if they are all that it has. Whether it is one: then its checksum
+    /// is still to be read.
+    fn copy_or_clone(
+        &self,
+        table: &File,
+        (length, opened): (u64, &Stat),
+        dirs: &mut SortedDirs<'_>,
+        buffer: &mut [u8],
+    ) -> Result<(Incoming<'_>, bool)> {
+        let mut receive = || self.context.staging.receive_in(dirs, &self.place.path, opened.mode);
+        let mut staged = receive()?;
+        let cloned = match length == opened.size {
+            true => staged.clone_of(self.place.named(table), length),
+            false => Ok(false),
+        };
+        match cloned {
+            Ok(true) => return Ok((staged, true)),
+            // It grows, and whether it may is for the copy to tell.
+            Err(error) if error.code() == Code::SourceChanged => staged = receive()?,
+            Ok(false) => {}
+            Err(error) => return Err(error),
+        }
+        self.copy(&mut staged, table, 0..length, buffer)?;
+        Ok((staged, false))
     }
 
     /// By what a source file that is settled is known again, once nothing of ours holds it any more. Only such a

@@ -42,10 +42,11 @@ impl Previous {
         Some(Self { dir, origins, manifest, verified_at_ms })
     }
 
-    /// The file that has a path in it, if one may be shared that is of this class.
-    pub fn find(&self, path: &Path, class: FileClass) -> Option<u32> {
+    /// The file that has a path in it, if it may be shared.
+    pub fn find(&self, path: &Path) -> Option<u32> {
         let at = self.manifest.files.place_of(path, 0)?;
-        let is_it = self.manifest.files.at(at).class == Some(class) && self.verified_at_ms[at] != BAD;
+        let is_it = matches!(self.manifest.files.at(at).class, Some(FileClass::Immutable { .. }))
+            && self.verified_at_ms[at] != BAD;
         (is_it && self.identity(at as u32).is_some()).then_some(at as u32)
     }
 
@@ -81,11 +82,12 @@ impl Previous {
         self.entry(file).shared.map_or(self.origins.len() as u32 - 1, |shared| shared.origin)
     }
 
-    /// The entry of a snapshot that shares it, whose source has this identity now.
-    pub fn shared_entry(&self, file: u32, source: SourceId) -> FileEntry {
+    /// The entry of a snapshot that shares it, as a file of this class, whose source has this identity now.
+    pub fn shared_entry(&self, file: u32, class: FileClass, source: SourceId) -> FileEntry {
         let shared = Shared { origin: self.origin(file), verified_at_ms: self.verified_at_ms[file as usize] };
         let entry = self.entry(file);
-        FileEntry { source: Some(source), shared: Some(shared), ..entry.with_path(entry.path.to_path_buf()) }
+        let entry = entry.with_path(entry.path.to_path_buf());
+        FileEntry { class: Some(class), source: Some(source), shared: Some(shared), ..entry }
     }
 
     /// Whether the source of a file may still be what was stored: all that can be told but for the change time.

@@ -62,6 +62,17 @@ pub struct SharedFile {
     pub size: u64,
     /// What is staged.
     pub imprint: Imprint,
+    /// The last observation that listed it,
+    pub seen: u32,
+    /// with this inode.
+    pub inode: u64,
+}
+
+impl SharedFile {
+    /// Whether it is shared on, by what the observation of this number lists: each one since must have listed it.
+    pub fn stays_for(&self, record: &Record, number: u32) -> bool {
+        self.seen == number - 1 && self.inode == record.inode && record.may_be_shared()
+    }
 }
 
 /// What an earlier capture of the same backup saw of a file. An engine may truncate what it deletes.
@@ -183,6 +194,11 @@ impl Record {
             Hold::Pinned(pin) => Some(pin),
             _ => None,
         }
+    }
+
+    /// Whether its class and what the host said of it allow to share it: all of a file that never changes.
+    pub fn may_be_shared(&self) -> bool {
+        matches!(self.class, FileClass::Immutable { .. }) && self.limit == ALL
     }
 
     /// What it shares with the previous snapshot.

@@ -11,7 +11,6 @@ use super::context::Context;
 use super::ids::NameId;
 use super::observation::Observation;
 use super::open_directory::OpenDirectory;
-use super::policy::InWindow;
 use super::previous::Previous;
 use super::record::{Hold, SharedFile};
 use super::survey::Survey;
@@ -28,6 +27,9 @@ impl Survey {
     pub fn sharing<'a>(&self, context: &'a Context<'_>) -> Option<Sharing<'a>> {
         let links = context.plan().share == Share::Always || !context.host().has_validate();
         let previous = context.previous.as_ref().filter(|_| self.may_share)?;
+        if !context.settings().clone {
+            context.staging.forbid_clones();
+        }
         Some(Sharing::new(&context.staging, &previous.dir, links))
     }
 
@@ -41,11 +43,12 @@ impl Survey {
     ) -> Result<bool> {
         let (Some(previous), Some(sharing)) = (&context.previous, sharing) else { return Ok(false) };
         let record = &self.catalog[name];
-        if record.policy().in_window != InWindow::Nothing || record.limit().is_some() {
+        if !record.may_be_shared() {
             return Ok(false);
         }
+        let inode = record.inode;
         let place = context.place(&self.catalog, name);
-        let Some(file) = previous.find(&place.path, record.class) else { return Ok(false) };
+        let Some(file) = previous.find(&place.path) else { return Ok(false) };
         let called = Path::new(self.catalog.name(name));
         let Ok((stat, born_ns)) = Stat::with_birth(directory, called) else { return Ok(false) };
         let source = SourceId::of(&stat, born_ns);
@@ -60,7 +63,8 @@ impl Survey {
         let Some(imprint) = sharing.take(&previous.entry(file))? else { return Ok(false) };
         let size = stat.size;
         self.were_shared.push(name);
-        self.catalog[name].hold = Hold::Shared(Box::new(SharedFile { file, source, size, imprint }));
+        self.catalog[name].hold =
+            Hold::Shared(Box::new(SharedFile { file, source, size, imprint, seen: self.number, inode }));
         Ok(true)
     }
 

@@ -66,9 +66,13 @@ impl Survey {
         }
         seen.files.push(name);
         seen.has_mutable |= policy.in_window == InWindow::All;
-        match &record.hold {
+        // A hook may have named it meanwhile, and another class of it.
+        if record.shared().is_some_and(|shared| !shared.stays_for(record, number)) {
+            record.hold = Hold::Free;
+        }
+        match &mut record.hold {
             _ if policy.pinning == Pinning::None => {}
-            Hold::Shared(_) if is_same => {}
+            Hold::Shared(shared) => shared.seen = number,
             // A pin of another inode than the listing's may be of another file, which had the name for a
             // moment; where listings number differently (overlays), each observation pins anew.
             Hold::Pinned(pin) if pin.inode == inode => {

@@ -299,6 +299,48 @@ pub unsafe extern "C" fn backup_options_set_reread_after(
     unsafe { guard::call(error, || given(options).map(|options| options.set_reread_after(age))) }
 }
 
+/// 1: a restore over a directory keeps those of its files that are what the snapshot has, by size
+/// and, as they are read, by checksum; so one over nearly the same costs reading. They are cloned
+/// where the file system can. Where it cannot, the file itself stays, with its inode, if its mode,
+/// owner and times are the snapshot's too, it has no other links, and no validate hook might write
+/// to it: with backup_options_set_keep_undo 0 any file, otherwise immutable ones, which what is put
+/// aside then shares. An engine that empties such a file before it deletes it (Badger) spoils the
+/// undo, which backup_restore_undo then refuses as BACKUP_CORRUPT. What is kept is counted in
+/// bytes_linked; the rest is copied. 0, the default: all is. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_keep_matching(
+    options: Option<&mut backup_options>,
+    keep: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_keep_matching(args::flag(keep, "keep")?);
+            Ok(())
+        })
+    }
+}
+
+/// Whether backups and restores may share blocks with what they copy, where the file system can (a
+/// reflink, as on xfs and btrfs, of files of 64 KiB and more): 1, the default, or 0, which always
+/// writes bytes of their own, for a disk that is to hold each of them twice. What was shared is
+/// counted in bytes_cloned, and its checksum is read from the clone. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_clone(
+    options: Option<&mut backup_options>,
+    allowed: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_clone(args::flag(allowed, "allowed")?);
+            Ok(())
+        })
+    }
+}
+
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
 /// containers), which is BACKUP_UNSUPPORTED otherwise. 0 is the default. (since 0.1)

@@ -282,6 +282,16 @@ impl Monitor {
         self.dealt_with(bytes);
     }
 
+    /// Bytes are those of a file that a target had already: they were dealt with as they were read.
+    pub fn kept(&self, bytes: u64) {
+        self.counters.bytes_linked.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes that were dealt with are to be dealt with once more.
+    pub fn takes_back(&self, bytes: u64) {
+        self.counters.bytes_done.fetch_sub(bytes, Relaxed);
+    }
+
     /// What was copied is copied anew, and counted anew.
     pub fn copies_anew(&self) {
         let counters = &self.counters;
@@ -392,6 +402,17 @@ mod tests {
         monitor.commit().unwrap();
         monitor.cancel();
         monitor.check().unwrap();
+    }
+
+    #[test]
+    fn percent_does_not_fall_when_bytes_are_dealt_with_once_more() {
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
+        monitor.expect(100, 1);
+        monitor.dealt_with(60);
+        let before = monitor.percent();
+        monitor.takes_back(60);
+        monitor.dealt_with(10);
+        assert_eq!((monitor.counts().bytes_done, monitor.percent()), (10, before));
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Attributes {
         Self { mode: stat.mode, uid: stat.uid, gid: stat.gid, mtime_ns: stat.mtime_ns }
     }
 
+    /// Whether a file has them already, and no bits that give privileges.
+    pub fn are_of(&self, stat: &Stat) -> bool {
+        let without = |mode: u32| mode & attributes::MODE;
+        Self { mode: without(self.mode), ..*self } == Self::of(stat)
+    }
+
     /// Gives them to an open file whose content is complete, where it does not have them yet.
     pub fn apply(&self, file: &File) -> io::Result<()> {
         let now = Stat::of(file)?;

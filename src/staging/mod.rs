@@ -4,16 +4,18 @@
 mod compare;
 mod durable;
 mod incoming;
+mod linked;
 mod prove;
 mod sharing;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-pub use incoming::{Arrived, Incoming};
+pub use incoming::{Arrived, CLONE_FROM, Incoming};
 pub use prove::{Proof, layout_of, rules_of};
 pub use sharing::Sharing;
 
@@ -23,9 +25,10 @@ use crate::io::small;
 use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::walk;
 use crate::monitor::Monitor;
-use crate::snapshot::{DirectoryEntry, LinkEntry};
+use crate::snapshot::{DirectoryEntry, Imprint, LinkEntry};
 use crate::sync::Mutex;
 use crate::sys::dir::{Dir, Kind, Stat, if_there};
+use crate::sys::file;
 use durable::Durable;
 
 /// A directory that only this job writes to.
@@ -123,6 +126,13 @@ impl Staging {
         Ok(Incoming::new(self, path, file, checksum))
     }
 
+    /// The imprint of a complete file whose bytes were read where they are now.
+    pub fn proved(&self, path: &Path, imprint: Imprint) -> Result<Imprint> {
+        let stat =
+            self.dir.stat(path).map_err(|error| Error::io("looking at", &self.dir.full(path), error))?;
+        Ok(imprint.proved(&stat))
+    }
+
     /// Takes a file away again.
     pub fn forget(&self, path: &Path) -> Result<()> {
         let removed = small::remove(&self.dir, path);
@@ -178,13 +188,32 @@ impl Staging {
         *self.shares_by_clones.lock() = Some(clones);
     }
 
+    /// Nothing may be cloned into it.
+    pub fn forbid_clones(&self) {
+        self.set_clones(false);
+        self.will_share_by_clones(false);
+    }
+
     /// Whether files of the source can be cloned into it, as far as is known.
     pub fn clones(&self) -> bool {
         self.clones.load(Relaxed)
     }
 
+    /// Whether they can is known once it is tried with one of them.
+    pub fn try_to_clone(&self, source: &File, path: &Path) {
+        self.set_clones(self.can_clone(source, path));
+    }
+
+    /// Whether a file can be cloned under that name, which is free again afterwards.
+    pub fn can_clone(&self, file: &File, path: &Path) -> bool {
+        let probe = self.receive(path, 0o600);
+        let works = probe.is_ok_and(|staged| file::clone(file, staged.file()).unwrap_or(false));
+        let _ = self.forget(path);
+        works
+    }
+
     /// Whether they can is known now.
-    pub fn set_clones(&self, clones: bool) {
+    fn set_clones(&self, clones: bool) {
         self.clones.store(clones, Relaxed);
     }
 }

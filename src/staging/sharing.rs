@@ -1,6 +1,6 @@
 //! The door for files that an earlier snapshot holds: they come in as clones, or where the file system makes
-//! none by a second name. Here, and nowhere else, may a staging have an inode that others have: it is never
-//! opened for writing, and its mode, owner and times stay.
+//! none by a second name. Here, and in [`linked`](super::linked), may a staging have an inode that others have: it
+//! is never opened for writing, and its mode, owner and times stay.
 
 use std::io;
 use std::path::Path;

@@ -76,6 +76,51 @@ fn unchanged_tables_are_shared_and_only_they() {
 }
 
 #[test]
+fn tables_that_the_freeze_hook_names_are_shared_whatever_the_rules_say_of_unfinished_ones() {
+    let place = with_tables();
+    let named = |names: &'static [&str]| {
+        let mut options = Options::new();
+        options.add_rule("*.sst", FileClass::Immutable { unfinished_ok: true }).unwrap();
+        options.hooks().freeze_thaw(
+            move |hook| {
+                names.iter().try_for_each(|name| hook.add_file(name, FileClass::IMMUTABLE, None))?;
+                Ok(())
+            },
+            |_| Ok(()),
+        );
+        options
+    };
+    let all = named(&["tables/1.sst", "tables/2.sst", "tables/deep/er/3.sst"]);
+    place.back_up(&all).unwrap();
+    assert_eq!(linked(&place.back_up(&all).unwrap()), 3 * SIZE as u64);
+    let some = place.back_up(&named(&["tables/2.sst"])).unwrap();
+    assert_eq!(linked(&some), SIZE as u64);
+    assert_eq!(Snapshot::open(some.location()).unwrap().files(), 1);
+    verify(some.location()).unwrap();
+    let manifest = fs::read_to_string(some.location().join("snapshot.manifest")).unwrap();
+    assert!(manifest.contains("\"class\":\"immutable\""), "{manifest}");
+}
+
+#[test]
+fn a_table_that_is_named_with_a_length_or_another_class_is_not_shared() {
+    for (class, length) in [(FileClass::IMMUTABLE, Some(1000)), (FileClass::Mutable, None)] {
+        let place = with_tables();
+        place.back_up(&options()).unwrap();
+        let mut options = Options::new();
+        options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
+        options
+            .hooks()
+            .freeze_thaw(move |hook| Ok(hook.add_file("tables/2.sst", class, length)?), |_| Ok(()));
+        let job = place.back_up(&options).unwrap();
+        assert_eq!(linked(&job), 0, "{class:?} {length:?}");
+        let stored = fs::read(job.location().join("tables/2.sst")).unwrap();
+        assert_eq!(stored, bytes(SIZE, 2)[..length.unwrap_or(SIZE as u64) as usize]);
+        verify(job.location()).unwrap();
+        sound_snapshots(&place.root());
+    }
+}
+
+#[test]
 fn a_manifest_tells_where_the_bytes_were_first_read() {
     let place = with_tables();
     let first = place.back_up(&options()).unwrap().id();

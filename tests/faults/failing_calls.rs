@@ -43,6 +43,20 @@ fn a_restore_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered()
 }
 
 #[test]
+fn a_restore_that_keeps_files_and_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
+    let scene = Scene::with_the_same();
+    let faults = || changes().into_iter().chain(reads());
+    let when_it_links = |fault: &String| fault.starts_with("linkat") || fault.starts_with("fsync");
+    let sweeps = [
+        ("restore keeping", faults().collect()),
+        ("restore keeping for good", faults().filter(when_it_links).collect()),
+    ];
+    for (how, faults) in sweeps {
+        failing(faults, || scene.restore_over(how), |what, told| ended_as_told(&scene, what, told, true));
+    }
+}
+
+#[test]
 fn an_undo_whose_calls_fail_leaves_the_new_or_says_that_it_must_be_recovered() {
     let scene = Scene::new();
     failing(changes(), scene.undo(), |what, told| ended_as_told(&scene, what, told, false));

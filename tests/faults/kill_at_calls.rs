@@ -6,7 +6,9 @@ use std::path::Path;
 use super::sweep::killing;
 use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{Place, frozen_with_tables, names, skip, sound_snapshots, tree, write, write_old};
+use crate::common::{
+    Place, frozen_with_tables, names, skip, sound_snapshots, tree, verify, write, write_old,
+};
 
 #[test]
 fn a_restore_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
@@ -36,6 +38,26 @@ fn a_restore_without_undo_killed_at_any_call_is_all_old_or_all_new() {
             assert!(killed || is_new, "{what}");
         },
     );
+}
+
+#[test]
+fn a_restore_that_keeps_files_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
+    let scene = Scene::with_the_same();
+    let target = scene.place.beside("target");
+    for how in ["restore keeping", "restore keeping for good"] {
+        killing(
+            || scene.restore_over(how),
+            |what, killed| {
+                let is_new = scene.settle(&target, &scene.new, what);
+                assert!(killed || is_new, "{what}");
+                if is_new && how == "restore keeping" {
+                    hotbackup::restore_undo(&target).expect(what);
+                    assert!(!scene.is_new(&target, what), "{what}: undone");
+                }
+                verify(&scene.snapshot).expect(what);
+            },
+        );
+    }
 }
 
 #[test]
