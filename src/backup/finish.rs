@@ -3,13 +3,13 @@
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
-use super::contents::Contents;
+use super::contents::{Contents, Staged};
 use super::context::Context;
 use super::plan::identity;
 use super::previous::Previous;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, FileEntry, Imprint, MANIFEST, Manifest, Origin};
+use crate::snapshot::{Attributes, Files, Imprint, MANIFEST, Manifest, Origin};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -66,10 +66,9 @@ fn require_root_in_its_place(context: &Context<'_>) -> Result<()> {
 fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<Imprint>)> {
     let (plan, prepared) = (context.plan(), context.prepared);
     let rules = plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
-    let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
+    let Staged { mut files, imprints } = contents.staged;
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
-    let mut files: Vec<_> = contents.files.into_iter().map(|saved| saved.entry).collect();
     let origins = origins_of(context.previous.as_ref(), &mut files);
     let manifest = Manifest {
         id: Some(prepared.id),
@@ -92,17 +91,17 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
 
 /// The earlier snapshots whose files are shared, and no others: of those that were deleted long ago nothing is left
 /// in the end.
-fn origins_of(previous: Option<&Previous>, files: &mut [FileEntry]) -> Vec<Origin> {
+fn origins_of(previous: Option<&Previous>, files: &mut Files) -> Vec<Origin> {
     let all = previous.map_or(&[][..], |previous| &previous.origins);
     let mut numbers = vec![None; all.len()];
     let mut origins = Vec::new();
-    for shared in files.iter_mut().filter_map(|file| file.shared.as_mut()) {
-        let at = shared.origin as usize;
-        shared.origin = *numbers[at].get_or_insert_with(|| {
+    files.renumber_origins(|origin| {
+        let at = origin as usize;
+        *numbers[at].get_or_insert_with(|| {
             origins.push(all[at]);
             origins.len() as u32 - 1
-        });
-    }
+        })
+    });
     origins
 }
 
