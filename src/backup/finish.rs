@@ -1,6 +1,6 @@
 //! The end of a backup: its manifest, its verification, its name.
 
-use std::io::{BufWriter, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use super::contents::{Contents, Staged};
@@ -110,8 +110,8 @@ fn write_manifest(context: &Context<'_>, manifest: &Manifest) -> Result<(u32, u6
     let (staging, path) = (&context.staging, Path::new(MANIFEST));
     let failed = |error| Error::io("writing the manifest", &staging.dir.full(path), error);
     let staged = staging.receive(path, 0o600)?;
-    let mut out = Summed::new(BufWriter::new(staged.file()));
-    manifest.write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+    let mut out = Summed::new(staged.file());
+    manifest.write(&mut out).map_err(failed)?;
     let (_, written) = out.end();
     staged.finish(&context.attributes_of_new_file()?)?;
     Ok(written)

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -67,6 +67,9 @@ pub struct Manifest {
     pub files: Files,
 }
 
+/// How much is written at once.
+const BUFFER: usize = 64 << 10;
+
 impl Manifest {
     /// The sum of the files' logical sizes.
     pub fn bytes(&self) -> u64 {
@@ -75,10 +78,11 @@ impl Manifest {
 
     /// Writes it, sorted.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = Summed::new(out);
-        self.write_fields(&mut out)?;
-        let (out, (sum, _)) = out.end();
-        write!(out, "{CHECKSUM_START}{sum:08x}{CHECKSUM_END}")
+        // A checksum of many small pieces takes longer than that of a few.
+        let mut fields = BufWriter::with_capacity(BUFFER, Summed::new(out));
+        self.write_fields(&mut fields)?;
+        let (out, (sum, _)) = fields.into_inner().map_err(IntoInnerError::into_error)?.end();
+        out.write_all(format!("{CHECKSUM_START}{sum:08x}{CHECKSUM_END}").as_bytes())
     }
 
     fn write_fields(&self, out: &mut impl Write) -> io::Result<()> {
