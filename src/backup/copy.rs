@@ -10,6 +10,7 @@ use super::contents::{Contents, Saved, directories_with_parents, drop_strays};
 use super::context::{Context, Place};
 use super::ids::NameId;
 use super::in_window::ends;
+use super::live;
 use super::pin::{Pin, not_pinned};
 use super::policy::HEAD;
 use super::record::{Captured, Record};
@@ -102,7 +103,7 @@ impl<'c, 'a> Copying<'c, 'a> {
                 self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
             }
             Captured::Prefix { length, ends } => self.copy_log(*length, ends, buffer)?,
-            Captured::Immutable => match self.copy_immutable(buffer)? {
+            Captured::Immutable => match self.take_immutable(buffer)? {
                 Some(saved) => saved,
                 None => return Ok(None),
             },
@@ -131,6 +132,15 @@ impl<'c, 'a> Copying<'c, 'a> {
             );
         }
         Ok(self.save(length, stat, staged.finish(&Attributes::of(stat))?))
+    }
+
+    /// A checkpoint links it, if it may.
+    fn take_immutable(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
+        let pins = &self.survey.pins[self.source];
+        match live::link(self.context, pins, self.record, &self.place)? {
+            Some(saved) => Ok(Some(saved)),
+            None => self.copy_immutable(buffer),
+        }
     }
 
     fn copy_immutable(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
@@ -212,6 +222,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             attributes: Some(Attributes::of(stat)),
             source: Some(SourceId { device: stat.device, inode: stat.inode, born_ns: None, ctime_ns: None }),
             shared: None,
+            live: false,
         };
         Saved { entry, imprint: arrived.imprint }
     }
@@ -248,6 +259,7 @@ fn save_given(context: &Context<'_>, path: &Path, bytes: &[u8]) -> Result<Saved>
         attributes: Some(attributes),
         source: None,
         shared: None,
+        live: false,
     };
     Ok(Saved { entry, imprint: arrived.imprint })
 }

@@ -106,10 +106,12 @@ impl Pin {
 impl Pins {
     /// Makes the directory of the links, and removes what a crashed backup has left.
     pub fn new(source: &Dir, id: Uuid, sources: usize) -> Result<Self> {
-        let links = match Self::make_links(source, id) {
-            Ok(links) => Some(links),
+        let (links, refusal) = match Self::make_links(source, id) {
+            Ok(links) => (Some(links), None),
             // A source that is read-only for us, or full, is pinned by descriptors.
-            Err(error) if is_refusal(error.os_error()) => None,
+            Err(error) if is_refusal(error.os_error()) => {
+                (None, Some(io::Error::from_raw_os_error(error.os_error())))
+            }
             Err(error) => return Err(error),
         };
         Ok(Self {
@@ -120,7 +122,7 @@ impl Pins {
             most_open: descriptor_limit() / (2 * sources),
             share: 2 * sources,
             read_only: source.is_read_only().unwrap_or(false),
-            refusal: None,
+            refusal,
             expected: 0,
             made: 0,
             careful: false,
@@ -295,6 +297,34 @@ impl Pins {
         }
     }
 
+    /// The stat of what a link holds. `None`: the pin is none, or nobody can write to its file.
+    pub fn look(&self, pin: &Pin) -> io::Result<Option<Stat>> {
+        self.stat_of(pin)
+    }
+
+    /// Moves the link of a pin to another directory of its file system, in which it has this path.
+    pub fn give(&self, pin: &Pin, to: &Dir, path: &Path) -> io::Result<()> {
+        match (&pin.by, &self.links) {
+            (By::Link(number), Some(links)) => links.dir.rename(&name_of(*number), to, path),
+            _ => Err(self.why_no_links()),
+        }
+    }
+
+    /// Tries whether links made here can be moved there.
+    pub fn could_give(&self, to: &Dir) -> io::Result<()> {
+        let Some(links) = &self.links else { return Err(self.why_no_links()) };
+        // No pin is called so.
+        let probe = name_of(0);
+        let tried = links.dir.create_file(&probe, 0o600).and_then(|_| links.dir.link(&probe, to, &probe));
+        small::remove(&links.dir, &probe)?;
+        tried.and_then(|()| to.unlink(&probe))
+    }
+
+    fn why_no_links(&self) -> io::Error {
+        let refused = self.refusal.as_ref().and_then(io::Error::raw_os_error);
+        io::Error::from_raw_os_error(refused.unwrap_or(libc::EOPNOTSUPP))
+    }
+
     /// Lets go of a pin.
     pub fn drop_pin(&mut self, pin: Pin) -> Result<()> {
         self.let_go(&pin.by)
@@ -349,7 +379,7 @@ fn unlink(pins: &Dir, name: &Path) -> Result<()> {
 
 /// Refusals to link, after which an open descriptor serves. A full disk is one too: it may be saved to
 /// another.
-fn is_refusal(os_error: i32) -> bool {
+pub fn is_refusal(os_error: i32) -> bool {
     const REFUSALS: [i32; 10] = [
         libc::ENOSPC,
         libc::EDQUOT,

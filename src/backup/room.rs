@@ -50,8 +50,9 @@ pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files
     let waits = |name: &NameId| {
         let record = &catalog[*name];
         let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. });
+        let is_linked = || context.links(record.class, &context.place(catalog, *name).path);
         let (size, allocated) = record.size_and_allocated();
-        (!is_there).then_some((*name, size, allocated))
+        (!is_there && !is_linked()).then_some((*name, size, allocated))
     };
     require_room_for(context, catalog, files.iter().filter_map(waits))
 }

@@ -36,7 +36,8 @@ pub struct backup_progress {
     pub bytes_copied: u64,
     /// Bytes shared by the file system (reflinks).
     pub bytes_cloned: u64,
-    /// Bytes shared with an earlier snapshot, by links or clones.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a checkpoint, with the live
+    /// files, by links.
     pub bytes_linked: u64,
     /// Bytes that are holes on both sides.
     pub bytes_holes: u64,

@@ -258,6 +258,12 @@ impl Monitor {
         self.counters.bytes_cloned.fetch_add(bytes, Relaxed);
     }
 
+    /// Bytes are those of a link.
+    pub fn linked(&self, bytes: u64) {
+        self.counters.bytes_linked.fetch_add(bytes, Relaxed);
+        self.dealt_with(bytes);
+    }
+
     /// What was copied is copied anew, and counted anew.
     pub fn copies_anew(&self) {
         let counters = &self.counters;

@@ -12,7 +12,8 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
-use super::{Attributes, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared, SourceId};
+use super::{
+    Attributes, CHECKPOINT, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared, SourceId};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum;
 use crate::layout::FileClass;
@@ -29,10 +30,16 @@ pub const LONGEST_IN_MANIFEST: usize = 1 << 14;
 
 const DOING: &str = "reading the manifest";
 
+/// What a checkpoint lacks of a snapshot.
+const NO_SNAPSHOT: &str = "it is a checkpoint and no snapshot: its files are the live database's own, and their \
+                           checksums were never read; its engine can open it read-only, or a copy of it";
+
 /// Reads the manifest of the snapshot in `directory`.
 pub fn read(directory: &Dir) -> Result<Manifest> {
     let path = directory.full(Path::new(MANIFEST));
+    let is_checkpoint = || matches!(directory.find(Path::new(CHECKPOINT)), Ok(Some(_)));
     let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+        true if is_checkpoint() => Error::at(Code::Unsupported, DOING, directory.path(), NO_SNAPSHOT),
         true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
         false => Error::io(DOING, &path, error),
     })?;
@@ -128,7 +135,7 @@ impl Entry for BareEntry {
     fn of(line: BareLine) -> std::result::Result<Self, Refused> {
         let BareLine { path, size, crc32 } = line;
         let path = path_of(path, None)?;
-        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None, shared: None }))
+        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None, shared: None, live: false }))
     }
 }
 
@@ -171,6 +178,7 @@ fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
         return Err(corrupt(format!("it does not have the origin of {:?}", file.path)));
     }
     Ok(Manifest {
+        checkpoint: None,
         id: ours.id,
         data_dir_id: ours.data_dir_id,
         started_at_ms: ours.started_at_ms,
@@ -262,6 +270,7 @@ impl Entry for FileEntry {
             attributes: Some(attributes),
             source: line.source,
             shared: line.shared(),
+            live: false,
             path: path_of(line.path, line.path_hex)?,
         })
     }
