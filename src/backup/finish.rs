@@ -57,7 +57,8 @@ pub fn publish(context: &Context<'_>) -> Result<()> {
 /// Nobody would find a snapshot in a root that was moved or unmounted meanwhile.
 fn require_root_in_its_place(context: &Context<'_>) -> Result<()> {
     let path = context.prepared.root.dir.path();
-    let what = if context.prepared.linking.is_some() { "the directory of checkpoints" } else { "the backup root" };
+    let what =
+        if context.prepared.linking.is_some() { "the directory of checkpoints" } else { "the backup root" };
     let there = Dir::open(path).map_err(|error| Error::io(&format!("opening {what}"), path, error))?;
     if identity(&there)? == identity(&context.prepared.root.dir)? {
         return Ok(());
@@ -72,8 +73,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
     let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
-    let checkpoint =
-        prepared.linking.as_ref().map(|linking| Checkpoint { until_close: linking.until_close });
+    let checkpoint = prepared.linking.as_ref().map(|linking| Checkpoint { until_close: linking.until_close });
     let manifest = Manifest {
         checkpoint,
         id: Some(prepared.id),

@@ -25,12 +25,7 @@ pub fn require_links(context: &Context<'_>, survey: &Survey) -> Result<()> {
 }
 
 /// Links a file into the checkpoint. `None`: it is to be copied.
-pub fn link(
-    context: &Context<'_>,
-    pins: &Pins,
-    record: &Record,
-    place: &Place<'_>,
-) -> Result<Option<Saved>> {
+pub fn link(context: &Context<'_>, pins: &Pins, record: &Record, place: &Place<'_>) -> Result<Option<Saved>> {
     if !context.links(record.class, &place.path) {
         return Ok(None);
     }

@@ -84,14 +84,17 @@ pub fn checkpoint_remove(location: impl AsRef<Path>) -> Result<()> {
 /// The directory of the checkpoints that one is in.
 fn place_of(location: &Path) -> Result<(Dir, std::path::PathBuf)> {
     let misplaced = || {
-        let why = format!("checkpoints lie in {CHECKPOINTS} of their data directory, and are called {PREFIX}<n>");
+        let why =
+            format!("checkpoints lie in {CHECKPOINTS} of their data directory, and are called {PREFIX}<n>");
         Error::at(Code::InvalidArgument, REMOVING, location, why)
     };
     let not_found = |error| match is_absent(&error) {
         true => Error::at(Code::NotFound, REMOVING, location, "there is none"),
         false => Error::io(REMOVING, location, error),
     };
-    let (Some(above), Some(name)) = (location.parent(), location.file_name()) else { return Err(misplaced()) };
+    let (Some(above), Some(name)) = (location.parent(), location.file_name()) else {
+        return Err(misplaced());
+    };
     let above = above.canonicalize().map_err(not_found)?;
     if !above.ends_with(CHECKPOINTS) || number_of(name).is_none() {
         return Err(misplaced());

@@ -28,7 +28,8 @@ impl Checkpoint {
         let head = small::read(directory, path, HEAD);
         let head = head.map_err(|error| Error::io("reading", &directory.full(path), error))?;
         // The first two lines are its own, and nothing before them is a host's.
-        let until_close = |head: Vec<u8>| String::from_utf8_lossy(&head).contains("\n  \"until_close\": true,\n");
+        let until_close =
+            |head: Vec<u8>| String::from_utf8_lossy(&head).contains("\n  \"until_close\": true,\n");
         Ok(head.map(|head| Self { until_close: until_close(head) }))
     }
 }

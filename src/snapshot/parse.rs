@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
 use super::{
-    Attributes, CHECKPOINT, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared, SourceId};
+    Attributes, CHECKPOINT, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared,
+    SourceId,
+};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum;
 use crate::layout::FileClass;
@@ -135,7 +137,16 @@ impl Entry for BareEntry {
     fn of(line: BareLine) -> std::result::Result<Self, Refused> {
         let BareLine { path, size, crc32 } = line;
         let path = path_of(path, None)?;
-        Ok(Self(FileEntry { path, size, crc32, class: None, attributes: None, source: None, shared: None, live: false }))
+        Ok(Self(FileEntry {
+            path,
+            size,
+            crc32,
+            class: None,
+            attributes: None,
+            source: None,
+            shared: None,
+            live: false,
+        }))
     }
 }
 
