@@ -10,26 +10,16 @@ mod refused;
 mod removal;
 mod unfinished;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use common::{Ended, Place, bytes, frozen, write};
+use common::{Ended, Place, frozen, like_rocksdb};
 use hotbackup::{CheckpointOptions, Coordinator, Options};
 
 /// A directory as RocksDB keeps one.
 pub fn database() -> Place {
     let place = Place::new();
-    fill(&place.data());
+    like_rocksdb(&place.data());
     place
-}
-
-/// Its files.
-pub fn fill(data: &Path) {
-    write(&data.join("CURRENT"), b"MANIFEST-000004\n");
-    write(&data.join("MANIFEST-000004"), &bytes(9_000, 1));
-    write(&data.join("000005.sst"), &bytes(300_000, 2));
-    write(&data.join("cold/000006.sst"), &bytes(70_000, 3));
-    write(&data.join("000007.log"), &bytes(5_000, 4));
-    write(&data.join("LOCK"), b"");
 }
 
 /// Options for it.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::common::fuse::{Less, Lesser};
 use crate::common::mounted::Mounted;
-use crate::common::{Place, names, skip, write};
-use crate::{checkpoint, checkpoints, database, fill, listed, made_by, rocksdb};
+use crate::common::{Place, like_rocksdb, names, residue, skip, write};
+use crate::{checkpoint, checkpoints, database, listed, made_by, rocksdb};
 use hotbackup::{CheckpointOptions, Code, Coordinator, Error, FileClass, Options};
 
 /// That of a checkpoint, for which no hook may be called.
@@ -78,25 +79,16 @@ fn a_directory_on_another_file_system_within_the_data_directory_is_refused_and_i
 }
 
 #[test]
-fn a_file_system_without_links_is_refused() {
+fn a_file_system_that_refuses_links_is_refused() {
     let place = Place::new();
-    let Some(_fat) = Mounted::image("vfat", 64 << 20, &place.data()) else { return };
-    fill(&place.data());
-    let error = refused(&place, rocksdb());
-    assert_eq!(error.code(), Code::Unsupported, "{error}");
-    let left: Vec<PathBuf> = names(&checkpoints(&place));
-    assert_eq!(left, [PathBuf::from("lock")]);
-}
-
-#[test]
-fn a_table_with_as_many_names_as_a_file_can_have_is_refused() {
-    let place = database();
-    let (table, beside) = (place.data().join("000005.sst"), place.beside("names"));
-    fs::create_dir(&beside).unwrap();
-    let most = (0..100_000).find(|n| fs::hard_link(&table, beside.join(n.to_string())).is_err());
-    if most.is_none() {
-        return skip("files may have more than 100,000 names here");
-    }
-    let error = place.harmless(|| checkpoint(&place, &rocksdb()));
-    assert_eq!((error.code(), error.path()), (Code::Unsupported, Some(table.as_path())), "{error}");
+    let without = Less { link: Some(libc::EPERM), ..Less::default() };
+    let Some(served) = Lesser::mount(&place.data(), without) else { return skip("this user may not mount") };
+    let data = served.path().join("data");
+    like_rocksdb(&data);
+    let error = Coordinator::open(&data, &rocksdb())
+        .and_then(|coordinator| made_by(&coordinator, CheckpointOptions::new()))
+        .unwrap_err();
+    assert_eq!((error.code(), error.path()), (Code::Unsupported, Some(data.as_path())), "{error}");
+    assert_eq!(names(&data.join(".lifecycle/checkpoints")), [PathBuf::from("lock")]);
+    assert_eq!(residue(&data), Vec::<PathBuf>::new());
 }
