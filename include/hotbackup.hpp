@@ -241,7 +241,7 @@ struct Progress {
     std::uint64_t files_done = 0;     ///< Files dealt with.
     std::uint64_t bytes_copied = 0;   ///< Bytes read and written.
     std::uint64_t bytes_cloned = 0;   ///< Bytes shared by the file system (reflinks).
-    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot.
+    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot, or a checkpoint's with the live files.
     std::uint64_t bytes_holes = 0;    ///< Bytes that are holes on both sides.
     std::uint64_t files_skipped = 0;  ///< FIFOs, sockets, devices, leftovers: no data.
     std::uint64_t files_left_out = 0; ///< Immutable files that were still being built.

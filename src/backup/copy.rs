@@ -112,7 +112,8 @@ impl<'c, 'a> Copying<'c, 'a> {
                 return Err(Error::at(Code::Internal, "copying", &self.place.full(), why));
             }
         };
-        if let Some(pin) = self.record.pin() {
+        // The pin of a live file is what is staged.
+        if let Some(pin) = self.record.pin().filter(|_| !saved.entry.live) {
             self.survey.pins[self.source].release(pin)?;
         }
         Ok(Some(saved))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import TypeVar
 
 ABI_VERSION = 0
@@ -89,6 +89,14 @@ class Kind(_OpenEnum):
     BACKUP = 1
     RESTORE = 2
     VERIFY = 3
+    CHECKPOINT = 4
+
+
+class CheckpointFlags(IntFlag):
+    """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
+
+    UNTIL_CLOSE = 1
+    LINKS_ARE_SAFE = 2
 
 
 class State(_OpenEnum):

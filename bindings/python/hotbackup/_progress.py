@@ -37,7 +37,7 @@ class Progress:
     bytes_cloned: int
     """Bytes shared by the file system (reflinks)."""
     bytes_linked: int
-    """Bytes shared with an earlier snapshot."""
+    """Bytes shared with an earlier snapshot; of a checkpoint, with the live files."""
     bytes_holes: int
     """Bytes that are holes on both sides."""
     files_skipped: int

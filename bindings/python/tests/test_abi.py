@@ -5,17 +5,18 @@ from __future__ import annotations
 import ctypes
 import re
 import subprocess
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
 
 import hotbackup
-from hotbackup import _ffi
+from hotbackup import _constants, _ffi
 
 HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h").read_text(), flags=re.DOTALL)
-ENUMS: dict[str, type[IntEnum]] = {
+ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {
+    "CHECKPOINT_": _constants.CheckpointFlags,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,

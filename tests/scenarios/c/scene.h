@@ -36,7 +36,7 @@ struct scenario {
 };
 
 /* Each ends with one that has no name. */
-extern const struct scenario backups[], failures[], interruptions[], restores[], snapshots[];
+extern const struct scenario backups[], checkpoints[], failures[], interruptions[], restores[], snapshots[];
 
 void scene_set(struct scene *, struct path directory, const char *data_name);
 void scene_strike(struct scene *);
