@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import TypeVar
 
 ABI_VERSION = 0
@@ -92,7 +92,7 @@ class Kind(_OpenEnum):
     CHECKPOINT = 4
 
 
-class CheckpointFlags(IntFlag):
+class CheckpointFlags(_OpenEnum):
     """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
 
     UNTIL_CLOSE = 1

@@ -265,12 +265,8 @@ class Coordinator:
 
 
 def _flags(until_close: bool, links_are_safe: bool) -> int:
-    flags = CheckpointFlags(0)
-    if until_close:
-        flags |= CheckpointFlags.UNTIL_CLOSE
-    if links_are_safe:
-        flags |= CheckpointFlags.LINKS_ARE_SAFE
-    return int(flags)
+    flags = CheckpointFlags.UNTIL_CLOSE if until_close else 0
+    return flags | (CheckpointFlags.LINKS_ARE_SAFE if links_are_safe else 0)
 
 
 def _dropped(handle: CoordinatorHandle) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 import subprocess
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import hotbackup
 from hotbackup import _constants, _ffi
 
 HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h").read_text(), flags=re.DOTALL)
-ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {
+ENUMS: dict[str, type[IntEnum]] = {
     "CHECKPOINT_": _constants.CheckpointFlags,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
