@@ -93,6 +93,11 @@ inline Batch batch_of(unsigned writer, std::uint64_t commit)
         if (!deleted)
             batch.back().value = value_of(writer, commit, i, random);
     }
+    // Behind all other keys, and a few at a time: tables that hold these live on for a while.
+    if (commit < 100 || random.below(16) == 0) {
+        std::string key = "z" + key_of(writer, commit / 64 % 16 * 100 + random.below(100));
+        batch.push_back({std::move(key), value_of(writer, commit, 99, random)});
+    }
     batch.push_back({last_commit_key(writer), std::to_string(commit)});
     return batch;
 }
@@ -221,7 +226,9 @@ public:
     // Makes one commit, which is durable when it returns, or becomes so when the engine pleases.
     using Commit = std::function<void(const Batch &, bool sync)>;
 
-    Writers(const Churn &churn, Commit commit) : churn_(churn), commit_(std::move(commit))
+    // `rest`: of each writer after each commit.
+    Writers(const Churn &churn, Commit commit, std::chrono::microseconds rest)
+        : churn_(churn), commit_(std::move(commit)), rest_(rest)
     {
         for (unsigned writer = 0; writer < kWriters; writer++)
             threads_.emplace_back([this, writer] { run(writer); });
@@ -290,6 +297,7 @@ private:
                 if (stopped_)
                     return;
             }
+            std::this_thread::sleep_for(rest_);
             std::uint64_t commit = last_[writer] + 1;
             Batch batch = batch_of(writer, commit);
             bool sync = commit % 16 == 0;
@@ -316,6 +324,7 @@ private:
 
     const Churn &churn_;
     Commit commit_;
+    std::chrono::microseconds rest_;
     Gate gate_;
     Point last_ = {}; // each writer its own, in the gate
     Point frozen_ = {};

@@ -147,8 +147,8 @@ typedef struct {
     uint64_t bytes_copied;
     /// Bytes shared by the file system (reflinks).
     uint64_t bytes_cloned;
-    /// Bytes shared with an earlier snapshot, by links or clones; of a checkpoint, with the live
-    /// files, by links.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target
+    /// had; of a checkpoint those of the live files.
     uint64_t bytes_linked;
     /// Bytes that are holes on both sides.
     uint64_t bytes_holes;
@@ -261,11 +261,12 @@ const char *backup_code_name(backup_code code);
 #define BACKUP_VERIFY_SIZE 1
 
 /// A verification compares names and sizes, and every job reads each byte back, from the cache or
-/// the disk. The default.
+/// the disk; a backup of what it shares with the snapshot before it not more than
+/// backup_options_set_reread_after says. The default.
 #define BACKUP_VERIFY_CHECKSUM 2
 
 /// A verification compares names and sizes, and every job reads each byte back, evicted from the
-/// cache first so that the disk must give it.
+/// cache first so that the disk must give it; a backup of what it shares likewise.
 #define BACKUP_VERIFY_MEDIA 3
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
@@ -276,6 +277,17 @@ const char *backup_code_name(backup_code code);
 
 /// A symbolic link is kept as the link that it is.
 #define BACKUP_SYMLINKS_PRESERVE 1
+
+/// A backup takes each file anew.
+#define BACKUP_SHARE_NEVER 0
+
+/// A backup shares with the snapshot before it what has not changed: by clones where the root's file
+/// system makes them, else by hard links; but not by links where there is a validate hook, since an
+/// engine that writes to what it opens would write to older snapshots. The default.
+#define BACKUP_SHARE_SAFELY 1
+
+/// By links beneath a validate hook too: the host vouches that it writes to nothing it looks at.
+#define BACKUP_SHARE_ALWAYS 2
 
 /// New options, all of them defaults; free them with backup_options_free. NULL only after a
 /// defect of the library. (since 0.1)
@@ -380,6 +392,40 @@ backup_code backup_options_set_metadata(backup_options *options,
 backup_code backup_options_set_keep_undo(backup_options *options,
                                          int32_t keep,
                                          backup_error **error);
+
+/// Whether a backup shares with the snapshot before it (what latest names) the immutable files that
+/// have not changed since: BACKUP_SHARE_*. They are neither pinned nor read, so a backup costs what
+/// has changed. A snapshot is complete all the same, deleting one harms no other, and what is
+/// restored shares with none. (since 0.1)
+backup_code backup_options_set_share(backup_options *options, int32_t share, backup_error **error);
+
+/// How long ago a shared file may have been read back from the disk, in seconds. Each backup reads
+/// what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd
+/// of what can be shared, whichever is more. A file that is bad is copied anew, and backup_warning
+/// names it. 0: some in each backup; UINT64_MAX: none. The default is 86,400, a day. (since 0.1)
+backup_code backup_options_set_reread_after(backup_options *options,
+                                            uint64_t seconds,
+                                            backup_error **error);
+
+/// 1: a restore over a directory keeps those of its files that are what the snapshot has, by size
+/// and, as they are read, by checksum; so one over nearly the same costs reading. They are cloned
+/// where the file system can. Where it cannot, the file itself stays, with its inode, if its mode,
+/// owner and times are the snapshot's too, it has no other links, and no validate hook might write
+/// to it: with backup_options_set_keep_undo 0 any file, otherwise immutable ones, which what is put
+/// aside then shares. An engine that empties such a file before it deletes it (Badger) spoils the
+/// undo, which backup_restore_undo then refuses as BACKUP_CORRUPT. What is kept is counted in
+/// bytes_linked; the rest is copied. 0, the default: all is. (since 0.1)
+backup_code backup_options_set_keep_matching(backup_options *options,
+                                             int32_t keep,
+                                             backup_error **error);
+
+/// Whether backups and restores may share blocks with what they copy, where the file system can (a
+/// reflink, as on xfs and btrfs, of files of 64 KiB and more): 1, the default, or 0, which always
+/// writes bytes of their own, for a disk that is to hold each of them twice. What was shared is
+/// counted in bytes_cloned, and its checksum is read from the clone. (since 0.1)
+backup_code backup_options_set_clone(backup_options *options,
+                                     int32_t allowed,
+                                     backup_error **error);
 
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
@@ -649,6 +695,16 @@ backup_code backup_wait(const backup_job *job, int64_t timeout_ms, backup_error 
 /// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
 int32_t backup_in_hook(const backup_job *job);
 
+/// The warning of this index, from 0 on, as a new error that the caller frees: what is wrong, though
+/// it does not fail the job. BACKUP_CORRUPT: a file that was to be shared with the previous snapshot
+/// and whose stored bytes are bad; its message names all snapshots that hold it. There may be more
+/// while the job runs; those of an ended job stay. BACKUP_NOT_FOUND: there are not so many. Any
+/// thread. (since 0.1)
+backup_code backup_warning(const backup_job *job,
+                           size_t index,
+                           backup_error **out,
+                           backup_error **error);
+
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
 /// begun to publish, stays as it is: BACKUP_OK, no effect. (since 0.1)
 backup_code backup_cancel(const backup_job *job, backup_error **error);
@@ -689,9 +745,9 @@ void backup_free(backup_job *job);
 /// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
 /// mount below it, which cannot be moved; a file system without locks, where nobody can tell
 /// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
-/// level, layout, min free, keep undo, and the validate and progress hooks, which run on a thread
-/// of the library's; the rest is ignored. The caller frees *out. What the disk says is the job's
-/// result. (since 0.1)
+/// level, layout, min free, keep undo, keep matching, clone, and the validate and progress hooks,
+/// which run on a thread of the library's; the rest is ignored. The caller frees *out. What the
+/// disk says is the job's result. (since 0.1)
 backup_code backup_restore_start(const char *snapshot,
                                  const char *target,
                                  const backup_options *options,
@@ -709,7 +765,8 @@ backup_code backup_verify_start(const char *snapshot,
 
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
 /// it before the database is opened; may be called always. It also removes the links with which a
-/// killed backup holds the space of deleted files. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
+/// killed backup holds the space of deleted files, and the checkpoints that were to go with their
+/// coordinator. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
 /// a coordinator or a restore is at work there. (since 0.1)
 backup_code backup_recover(const char *target, int32_t *outcome, backup_error **error);
 
@@ -761,6 +818,14 @@ uint64_t backup_snapshot_files(const backup_snapshot *snapshot);
 
 /// The sum of the sizes of a snapshot's files, in bytes; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_bytes(const backup_snapshot *snapshot);
+
+/// How many of its files a snapshot shares with an earlier one, by links or clones; 0 for NULL.
+/// (since 0.1)
+uint64_t backup_snapshot_files_shared(const backup_snapshot *snapshot);
+
+/// The sum of the sizes of the files that a snapshot shares with an earlier one, in bytes: what its
+/// backup did not take anew; 0 for NULL. (since 0.1)
+uint64_t backup_snapshot_bytes_shared(const backup_snapshot *snapshot);
 
 /// How many FIFOs, sockets, devices and leftovers of the library's own, which are not data, a
 /// snapshot's backup came upon; 0 for NULL. (since 0.1)

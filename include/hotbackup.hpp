@@ -241,7 +241,7 @@ struct Progress {
     std::uint64_t files_done = 0;     ///< Files dealt with.
     std::uint64_t bytes_copied = 0;   ///< Bytes read and written.
     std::uint64_t bytes_cloned = 0;   ///< Bytes shared by the file system (reflinks).
-    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot, or a checkpoint's with the live files.
+    std::uint64_t bytes_linked = 0;   ///< Bytes shared with a snapshot, a target, or the live files.
     std::uint64_t bytes_holes = 0;    ///< Bytes that are holes on both sides.
     std::uint64_t files_skipped = 0;  ///< FIFOs, sockets, devices, leftovers: no data.
     std::uint64_t files_left_out = 0; ///< Immutable files that were still being built.
@@ -729,6 +729,15 @@ public:
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
+    /// Whether a restore keeps files of its target that are what the snapshot has, by their checksums, so
+    /// that one over nearly the same costs reading; see backup_options_set_keep_matching. The default is
+    /// false.
+    Options &keep_matching(bool keep = true) & { return set(backup_options_set_keep_matching, keep ? 1 : 0); }
+
+    /// Whether backups and restores may share blocks with what they copy, where the file system can (a
+    /// reflink, as on xfs and btrfs). The default is true.
+    Options &clone(bool allowed) & { return set(backup_options_set_clone, allowed ? 1 : 0); }
+
     /// The host vouches that its process holds no fcntl locks on the files concerned, so that jobs may
     /// run where that is Code::Unsupported otherwise (some containers).
     Options &no_posix_locks(bool none_held = true) & {
@@ -805,6 +814,8 @@ public:
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
+    Options keep_matching(bool keep = true) && { return std::move(keep_matching(keep)); }
+    Options clone(bool allowed) && { return std::move(clone(allowed)); }
     Options no_posix_locks(bool none = true) && { return std::move(no_posix_locks(none)); }
     template <class F> Options checkpoint(F &&f) && { return std::move(checkpoint(std::forward<F>(f))); }
     template <class F, class T> Options freeze(F &&f, T &&t) && {
@@ -965,8 +976,8 @@ enum class Recovered : std::int32_t {
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A target
 /// that does not exist appears by one rename; an existing one is replaced under a journal and kept
 /// aside for restore_undo(). If the job fails, the target is as it was. Of the options it uses threads,
-/// rate limit, verify level, layout, min free, keep undo, and the validate and progress hooks, which run
-/// on a thread of the library's. What the disk says comes out of Job::wait().
+/// rate limit, verify level, layout, min free, keep undo, keep matching, clone, and the validate and
+/// progress hooks, which run on a thread of the library's. What the disk says comes out of Job::wait().
 [[nodiscard]] inline Job restore(const std::filesystem::path &snapshot,
                                  const std::filesystem::path &target, const Options &options = {}) {
     return detail::Jobs::make(backup_restore_start, detail::text(snapshot), detail::text(target),

@@ -116,7 +116,7 @@ pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
 pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
-pub use settings::{CheckpointOptions, METADATA_MAX, Symlinks, VerifyLevel};
+pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks, VerifyLevel};
 pub use snapshot::Snapshot;
 pub use standalone::{restore, verify};
 

@@ -17,7 +17,7 @@ pub enum VerifyLevel {
     None,
     /// Names and sizes.
     Size,
-    /// And every byte, from the cache or the disk.
+    /// And every byte, from the cache or the disk; in a backup but for what it shares with the snapshot before.
     Checksum,
     /// And every byte, evicted from the cache first so that the disk must give it.
     Media,
@@ -31,6 +31,19 @@ pub enum Symlinks {
     Fail,
     /// The link itself is kept.
     Preserve,
+}
+
+/// Whether a backup shares files with the snapshot before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Share {
+    /// It takes each file anew.
+    Never,
+    /// It shares what has not changed, by clones where the file system makes them, else by links; but no links
+    /// where there is a validate hook: an engine that writes to what it opens would write to older snapshots.
+    Safely,
+    /// By links beneath a validate hook too: it is known not to write to what it looks at.
+    Always,
 }
 
 /// A directory beside the data directory that is captured with it, under a prefix.
@@ -82,6 +95,9 @@ pub(crate) struct Settings {
     pub(crate) metadata: Vec<u8>,
     pub(crate) freeze_timeout: Option<Duration>,
     pub(crate) keep_undo: bool,
+    pub(crate) share: Share,
+    pub(crate) reread_after: Duration,
+    pub(crate) keep_matching: bool,
     pub(crate) job: JobSettings,
 }
 
@@ -93,6 +109,7 @@ pub(crate) struct JobSettings {
     pub(crate) verify: VerifyLevel,
     pub(crate) min_free: u64,
     pub(crate) posix_locks: bool,
+    pub(crate) clone: bool,
 }
 
 impl Default for Settings {
@@ -107,12 +124,16 @@ impl Default for Settings {
             metadata: Vec::new(),
             freeze_timeout: Some(Duration::from_secs(30)),
             keep_undo: true,
+            share: Share::Safely,
+            reread_after: Duration::from_secs(24 * 60 * 60),
+            keep_matching: false,
             job: JobSettings {
                 threads: 0,
                 rate_limit: 0,
                 verify: VerifyLevel::Checksum,
                 min_free: 0,
                 posix_locks: true,
+                clone: true,
             },
         }
     }

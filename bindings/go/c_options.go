@@ -217,11 +217,25 @@ func WithMetadata(metadata []byte) Option {
 // or false, which gives its space back.
 func WithKeepUndo(keep bool) Option {
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
-		flag := C.int32_t(0)
-		if keep {
-			flag = 1
-		}
-		return C.backup_options_set_keep_undo(o, flag, e)
+		return C.backup_options_set_keep_undo(o, flag(keep), e)
+	})
+}
+
+// WithKeepMatching makes a restore keep those files of its target that are what the snapshot has,
+// by their checksums, so that one over nearly the same costs reading. What may be kept how, and
+// which engines spoil the undo of it, is told at backup_options_set_keep_matching in hotbackup.h.
+func WithKeepMatching() Option {
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_keep_matching(o, 1, e)
+	})
+}
+
+// WithClone is whether backups and restores may share blocks with what they copy, where the file
+// system can (a reflink, as on xfs and btrfs): true, the default, or false, which always writes
+// bytes of their own.
+func WithClone(allowed bool) Option {
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_clone(o, flag(allowed), e)
 	})
 }
 
@@ -232,6 +246,14 @@ func WithNoPosixLocks() Option {
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
 		return C.backup_options_set_no_posix_locks(o, 1, e)
 	})
+}
+
+// flag is a bool as C has it.
+func flag(value bool) C.int32_t {
+	if value {
+		return 1
+	}
+	return 0
 }
 
 // bytesPtr is NULL for no bytes.

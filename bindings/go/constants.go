@@ -187,7 +187,8 @@ type Progress struct {
 	BytesCopied uint64
 	// BytesCloned are shared by the file system (reflinks).
 	BytesCloned uint64
-	// BytesLinked are shared with an earlier snapshot, by links or clones; of a checkpoint, with the live files.
+	// BytesLinked are shared with an earlier snapshot, by links or clones; of a restore those that its
+	// target had; of a checkpoint those of the live files.
 	BytesLinked uint64
 	// BytesHoles are holes on both sides.
 	BytesHoles uint64

@@ -110,7 +110,7 @@ func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 		}
 	}
 	c := w.open(WithThreads(1), WithFreezeTimeout(time.Nanosecond), WithVerifyLevel(VerifyMedia),
-		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithNoPosixLocks(), WithAdoptRoot(),
+		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithKeepMatching(), WithClone(false), WithNoPosixLocks(), WithAdoptRoot(),
 		WithMetadata(nil), WithRateLimit(1<<40), WithLayout("generic"), WithFreezeTimeout(0))
 	w.backup(c)
 }
@@ -230,4 +230,19 @@ func TestUnreadableSnapshotsGiveTheirErrors(t *testing.T) {
 			t.Error("a file is no root")
 		}
 	}
+}
+
+func TestARestoreKeepsWhatItsTargetHasAlready(t *testing.T) {
+	w := newWorld(t)
+	snapshot := w.backup(w.open()).Location()
+	target := w.beside("again")
+	w.must(w.restore(snapshot, target))
+	job, err := Restore(ctx, snapshot, target, WithKeepMatching(), WithKeepUndo(false), WithClone(false))
+	w.must(err)
+	w.must(job.Wait(ctx))
+	done, err := job.Status()
+	if err != nil || done.BytesLinked != done.BytesTotal || done.BytesCopied != 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	w.same(target, w.data)
 }

@@ -9,8 +9,8 @@ import "context"
 // was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest is
 // not restored.
 //
-// The options that concern it: threads, rate limit, verify level, layout, min free, keep undo, and the
-// validate and progress hooks, which run on a thread of the library's. What the disk says is the job's
+// The options that concern it: threads, rate limit, verify level, layout, min free, keep undo, keep
+// matching, clone, and the validate and progress hooks, which run on a thread of the library's. What the disk says is the job's
 // result, which [Job.Wait] returns.
 func Restore(ctx context.Context, snapshot, target string, opts ...Option) (*Job, error) {
 	return standalone(ctx, opts, func(options optionsPtr) (jobPtr, error) {

@@ -22,13 +22,14 @@ use crate::io::copy::Pace;
 use crate::io::pool;
 use crate::layout::FileClass;
 use crate::snapshot::{Attributes, FileEntry, SourceId};
-use crate::staging::{Arrived, Incoming};
+use crate::staging::{Arrived, CLONE_FROM, Incoming};
 use crate::sync::Mutex;
 use crate::sys::dir::Stat;
 use crate::sys::file;
 
 /// After the window: copies what could wait, and completes all that is staged.
 pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Contents> {
+    try_to_clone(context, survey, &point.files);
     require_room_for_the_copy(context, &survey.catalog, &point.files)?;
     let saved = Mutex::new(Vec::with_capacity(point.files.len() + point.given.len()));
     let reserve = Reserve::default();
@@ -67,6 +68,23 @@ pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Cont
     Ok(Contents { files: saved, directories, links: point.links })
 }
 
+/// Whether the file system clones is known before room is asked for.
+fn try_to_clone(context: &Context<'_>, survey: &Survey, files: &[NameId]) {
+    if !context.settings().clone || context.staging.clones() {
+        return;
+    }
+    let is_worth_it = |name: &&NameId| {
+        let record = &survey.catalog[**name];
+        record.may_be_shared() && record.pin().is_some_and(|pin| pin.size >= CLONE_FROM)
+    };
+    let Some(name) = files.iter().find(is_worth_it) else { return };
+    let copying = Copying::of(context, survey, *name);
+    // What cannot be opened is found when it is copied.
+    if let Ok(file) = copying.pin().and_then(|pin| copying.open(pin)) {
+        context.staging.try_to_clone(&file, &copying.place.path);
+    }
+}
+
 /// A file on its way into the snapshot.
 struct Copying<'c, 'a> {
     context: &'c Context<'a>,
@@ -84,7 +102,7 @@ impl<'c, 'a> Copying<'c, 'a> {
 
     /// `None`: an unfinished file, which is left out.
     fn complete(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
-        let saved = match &self.record.captured {
+        let mut saved = match &self.record.captured {
             Captured::Copied { length, checksum } => {
                 let staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
                 let stat = self.stat()?;
@@ -103,19 +121,31 @@ impl<'c, 'a> Copying<'c, 'a> {
                 self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
             }
             Captured::Prefix { length, ends } => self.copy_log(*length, ends, buffer)?,
-            Captured::Immutable => match self.take_immutable(buffer)? {
-                Some(saved) => saved,
-                None => return Ok(None),
-            },
+            Captured::Immutable => {
+                if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
+                    self.context.monitor().linked(shared.size);
+                    let entry = previous.shared_entry(shared.file, self.record.class, shared.source);
+                    return Ok(Some(Saved { entry, imprint: shared.imprint }));
+                }
+                let pins = &self.survey.pins[self.source];
+                if let Some(live) = live::link(self.context, pins, self.record, &self.place)? {
+                    return Ok(Some(live));
+                }
+                match self.copy_immutable(buffer)? {
+                    Some(saved) => saved,
+                    None => return Ok(None),
+                }
+            }
             Captured::Nothing | Captured::Torn => {
                 let why = "nothing of it was captured";
                 return Err(Error::at(Code::Internal, "copying", &self.place.full(), why));
             }
         };
-        // The pin of a live file is what is staged.
-        if let Some(pin) = self.record.pin().filter(|_| !saved.entry.live) {
+        if let Some(pin) = self.record.pin() {
             self.survey.pins[self.source].release(pin)?;
         }
+        // After that: to let go of a pin moves the change time too.
+        saved.entry.source = saved.entry.source.and_then(|source| self.known_again_by(&source, &saved));
         Ok(Some(saved))
     }
 
@@ -135,15 +165,6 @@ impl<'c, 'a> Copying<'c, 'a> {
         Ok(self.save(length, stat, staged.finish(&Attributes::of(stat))?))
     }
 
-    /// A checkpoint links it, if it may.
-    fn take_immutable(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
-        let pins = &self.survey.pins[self.source];
-        match live::link(self.context, pins, self.record, &self.place)? {
-            Some(saved) => Ok(Some(saved)),
-            None => self.copy_immutable(buffer),
-        }
-    }
-
     fn copy_immutable(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
         let pin = self.pin()?;
         let table = self.open(pin)?;
@@ -156,8 +177,9 @@ impl<'c, 'a> Copying<'c, 'a> {
             false => (pin.size, pin.mtime_ns),
         };
         let length = self.record.limit().unwrap_or(size);
-        let mut staged = self.context.staging.receive(&self.place.path, opened.mode)?;
-        self.copy(&mut staged, &table, 0..length, buffer)?;
+        file::write_back(&table);
+        let is_old = self.survey.pins[self.source].is_old(opened.mtime_ns);
+        let (staged, is_clone) = self.copy_or_clone(&table, length, &opened, buffer)?;
         let now = self.require_not_shrunk(&table, pin, size)?;
         if pin.size == now.size {
             self.require_not_punched(&table, now.size, pin.allocated, &now)?;
@@ -171,7 +193,59 @@ impl<'c, 'a> Copying<'c, 'a> {
         if has_grown || !unfinished_ok && (now.size, now.mtime_ns) != (size, mtime_ns) {
             return Err(self.changed("it changed after it was pinned, which an immutable file never does"));
         }
-        Ok(Some(self.save(length, &now, staged.finish(&Attributes::of(&now))?)))
+        let arrived = match is_clone {
+            true => staged.finish_clone(length, &Attributes::of(&now), buffer)?,
+            false => staged.finish(&Attributes::of(&now))?,
+        };
+        let mut saved = self.save(length, &now, arrived);
+        let is_same = (opened.size, opened.mtime_ns, length) == (now.size, now.mtime_ns, now.size);
+        if is_old && is_same && self.record.limit().is_none() {
+            saved.entry.source = Some(SourceId::of(&now, None));
+        }
+        Ok(Some(saved))
+    }
+
+    /// Stages the first bytes of a file, as a clone if they are all that it has. Whether it is one: then its checksum
+    /// is still to be read.
+    fn copy_or_clone(
+        &self,
+        table: &File,
+        length: u64,
+        opened: &Stat,
+        buffer: &mut [u8],
+    ) -> Result<(Incoming<'_>, bool)> {
+        let receive = || self.context.staging.receive(&self.place.path, opened.mode);
+        let mut staged = receive()?;
+        let cloned = match length == opened.size {
+            true => staged.clone_of(self.place.named(table), length),
+            false => Ok(false),
+        };
+        match cloned {
+            Ok(true) => return Ok((staged, true)),
+            // It grows, and whether it may is for the copy to tell.
+            Err(error) if error.code() == Code::SourceChanged => staged = receive()?,
+            Ok(false) => {}
+            Err(error) => return Err(error),
+        }
+        self.copy(&mut staged, table, 0..length, buffer)?;
+        Ok((staged, false))
+    }
+
+    /// By what a source file that is settled is known again, once nothing of ours holds it any more. Only such a
+    /// file may be shared with a later snapshot: it had long been left alone when it was read, and its name still is
+    /// its own.
+    fn known_again_by(&self, was: &SourceId, saved: &Saved) -> Option<SourceId> {
+        let Place { source, relative, .. } = &self.place;
+        let (above, name) = (relative.parent()?, Path::new(relative.file_name()?));
+        let opened = (!above.as_os_str().is_empty()).then(|| source.dir.open_dir(above));
+        let found = match opened {
+            Some(directory) => Stat::with_birth(directory.ok()?, name),
+            None => Stat::with_birth(&source.dir, name),
+        };
+        let (stat, born_ns) = found.ok()?;
+        let is_it = (stat.device, stat.inode, stat.size) == (was.device, was.inode, saved.entry.size);
+        let is_same = saved.entry.attributes == Some(Attributes::of(&stat));
+        (is_it && is_same).then(|| SourceId::of(&stat, born_ns))
     }
 
     /// The stat of a pinned file. One that is shorter than it ever was, or than `length`, has been
@@ -221,7 +295,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             crc32: arrived.crc32,
             class: Some(self.record.class),
             attributes: Some(Attributes::of(stat)),
-            source: Some(SourceId { device: stat.device, inode: stat.inode, born_ns: None, ctime_ns: None }),
+            source: None,
             shared: None,
             live: false,
         };

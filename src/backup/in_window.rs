@@ -14,15 +14,12 @@ use super::record::Captured;
 use super::room::Reserve;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
-use crate::io::copy::{Named, Pace};
+use crate::io::copy::Pace;
 use crate::io::pool;
-use crate::staging::Incoming;
+use crate::staging::CLONE_FROM;
 use crate::sync::Mutex;
 use crate::sys::dir::{Stat, is_absent};
 use crate::sys::file;
-
-/// A clone costs about as much as copying so many bytes.
-const CLONE_FROM: u64 = 64 << 10;
 
 /// How much is worth a second thread inside the window: it takes milliseconds to copy, a thread less than
 /// one to make.
@@ -102,21 +99,12 @@ fn copy_mutable(
     let mut staged = context.staging.receive(&place.path, 0o600)?;
     let from = place.named(&opened);
     // A clone is of all that the file has at that instant.
-    let may_clone = context.staging.clones() && length >= CLONE_FROM && length == stat.size;
-    if may_clone && cloned(context, &mut staged, from, length)? {
+    if length == stat.size && staged.clone_of(from, length)? {
         staged.suspend()?;
         return Ok(Captured::Cloned { length });
     }
     staged.copy(from, 0..length, pace(context), buffer)?;
     Ok(Captured::Copied { length, checksum: staged.suspend()? })
-}
-
-fn cloned(context: &Context<'_>, staged: &mut Incoming<'_>, from: Named<'_>, length: u64) -> Result<bool> {
-    let done = staged.clone_of(from, length)?;
-    if !done {
-        context.staging.set_clones(false);
-    }
-    Ok(done)
 }
 
 /// While the host's writes are stopped nothing is slowed down.
@@ -126,6 +114,9 @@ fn pace(context: &Context<'_>) -> Pace {
 
 /// A clone first flushes the source's dirty pages: better ahead of the window than in it.
 pub fn write_back_what_will_be_cloned(context: &Context<'_>, catalog: &Catalog, seen: &Observation) {
+    if !context.settings().clone {
+        return;
+    }
     let is_large = |name: &&NameId| {
         let record = &catalog[**name];
         record.policy().in_window == InWindow::All
@@ -136,7 +127,7 @@ pub fn write_back_what_will_be_cloned(context: &Context<'_>, catalog: &Catalog, 
         let Ok(opened) = place.source.dir.open_file(&place.relative) else { continue };
         // Whether this file system clones is known after the first.
         if index == 0 {
-            context.staging.set_clones(try_to_clone(context, &place, &opened));
+            context.staging.try_to_clone(&opened, &place.path);
         }
         if !context.staging.clones() {
             return;
@@ -144,13 +135,6 @@ pub fn write_back_what_will_be_cloned(context: &Context<'_>, catalog: &Catalog, 
         // A hint: the clone itself reports what cannot be written.
         let _ = opened.sync_data();
     }
-}
-
-fn try_to_clone(context: &Context<'_>, place: &Place<'_>, opened: &File) -> bool {
-    let probe = context.staging.receive(&place.path, 0o600);
-    let works = probe.is_ok_and(|staged| file::clone(opened, staged.file()).unwrap_or(false));
-    let _ = context.staging.forget(&place.path);
-    works
 }
 
 /// The blocks at both ends of the first `length` bytes of a log.

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, FileEntry, Imprint, SourceId};
+use crate::snapshot::{Attributes, FileEntry, Imprint};
 use crate::sys::lease::has_writer;
 
 const LINKING: &str = "linking";
@@ -57,7 +57,7 @@ pub fn link(context: &Context<'_>, pins: &Pins, record: &Record, place: &Place<'
         crc32: 0,
         class: Some(record.class),
         attributes: Some(Attributes::of(&now)),
-        source: Some(SourceId { device: now.device, inode: now.inode, born_ns: None, ctime_ns: None }),
+        source: None,
         shared: None,
         live: true,
     };

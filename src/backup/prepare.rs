@@ -31,6 +31,8 @@ pub struct Prepared {
     pub clock: Clock,
     /// Where the snapshot will be: the backup root, or the directory of checkpoints.
     pub root: Root,
+    /// The root was another's until now.
+    pub took_over: bool,
     /// What it will be called.
     pub name: String,
     /// It becomes a checkpoint, and this says which files it links; `None`: it becomes a snapshot.
@@ -52,10 +54,13 @@ pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     refuse_anothers(&plan.root, &data_dir, &known, adopt)?;
     expect_the_sources(&plan, &directory)?;
     let root = Root::open(&plan.root)?;
-    root.claim(&directory, &data_dir, known, adopt)?;
+    let took_over = root.claim(&directory, &data_dir, known, adopt)?;
     let name = root.next_name(clock.started_at_s())?;
     let location = plan.root.join(&name);
-    Ok((location, Prepared { plan, id, data_dir, clock, root, name, linking: None, _running: running }))
+    Ok((
+        location,
+        Prepared { plan, id, data_dir, clock, root, took_over, name, linking: None, _running: running },
+    ))
 }
 
 /// The same for a checkpoint, which lies in the data directory and needs no root.
@@ -73,7 +78,8 @@ pub fn prepare_checkpoint(
     let root = Root::of_checkpoints(&directory)?;
     let name = root.next_checkpoint(clock.started_at_s())?;
     let location = root.dir.full(name.as_ref());
-    Ok((location, Prepared { plan, id, data_dir, clock, root, name, linking, _running: running }))
+    let took_over = false;
+    Ok((location, Prepared { plan, id, data_dir, clock, root, took_over, name, linking, _running: running }))
 }
 
 fn expect_the_sources(plan: &Plan, directory: &Dir) -> Result<()> {

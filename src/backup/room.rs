@@ -8,9 +8,10 @@ use super::context::Context;
 use super::ids::NameId;
 use super::observation::Observation;
 use super::policy::{HEAD, InWindow};
-use super::record::Captured;
+use super::record::{Captured, Record};
 use crate::datadir::{require_reserve, require_room};
 use crate::error::{Code, Error, Result};
+use crate::staging::CLONE_FROM;
 use crate::sync::Mutex;
 use crate::sys::file;
 
@@ -49,12 +50,20 @@ pub fn require_room_for_the_window(
 pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
     let waits = |name: &NameId| {
         let record = &catalog[*name];
-        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. });
+        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. })
+            || record.shared().is_some()
+            || will_be_cloned(context, record);
         let is_linked = || context.links(record.class, &context.place(catalog, *name).path);
         let (size, allocated) = record.size_and_allocated();
         (!is_there && !is_linked()).then_some((*name, size, allocated))
     };
     require_room_for(context, catalog, files.iter().filter_map(waits))
+}
+
+/// Whether nothing need be written of a file once the window is closed.
+fn will_be_cloned(context: &Context<'_>, record: &Record) -> bool {
+    let is_large = record.pin().is_some_and(|pin| pin.size >= CLONE_FROM);
+    context.staging.clones() && record.may_be_shared() && is_large
 }
 
 fn require_room_for(

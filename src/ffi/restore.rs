@@ -27,9 +27,9 @@ pub const BACKUP_RECOVERED_NEW: i32 = 2;
 /// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
 /// mount below it, which cannot be moved; a file system without locks, where nobody can tell
 /// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
-/// level, layout, min free, keep undo, and the validate and progress hooks, which run on a thread
-/// of the library's; the rest is ignored. The caller frees *out. What the disk says is the job's
-/// result. (since 0.1)
+/// level, layout, min free, keep undo, keep matching, clone, and the validate and progress hooks,
+/// which run on a thread of the library's; the rest is ignored. The caller frees *out. What the
+/// disk says is the job's result. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_restore_start(
     snapshot: *const c_char,

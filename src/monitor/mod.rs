@@ -14,6 +14,9 @@ use crate::sys::memory;
 
 use throttle::Throttle;
 
+/// A disk that fails says so again and again.
+const MOST_WARNINGS: usize = 1_000;
+
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,6 +115,7 @@ pub struct Monitor {
     stop: Mutex<Stop>,
     stop_changed: Condvar,
     doing: Mutex<Doing>,
+    warnings: Mutex<Vec<Error>>,
 }
 
 /// What an I/O thread was last about to do, and to which path.
@@ -141,6 +145,7 @@ impl Monitor {
             stop: Mutex::default(),
             stop_changed: Condvar::new(),
             doing: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -229,6 +234,19 @@ impl Monitor {
         format!("{} {}", doing.what, show(&doing.path))
     }
 
+    /// Something is wrong that does not fail the job.
+    pub fn warn(&self, warning: Error) {
+        let mut warnings = self.warnings.lock();
+        if warnings.len() < MOST_WARNINGS {
+            warnings.push(warning);
+        }
+    }
+
+    /// What is wrong, though it does not fail the job.
+    pub fn warnings(&self) -> Vec<Error> {
+        self.warnings.lock().clone()
+    }
+
     /// So much there is to deal with, as far as known.
     pub fn expect(&self, bytes: u64, files: u64) {
         self.counters.bytes_total.store(bytes, Relaxed);
@@ -258,10 +276,20 @@ impl Monitor {
         self.counters.bytes_cloned.fetch_add(bytes, Relaxed);
     }
 
-    /// Bytes are those of a link.
+    /// Bytes are those of a file that was there before.
     pub fn linked(&self, bytes: u64) {
         self.counters.bytes_linked.fetch_add(bytes, Relaxed);
         self.dealt_with(bytes);
+    }
+
+    /// Bytes are those of a file that a target had already: they were dealt with as they were read.
+    pub fn kept(&self, bytes: u64) {
+        self.counters.bytes_linked.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes that were dealt with are to be dealt with once more.
+    pub fn takes_back(&self, bytes: u64) {
+        self.counters.bytes_done.fetch_sub(bytes, Relaxed);
     }
 
     /// What was copied is copied anew, and counted anew.
@@ -374,6 +402,17 @@ mod tests {
         monitor.commit().unwrap();
         monitor.cancel();
         monitor.check().unwrap();
+    }
+
+    #[test]
+    fn percent_does_not_fall_when_bytes_are_dealt_with_once_more() {
+        let monitor = Monitor::new(0, Effort::CopyAndVerify);
+        monitor.expect(100, 1);
+        monitor.dealt_with(60);
+        let before = monitor.percent();
+        monitor.takes_back(60);
+        monitor.dealt_with(10);
+        assert_eq!((monitor.counts().bytes_done, monitor.percent()), (10, before));
     }
 
     #[test]

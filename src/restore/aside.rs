@@ -9,11 +9,18 @@ use crate::error::{Code, Error, Result};
 use crate::io::small;
 use crate::root::names::{name_of, next_number, number_of};
 use crate::sys::clock::Clock;
-use crate::sys::dir::{Dir, if_there};
+use crate::sys::dir::{Dir, Entry, Kind, if_there};
 
 /// The record beside what a swap put aside.
 pub fn record_of(aside: &Path) -> PathBuf {
     aside.with_extension(ASIDE_RECORD)
+}
+
+/// What restores have put aside.
+pub fn all(target: &Dir) -> Result<Vec<PathBuf>> {
+    let is_one = |entry: &&Entry| entry.kind == Kind::Directory && number_of(&entry.name).is_some();
+    let found = entries(target)?;
+    Ok(found.iter().filter(is_one).map(|entry| Path::new(ASIDE).join(&entry.name)).collect())
 }
 
 /// A free name for what is put aside.
@@ -71,13 +78,16 @@ fn named(number: u64) -> PathBuf {
 
 /// The highest number of a directory or a record.
 fn highest(target: &Dir) -> Result<Option<u64>> {
-    let listed = if_there(target.open_dir(Path::new(ASIDE)).and_then(|dir| dir.entries()));
-    let listed = listed.map_err(|error| Error::io("listing", &target.full(Path::new(ASIDE)), error))?;
-    let Some(entries) = listed else { return Ok(None) };
     let number = |name: &OsStr| {
         let name = Path::new(name);
         let is_record = name.extension() == Some(OsStr::new(ASIDE_RECORD));
         number_of(if is_record { name.file_stem()? } else { name.as_os_str() })
     };
-    Ok(entries.iter().filter_map(|entry| number(&entry.name)).max())
+    Ok(entries(target)?.iter().filter_map(|entry| number(&entry.name)).max())
+}
+
+fn entries(target: &Dir) -> Result<Vec<Entry>> {
+    let listed = if_there(target.open_dir(Path::new(ASIDE)).and_then(|dir| dir.entries()));
+    let listed = listed.map_err(|error| Error::io("listing", &target.full(Path::new(ASIDE)), error))?;
+    Ok(listed.unwrap_or_default())
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::datadir::locks::lock_in_use;
+use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
 use crate::io::sorted_dirs::SortedDirs;
 use crate::job::JobContext;
 use crate::layout::{Layout, Rules};
-use crate::settings::Settings;
-use crate::snapshot::{Manifest, open_directory, read};
-use crate::staging::{layout_of, rules_of};
+use crate::settings::{Settings, VerifyLevel};
+use crate::snapshot::{FileEntry, Imprint, Manifest, open_directory, read};
+use crate::staging::{Staging, layout_of, rules_of};
 use crate::sys::dir::Dir;
 
 /// A restore under way.
@@ -60,11 +61,25 @@ impl<'a> Restore<'a> {
         }
     }
 
-    /// What the staged files will take: of files with holes only what they hold.
-    pub fn room_needed(&self) -> u64 {
+    /// The imprint of a staged file that was read where it is now, and so need not be read again, unless the
+    /// disk is to give its bytes, or a validator may change them.
+    pub fn read_back(&self, staging: &Staging, path: &Path, imprint: Imprint) -> Result<Imprint> {
+        match self.settings.job.verify == VerifyLevel::Media || self.job.host.has_validate() {
+            true => Ok(imprint),
+            false => staging.proved(path, imprint),
+        }
+    }
+
+    /// Fails with NO_SPACE unless so many bytes fit beside what the host wants to keep free.
+    pub fn require_room(&self, place: &Dir, bytes: u64) -> Result<()> {
+        require_room(place, bytes, self.settings.job.min_free, "making room for a restore in")
+    }
+
+    /// What the staged files will take, but for those that take nothing: of files with holes what they hold.
+    pub fn room_needed(&self, takes_nothing: impl Fn(&FileEntry) -> bool) -> u64 {
         let mut dirs = SortedDirs::new(&self.source);
         let mut needed = 0u64;
-        for entry in &self.manifest.files {
+        for entry in self.manifest.files.iter().filter(|entry| !takes_nothing(entry)) {
             let found = dirs.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);

@@ -1,31 +1,86 @@
-//! Copying a snapshot to a staging, each byte compared with its checksum on the way.
+//! Copying a snapshot to a staging, or cloning it where the file system can, each byte compared with its
+//! checksum on the way.
+
+use std::fs::File;
 
 use super::context::Restore;
+use super::journal::Shared;
+use super::keep::Keeper;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
 use crate::snapshot::{Attributes, FileEntry, Imprint};
-use crate::staging::Staging;
+use crate::staging::{Arrived, CLONE_FROM, Staging};
 use crate::sync::Mutex;
 use crate::sys::dir::{Kind, Stat, is_absent};
+use crate::sys::memory;
 
-/// Copies all files. Returns what the staging's file system keeps of each, in the manifest's order.
-pub fn copy(restore: &Restore<'_>, staging: &Staging) -> Result<Vec<Imprint>> {
-    let (manifest, monitor) = (&restore.manifest, &restore.job.monitor);
-    monitor.expect(manifest.bytes(), manifest.files.len() as u64);
-    let imprints = Mutex::new(vec![Imprint::default(); manifest.files.len()]);
-    pool::for_each(restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
-        monitor.check()?;
-        let arrived = copy_file(restore, entry, staging, buffer)?;
-        imprints.lock()[index] = arrived;
-        monitor.file_done();
-        Ok(())
-    })?;
-    for link in &manifest.links {
-        staging.link(link)?;
+/// Where the files of a restore come from.
+pub struct Sources<'a> {
+    /// The snapshot.
+    pub restore: &'a Restore<'a>,
+    /// Where they go.
+    pub staging: &'a Staging,
+    /// The target, if what it has already is kept.
+    pub keeper: Option<&'a Keeper<'a>>,
+}
+
+/// What has been staged.
+#[derive(Default)]
+pub struct Copied {
+    /// What the staging's file system keeps of each file, in the manifest's order.
+    pub imprints: Vec<Imprint>,
+    /// Files that are the target's own.
+    pub shared: Vec<Shared>,
+}
+
+impl Sources<'_> {
+    /// Whether a file needs no room, as far as is known before it comes.
+    pub fn takes_nothing(&self, entry: &FileEntry) -> bool {
+        let is_cloned = self.staging.clones() && entry.size >= CLONE_FROM;
+        is_cloned || self.keeper.is_some_and(|keeper| keeper.may_keep(entry))
     }
-    staging.make_dirs(&manifest.directories)?;
-    Ok(imprints.into_inner())
+
+    /// Stages all files.
+    pub fn copy(&self) -> Result<Copied> {
+        let (manifest, monitor) = (&self.restore.manifest, &self.restore.job.monitor);
+        monitor.expect(manifest.bytes(), manifest.files.len() as u64);
+        let imprints = vec![Imprint::default(); manifest.files.len()];
+        let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
+        pool::for_each(self.restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
+            monitor.check()?;
+            let kept = self.keeper.map(|keeper| keeper.keep(entry, buffer)).transpose()?.flatten();
+            let is_link = kept.as_ref().is_some_and(|kept| kept.is_link);
+            let imprint = match kept {
+                Some(kept) => kept.imprint,
+                None => copy_file(self.restore, entry, self.staging, buffer)?,
+            };
+            let mut copied = copied.lock();
+            copied.imprints[index] = imprint;
+            if is_link && self.restore.settings.keep_undo {
+                memory::reserve_one(&mut copied.shared)
+                    .map_err(|error| Error::system("going on with the job", error))?;
+                copied.shared.push(Shared { path: entry.path.clone(), size: entry.size });
+            }
+            monitor.file_done();
+            Ok(())
+        })?;
+        for link in &manifest.links {
+            self.staging.link(link)?;
+        }
+        self.staging.make_dirs(&manifest.directories)?;
+        Ok(copied.into_inner())
+    }
+}
+
+/// Whether the snapshot's files can be cloned is known before the first one is, and before room is asked for.
+pub fn try_to_clone(restore: &Restore<'_>, staging: &Staging) {
+    let mut files = restore.manifest.files.iter().filter(|_| restore.settings.job.clone);
+    let Some(entry) = files.find(|entry| entry.size >= CLONE_FROM) else { return };
+    // What cannot be opened is found when it is copied.
+    if let Ok((file, _)) = open(restore, entry) {
+        staging.try_to_clone(&file, &entry.path);
+    }
 }
 
 fn copy_file(
@@ -34,29 +89,59 @@ fn copy_file(
     staging: &Staging,
     buffer: &mut [u8],
 ) -> Result<Imprint> {
-    let source = &restore.source;
-    let path = || source.full(&entry.path);
-    let corrupt = |why: String| Error::at(Code::Corrupt, "restoring from", &path(), why);
-    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
-        true => corrupt("it is missing".into()),
-        false if error.raw_os_error() == Some(libc::ELOOP) => corrupt("it is a symbolic link".into()),
-        false => Error::io("opening", &path(), error),
-    })?;
-    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &path(), error))?;
-    if found.kind != Kind::File || found.size != entry.size {
-        return Err(corrupt(format!("it has {} bytes where the manifest has {}", found.size, entry.size)));
-    }
+    let (file, found) = open(restore, entry)?;
+    // A bare manifest has no attributes: those of the snapshot's file.
+    let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
+    let from = Named { file: &file, top: restore.source.path(), relative: &entry.path };
     let mut staged = staging.receive(&entry.path, found.mode)?;
-    let from = Named { file: &file, top: source.path(), relative: &entry.path };
-    staged.copy(from, 0..entry.size, Pace::Limited, buffer).map_err(|error| match error.code() {
+    let arrived = match staged.clone_of(from, entry.size) {
+        Ok(true) => staged.finish_clone(entry.size, &attributes, buffer).and_then(|arrived| {
+            let imprint = restore.read_back(staging, &entry.path, arrived.imprint)?;
+            Ok(Arrived { imprint, ..arrived })
+        }),
+        Ok(false) => {
+            // It may have been counted as one that is cloned.
+            if entry.size >= CLONE_FROM {
+                restore.require_room(&staging.dir, found.allocated.min(entry.size))?;
+            }
+            let copied = staged.copy(from, 0..entry.size, Pace::Limited, buffer);
+            copied.and_then(|()| staged.finish(&attributes))
+        }
+        Err(error) => Err(error),
+    };
+    let arrived = arrived.map_err(|error| match error.code() {
         Code::SourceChanged => error.code_is(Code::Corrupt),
         _ => error,
     })?;
-    let (sum, wanted) = (staged.checksum(), entry.crc32);
+    let (sum, wanted) = (arrived.crc32, entry.crc32);
     if sum != wanted {
-        return Err(corrupt(format!("its checksum is {sum:08x} where the manifest has {wanted:08x}")));
+        return Err(corrupt(
+            restore,
+            entry,
+            format!("its checksum is {sum:08x} where the manifest has {wanted:08x}"),
+        ));
     }
-    // A bare manifest has no attributes: those of the snapshot's file.
-    let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
-    Ok(staged.finish(&attributes)?.imprint)
+    Ok(arrived.imprint)
+}
+
+/// Opens a file of the snapshot, which must be one, and of its length.
+fn open(restore: &Restore<'_>, entry: &FileEntry) -> Result<(File, Stat)> {
+    let source = &restore.source;
+    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
+        true => corrupt(restore, entry, "it is missing".into()),
+        false if error.raw_os_error() == Some(libc::ELOOP) => {
+            corrupt(restore, entry, "it is a symbolic link".into())
+        }
+        false => Error::io("opening", &source.full(&entry.path), error),
+    })?;
+    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &source.full(&entry.path), error))?;
+    if found.kind != Kind::File || found.size != entry.size {
+        let why = format!("it has {} bytes where the manifest has {}", found.size, entry.size);
+        return Err(corrupt(restore, entry, why));
+    }
+    Ok((file, found))
+}
+
+fn corrupt(restore: &Restore<'_>, entry: &FileEntry, why: String) -> Error {
+    Error::at(Code::Corrupt, "restoring from", &restore.source.full(&entry.path), why)
 }

@@ -34,6 +34,18 @@ pub struct Swap {
     pub rules: Vec<(String, FileClass)>,
     /// The backup root in the target.
     pub root: Option<PathBuf>,
+    /// Files that what is put aside and what takes its place have in common.
+    pub shared: Vec<Shared>,
+}
+
+/// A file that is on both sides of a swap, and its size, which an engine must not have changed if the other
+/// side is to come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Relative to the target.
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +59,9 @@ struct Record {
     rules: Vec<(String, String)>,
     /// The backup root in the target.
     kept: Option<PathText>,
+    /// Paths and sizes. A library that did not keep files wrote none.
+    #[serde(default)]
+    shared: Vec<(PathText, u64)>,
 }
 
 /// The path, if it is one that stays inside the target.
@@ -58,6 +73,12 @@ impl Swap {
     /// The rules that say what stays.
     pub fn rules(&self) -> Rules {
         Rules::new(self.rules.iter().filter_map(|(glob, class)| Rule::new(glob, *class).ok()).collect())
+    }
+
+    /// What it takes as text, about.
+    pub fn size(&self) -> usize {
+        let shared = self.shared.iter().map(|file| file.path.as_os_str().len() + 48);
+        self.units.size() + shared.sum::<usize>()
     }
 
     /// Writes the record at `path`, all or nothing, and makes it durable.
@@ -72,6 +93,7 @@ impl Swap {
             into: names(&self.units.into),
             rules: self.rules.iter().map(|(glob, class)| (glob.clone(), class.name().to_string())).collect(),
             kept: self.root.as_deref().map(PathText::of),
+            shared: self.shared.iter().map(|file| (PathText::of(&file.path), file.size)).collect(),
         };
         let failed = |error: std::io::Error| Error::io("writing the journal", &target.full(path), error);
         let mut text = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
@@ -107,6 +129,7 @@ impl Swap {
             return None;
         }
         let paths = |names: Vec<PathText>| names.iter().map(inside).collect::<Option<Vec<_>>>();
+        let shared = |(path, size): (PathText, u64)| Some(Shared { path: inside(&path)?, size });
         let class = |(glob, name): (String, String)| Some((glob, FileClass::from_name(&name)?));
         Some(Self {
             from: inside(&record.from)?,
@@ -118,6 +141,7 @@ impl Swap {
                 Some(name) => Some(inside(&name)?),
                 None => None,
             },
+            shared: record.shared.into_iter().map(shared).collect::<Option<_>>()?,
         })
     }
 }

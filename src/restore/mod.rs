@@ -7,6 +7,7 @@ mod aside;
 mod context;
 mod copy;
 mod journal;
+mod keep;
 mod leftovers;
 mod recover;
 mod swap;
@@ -50,11 +51,15 @@ fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobC
 fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     target.check(restore)?;
     let staging = target.make_staging(&restore.job.monitor)?;
-    let imprints = copy::copy(restore, &staging)?;
+    copy::try_to_clone(restore, &staging);
+    let keeper = target.keeper(restore, &staging)?;
+    let source = copy::Sources { restore, staging: &staging, keeper: keeper.as_ref() };
+    target.require_room(restore, restore.room_needed(|entry| source.takes_nothing(entry)))?;
+    let copied = source.copy()?;
     restore.job.host.enter(Phase::Verify)?;
-    verify(restore, &staging, &imprints)?;
+    verify(restore, &staging, &copied.imprints)?;
     restore.job.host.enter(Phase::Swap)?;
-    target.swap(restore, &staging)
+    target.swap(restore, &staging, copied.shared)
 }
 
 /// Proves what is staged; the directories are closed last.

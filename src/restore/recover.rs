@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::aside;
-use super::journal::Swap;
+use super::journal::{Shared, Swap};
 use super::leftovers::{Recovered, clean, parent_of};
 use super::swap::{carry_out, forward, settle};
 use super::units::{Coming, plan};
@@ -16,7 +16,7 @@ use crate::io::thread;
 use crate::io::walk::walk;
 use crate::paths::absolute;
 use crate::root::checkpoints::remove_stale;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Stat};
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
 /// nothing; killed itself, it can be called again.
@@ -91,6 +91,7 @@ pub fn restore_undo(target: impl AsRef<Path>) -> Result<()> {
         // Once more, now that nobody else can change it.
         refuse_unfinished(&dir, DOING)?;
         let (from, last) = aside::last(&dir)?;
+        refuse_spoilt(&dir, &last, &from)?;
         carry_out(&dir, &reversed(&dir, last, &from)?)
     })
 }
@@ -101,5 +102,50 @@ fn reversed(target: &Dir, last: Swap, from: &Path) -> Result<Swap> {
     let put_aside = walk(&target.open_dir(from).map_err(failed)?, |_, _| Ok(false))?;
     let units = plan(target, &last.rules(), last.root.as_deref(), &Coming::of_walk(&put_aside))?;
     let aside = aside::next(target)?;
-    Ok(Swap { from: from.to_path_buf(), aside, keep: true, units, rules: last.rules, root: last.root })
+    let shared = still_shared(target, last.shared, from)?;
+    Ok(Swap {
+        from: from.to_path_buf(),
+        aside,
+        keep: true,
+        units,
+        rules: last.rules,
+        root: last.root,
+        shared,
+    })
+}
+
+/// An engine that empties a file before it deletes it has emptied what was put aside too, where both are one.
+fn refuse_spoilt(target: &Dir, last: &Swap, from: &Path) -> Result<()> {
+    for file in &last.shared {
+        let path = from.join(&file.path);
+        match find(target, &path)? {
+            Some(found) if found.size != file.size => {
+                let why = format!(
+                    "it was shared with the directory, where something has cut it from {} to {} bytes since; \
+                     nothing was changed",
+                    file.size, found.size
+                );
+                return Err(Error::at(Code::Corrupt, "putting back", &target.full(&path), why));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What an undo of the undo is to look at.
+fn still_shared(target: &Dir, shared: Vec<Shared>, from: &Path) -> Result<Vec<Shared>> {
+    let inode = |path: &Path| Ok(find(target, path)?.map(|stat| (stat.device, stat.inode)));
+    let mut still = Vec::new();
+    for file in shared {
+        let here = inode(&file.path)?;
+        if here.is_some() && here == inode(&from.join(&file.path))? {
+            still.push(file);
+        }
+    }
+    Ok(still)
+}
+
+fn find(target: &Dir, path: &Path) -> Result<Option<Stat>> {
+    target.find(path).map_err(|error| Error::io("looking at", &target.full(path), error))
 }

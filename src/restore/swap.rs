@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::aside;
 use super::context::Restore;
-use super::journal::{Swap, sync_name};
+use super::journal::{Shared, Swap, sync_name};
 use super::units::{self, Coming};
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::error::{Code, Error, Result};
@@ -50,7 +50,13 @@ pub fn appear(
 }
 
 /// The entries of a target that exists are swapped under the journal.
-pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, root: Option<&Path>) -> Result<()> {
+pub fn exchange(
+    restore: &Restore<'_>,
+    target: &Dir,
+    staging: &Path,
+    root: Option<&Path>,
+    shared: Vec<Shared>,
+) -> Result<()> {
     let units = units::plan(target, &restore.rules, root, &Coming::of_manifest(&restore.manifest))?;
     let keep = restore.settings.keep_undo;
     let aside = match keep {
@@ -58,10 +64,10 @@ pub fn exchange(restore: &Restore<'_>, target: &Dir, staging: &Path, root: Optio
         false => staging.with_extension(GIVEN_UP),
     };
     let rules = restore.rules.iter().map(|rule| (rule.glob().to_string(), rule.class())).collect();
-    let swap =
-        Swap { from: staging.to_path_buf(), aside, keep, units, rules, root: root.map(Path::to_path_buf) };
+    let (from, root) = (staging.to_path_buf(), root.map(Path::to_path_buf));
+    let swap = Swap { from, aside, keep, units, rules, root, shared };
     // Its journal, written when names are about to move.
-    memory::require_room(swap.units.size())
+    memory::require_room(swap.size())
         .map_err(|error| Error::io("swapping the entries of", target.path(), error))?;
     restore.job.monitor.commit()?;
     carry_out(target, &swap)?;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::context::Restore;
+use super::journal::Shared;
+use super::keep::Keeper;
 use super::leftovers::{clean, clean_beside, parent_of};
 use super::swap;
 use super::units::{self, Coming};
@@ -16,7 +18,6 @@ use crate::datadir::locks::{OwnerLock, refuse_open_above, take_for_restore};
 use crate::datadir::names::sibling_prefix;
 use crate::datadir::names::{JOURNAL, LIFECYCLE, RESTORE};
 use crate::datadir::refuse_unfinished;
-use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::monitor::Monitor;
@@ -60,16 +61,33 @@ impl Target {
 
     /// What would keep the swap from happening is found before anything is copied.
     pub fn check(&self, restore: &Restore<'_>) -> Result<()> {
+        if let Target::Present { dir, root, .. } = self {
+            refuse_apart(dir)?;
+            units::plan(dir, &restore.rules, root.as_deref(), &Coming::of_manifest(&restore.manifest))?;
+        }
+        Ok(())
+    }
+
+    /// So is what does not fit: `needed`, as it is known by then.
+    pub fn require_room(&self, restore: &Restore<'_>, needed: u64) -> Result<()> {
         let place = match self {
-            Target::New { parent, .. } => parent,
-            Target::Present { dir, root, .. } => {
-                refuse_apart(dir)?;
-                units::plan(dir, &restore.rules, root.as_deref(), &Coming::of_manifest(&restore.manifest))?;
-                dir
-            }
+            Target::New { parent: dir, .. } | Target::Present { dir, .. } => dir,
         };
-        let reserve = restore.settings.job.min_free;
-        require_room(place, restore.room_needed(), reserve, "making room for a restore in")
+        restore.require_room(place, needed)
+    }
+
+    /// Who keeps what it has already, if that is wanted.
+    pub fn keeper<'a>(
+        &'a self,
+        restore: &'a Restore<'a>,
+        staging: &'a Staging,
+    ) -> Result<Option<Keeper<'a>>> {
+        match self {
+            Target::Present { dir, .. } if restore.settings.keep_matching => {
+                Keeper::new(restore, dir, staging).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Makes the staging directory.
@@ -86,11 +104,11 @@ impl Target {
     }
 
     /// Puts the staged tree in its place.
-    pub fn swap(&self, restore: &Restore<'_>, staging: &Staging) -> Result<()> {
+    pub fn swap(&self, restore: &Restore<'_>, staging: &Staging, shared: Vec<Shared>) -> Result<()> {
         match self {
             Target::New { parent, name, sibling } => swap::appear(restore, staging, parent, sibling, name),
             Target::Present { dir, staging, root, .. } => {
-                swap::exchange(restore, dir, staging, root.as_deref())
+                swap::exchange(restore, dir, staging, root.as_deref(), shared)
             }
         }
     }

@@ -4,6 +4,7 @@ mod backup_root;
 pub mod checkpoints;
 pub mod claim;
 mod delete;
+pub mod holders;
 mod latest;
 mod listing;
 pub mod names;

@@ -13,6 +13,9 @@ use crate::snapshot::{Attributes, Imprint};
 use crate::sys::dir::Stat;
 use crate::sys::file;
 
+/// A clone costs about as much as copying so many bytes.
+pub const CLONE_FROM: u64 = 64 << 10;
+
 /// A file that is being filled, and its checksum so far.
 pub struct Incoming<'s> {
     staging: &'s Staging,
@@ -52,9 +55,22 @@ impl<'s> Incoming<'s> {
         Ok(())
     }
 
-    /// Shares the blocks of a source of this length. `false`: its file system does not do that. The
-    /// checksum is still to be read.
+    /// Shares the blocks of a source of this length. `false`: it is not worth it, or its file system does
+    /// not do that, and then is not asked again. The checksum is still to be read.
     pub fn clone_of(&mut self, from: Named<'_>, length: u64) -> Result<bool> {
+        if length < CLONE_FROM || !self.staging.clones() {
+            return Ok(false);
+        }
+        let done = self.share(from, length)?;
+        match done {
+            true => self.staging.monitor.cloned(length),
+            false => self.staging.set_clones(false),
+        }
+        Ok(done)
+    }
+
+    /// The same, asked for each time and not counted.
+    pub fn share(&mut self, from: Named<'_>, length: u64) -> Result<bool> {
         let failed = |doing, error| Error::io(doing, &from.path(), error);
         if !file::clone(from.file, &self.file).map_err(|error| failed("cloning", error))? {
             return Ok(false);
@@ -63,7 +79,6 @@ impl<'s> Incoming<'s> {
         if cloned.size != length {
             return Err(Error::at(Code::SourceChanged, "cloning", &from.path(), "its size changed"));
         }
-        self.staging.monitor.cloned(length);
         Ok(true)
     }
 
@@ -77,21 +92,20 @@ impl<'s> Incoming<'s> {
         Ok(())
     }
 
-    /// The checksum so far.
-    pub fn checksum(&self) -> u32 {
-        self.checksum.value()
-    }
-
     /// Lets go of the file: it is gone on with later, from this checksum.
     pub fn suspend(self) -> Result<Checksum> {
         self.staging.close(self.file, self.path)?;
         Ok(self.checksum)
     }
 
+    /// The checksum of its first bytes as they are there, each told to `done`.
+    pub fn read_back(&self, length: u64, buffer: &mut [u8], done: impl Fn(u64)) -> Result<u32> {
+        checksum(self.named(), length, buffer, &self.staging.monitor, done)
+    }
+
     /// A clone is complete once its checksum is read.
     pub fn finish_clone(self, length: u64, attributes: &Attributes, buffer: &mut [u8]) -> Result<Arrived> {
-        let monitor = &*self.staging.monitor;
-        let crc32 = checksum(self.named(), length, buffer, monitor, |bytes| monitor.dealt_with(bytes))?;
+        let crc32 = self.read_back(length, buffer, |bytes| self.staging.monitor.dealt_with(bytes))?;
         Ok(Arrived { crc32, ..self.finish(attributes)? })
     }
 
@@ -104,6 +118,6 @@ impl<'s> Incoming<'s> {
         let stat = Stat::of(&self.file).map_err(|error| Error::io("looking at", &full(), error))?;
         let crc32 = self.checksum.value();
         self.staging.make_durable(self.path, self.file, stat.size)?;
-        Ok(Arrived { crc32, imprint: Imprint { mode: stat.mode, mtime_ns: stat.mtime_ns } })
+        Ok(Arrived { crc32, imprint: Imprint { mode: stat.mode, mtime_ns: stat.mtime_ns, proved: None } })
     }
 }

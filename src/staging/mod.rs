@@ -4,26 +4,31 @@
 mod compare;
 mod durable;
 mod incoming;
+mod linked;
 mod prove;
+mod sharing;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-pub use incoming::{Arrived, Incoming};
+pub use incoming::{Arrived, CLONE_FROM, Incoming};
 pub use prove::{Proof, layout_of, rules_of};
+pub use sharing::Sharing;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::small;
 use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::walk;
 use crate::monitor::Monitor;
-use crate::snapshot::{DirectoryEntry, LinkEntry};
+use crate::snapshot::{DirectoryEntry, Imprint, LinkEntry};
 use crate::sync::Mutex;
-use crate::sys::dir::{Dir, Kind, if_there};
+use crate::sys::dir::{Dir, Kind, Stat, if_there};
+use crate::sys::file;
 use durable::Durable;
 
 /// A directory that only this job writes to.
@@ -35,6 +40,8 @@ pub struct Staging {
     durable: Durable,
     /// Whether files of the source can share their blocks with files here, as far as is known.
     clones: AtomicBool,
+    /// Whether files of an earlier snapshot come in as clones. `None`: the first one tells.
+    shares_by_clones: Mutex<Option<bool>>,
 }
 
 impl Staging {
@@ -46,6 +53,7 @@ impl Staging {
             monitor: monitor.clone(),
             directories: Mutex::default(),
             clones: AtomicBool::new(false),
+            shares_by_clones: Mutex::default(),
         }
     }
 
@@ -87,7 +95,19 @@ impl Staging {
     pub fn resume<'s>(&'s self, path: &'s Path, checksum: Checksum) -> Result<Incoming<'s>> {
         let opened = self.dir.open_to_write(path);
         let file = opened.map_err(|error| Error::io("opening", &self.dir.full(path), error))?;
+        let stat = Stat::of(&file).map_err(|error| Error::io("looking at", &self.dir.full(path), error))?;
+        if stat.links > 1 {
+            let why = "it has another name, so it may be an earlier snapshot's too";
+            return Err(Error::at(Code::Internal, "writing to", &self.dir.full(path), why));
+        }
         Ok(Incoming::new(self, path, file, checksum))
+    }
+
+    /// The imprint of a complete file whose bytes were read where they are now.
+    pub fn proved(&self, path: &Path, imprint: Imprint) -> Result<Imprint> {
+        let stat =
+            self.dir.stat(path).map_err(|error| Error::io("looking at", &self.dir.full(path), error))?;
+        Ok(Imprint { proved: Some((stat.inode, stat.ctime_ns)), ..imprint })
     }
 
     /// Takes a file away again.
@@ -135,13 +155,42 @@ impl Staging {
         directories.iter().try_for_each(|entry| self.make_dir(&entry.path))
     }
 
+    /// Whether files of an earlier snapshot come in as clones, as far as is known.
+    fn shares_by_clones(&self) -> Option<bool> {
+        *self.shares_by_clones.lock()
+    }
+
+    /// Whether they do is known now.
+    fn will_share_by_clones(&self, clones: bool) {
+        *self.shares_by_clones.lock() = Some(clones);
+    }
+
+    /// Nothing may be cloned into it.
+    pub fn forbid_clones(&self) {
+        self.set_clones(false);
+        self.will_share_by_clones(false);
+    }
+
     /// Whether files of the source can be cloned into it, as far as is known.
     pub fn clones(&self) -> bool {
         self.clones.load(Relaxed)
     }
 
+    /// Whether they can is known once it is tried with one of them.
+    pub fn try_to_clone(&self, source: &File, path: &Path) {
+        self.set_clones(self.can_clone(source, path));
+    }
+
+    /// Whether a file can be cloned under that name, which is free again afterwards.
+    pub fn can_clone(&self, file: &File, path: &Path) -> bool {
+        let probe = self.receive(path, 0o600);
+        let works = probe.is_ok_and(|staged| file::clone(file, staged.file()).unwrap_or(false));
+        let _ = self.forget(path);
+        works
+    }
+
     /// Whether they can is known now.
-    pub fn set_clones(&self, clones: bool) {
+    fn set_clones(&self, clones: bool) {
         self.clones.store(clones, Relaxed);
     }
 }

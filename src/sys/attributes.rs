@@ -8,9 +8,12 @@ use rustix::fs::{self as rfs, Gid, Mode, RawMode, Timespec, Timestamps, Uid};
 use super::retry;
 use super::stat::NS;
 
+/// The bits of a mode that files get: not those that give privileges.
+pub const MODE: u32 = 0o1777;
+
 /// Sets the mode of an open file without the bits that give privileges.
 pub fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
-    where_allowed(retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & 0o1777) as RawMode))))
+    where_allowed(retry(|| rfs::fchmod(&file, Mode::from_raw_mode((mode & MODE) as RawMode))))
 }
 
 /// Gives an open file to an owner, where this process may.

@@ -20,6 +20,8 @@ static void setters_refuse_null_options(void) {
     INVALID(backup_options_set_min_free(NULL, 1, &error));
     INVALID(backup_options_set_metadata(NULL, "", 0, &error));
     INVALID(backup_options_set_keep_undo(NULL, 0, &error));
+    INVALID(backup_options_set_keep_matching(NULL, 0, &error));
+    INVALID(backup_options_set_clone(NULL, 0, &error));
     INVALID(backup_options_set_no_posix_locks(NULL, 0, &error));
     INVALID(backup_options_set_checkpoint_hook(NULL, do_nothing, NULL, NULL, &error));
     INVALID(backup_options_set_freeze_hook(NULL, do_nothing, do_nothing, NULL, NULL, &error));
@@ -50,6 +52,8 @@ static void numbers_out_of_range_are_refused(void) {
     for (size_t i = 0; i < sizeof no_flags / sizeof *no_flags; i++) {
         INVALID(backup_options_set_adopt_root(options, no_flags[i], &error));
         INVALID(backup_options_set_keep_undo(options, no_flags[i], &error));
+        INVALID(backup_options_set_keep_matching(options, no_flags[i], &error));
+        INVALID(backup_options_set_clone(options, no_flags[i], &error));
         INVALID(backup_options_set_no_posix_locks(options, no_flags[i], &error));
         INVALID(backup_options_set_symlinks(options, no_flags[i], &error));
     }
@@ -70,6 +74,8 @@ static void every_number_in_range_is_taken(void) {
     for (int32_t flag = 0; flag <= 1; flag++) {
         SUCCEEDS(backup_options_set_adopt_root(options, flag, &error));
         SUCCEEDS(backup_options_set_keep_undo(options, flag, &error));
+        SUCCEEDS(backup_options_set_keep_matching(options, flag, &error));
+        SUCCEEDS(backup_options_set_clone(options, flag, &error));
         SUCCEEDS(backup_options_set_no_posix_locks(options, flag, &error));
         SUCCEEDS(backup_options_set_symlinks(options, flag, &error));
     }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::mounted::{Mounted, succeeds};
-use crate::common::{Place, bytes, frozen, names, residue, restore, tree, verify, write};
-use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Phase};
+use crate::common::{
+    Ended, Place, bytes, frozen, frozen_with_tables, names, residue, restore, tree, verify, write, write_old,
+};
+use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, Phase, Share};
 
 fn device(path: &Path) -> u64 {
     fs::metadata(path).unwrap().dev()
@@ -46,6 +48,57 @@ fn mutable_files_are_cloned_on_xfs() {
 #[test]
 fn mutable_files_are_cloned_on_btrfs() {
     mutable_files_are_cloned("btrfs");
+}
+
+/// Tables are cloned, and those that have not changed are cloned from the snapshot before: each snapshot has inodes
+/// of its own, so that nobody who writes into one harms another.
+fn tables_are_cloned_and_shared_by_clones(kind: &str) {
+    let place = Place::new();
+    let Some(_mounted) = Mounted::image(kind, 400 << 20, &place.data()) else { return };
+    for (name, seed) in [("1.sst", 1), ("deep/2.sst", 2)] {
+        write_old(&place.data().join(name), &bytes(3_000_000, seed));
+    }
+    let mut options = frozen_with_tables();
+    let counts = |job: &Ended| {
+        let progress = job.status().unwrap();
+        (progress.bytes_copied, progress.bytes_cloned, progress.bytes_linked)
+    };
+    let first = place.back_up(&options).unwrap();
+    assert_eq!(counts(&first), (0, 6_000_000, 0), "{kind}");
+    // Beneath a validator too: what it writes to is a clone.
+    options.hooks().validate(|_, _| Ok(()));
+    let second = place.back_up(&options).unwrap();
+    assert_eq!(counts(&second), (0, 0, 6_000_000), "{kind}");
+    let inode = |job: &Ended| fs::metadata(job.location().join("1.sst")).unwrap().ino();
+    assert_ne!(inode(&first), inode(&second), "{kind}");
+    options.hooks().validate(|staging, _| {
+        File::options().write(true).open(staging.join("1.sst"))?.write_all_at(b"other", 0)?;
+        Ok(())
+    });
+    assert_eq!(place.refused(&options).code(), Code::Corrupt, "{kind}");
+    for job in [first, second] {
+        verify(job.location()).unwrap();
+        assert_eq!(tree(job.location()), tree(&place.data()), "{kind}");
+    }
+    let mut forbidden = frozen_with_tables();
+    forbidden.set_clone(false);
+    let third = place.back_up(&forbidden).unwrap();
+    assert_eq!(
+        (counts(&third), fs::metadata(third.location().join("1.sst")).unwrap().nlink()),
+        ((0, 0, 6_000_000), 2)
+    );
+    forbidden.set_share(Share::Never);
+    assert_eq!(counts(&place.back_up(&forbidden).unwrap()), (6_000_000, 0, 0), "{kind}");
+}
+
+#[test]
+fn tables_are_cloned_and_shared_by_clones_on_xfs() {
+    tables_are_cloned_and_shared_by_clones("xfs");
+}
+
+#[test]
+fn tables_are_cloned_and_shared_by_clones_on_btrfs() {
+    tables_are_cloned_and_shared_by_clones("btrfs");
 }
 
 /// Rules for a file of each class, and what there is once the source's tables are gone: they are

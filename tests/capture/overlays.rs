@@ -60,7 +60,7 @@ fn a_database_in_an_image_is_captured_as_it_was_though_it_goes_on() {
 
 #[test]
 fn a_restore_over_a_database_in_an_image_is_whole_and_can_be_undone() {
-    for keep_undo in [true, false] {
+    for (keep_undo, keep_matching) in [(true, false), (false, false), (true, true), (false, true)] {
         let Some((place, _mounted, data)) = in_an_image() else { return };
         // A snapshot without one of its directories, and with a new one.
         let other = place.beside("other");
@@ -78,6 +78,7 @@ fn a_restore_over_a_database_in_an_image_is_whole_and_can_be_undone() {
         let before = tree(&data);
         let mut options = Options::new();
         options.set_keep_undo(keep_undo);
+        options.set_keep_matching(keep_matching);
         hotbackup::restore(job.location(), &data, &options).unwrap().wait().unwrap();
         assert_eq!(tree(&data), tree(&other));
         if keep_undo {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use hotbackup::{BackupRoot, CheckpointOptions, Coordinator, FileClass, Options};
 
-use super::frozen;
+use super::{frozen, frozen_with_tables};
 
 const DEED: &str = "HOTBACKUP_TEST_DEED";
 const REPORT: &str = "HOTBACKUP_TEST_REPORT";
@@ -40,6 +40,13 @@ pub fn has_strace() -> bool {
 /// expression of strace, such as `fsync:error=EIO:when=3`; calls are counted for each thread, and
 /// a deed has one I/O thread.
 pub fn run(deed: &[&Path], fault: &str) -> (Ended, bool) {
+    let (ended, trace) = run_traced(deed, fault);
+    let has_come = matches!(ended, Ended::Killed) || trace.contains("(INJECTED)");
+    (ended, has_come)
+}
+
+/// The same, and all calls of that kind, a line each.
+pub fn run_traced(deed: &[&Path], fault: &str) -> (Ended, String) {
     let report = tempfile::NamedTempFile::new().expect("a file for the report");
     let exe = std::env::current_exe().expect("this program");
     let trace = tempfile::NamedTempFile::new().expect("a file for the trace");
@@ -49,7 +56,7 @@ pub fn run(deed: &[&Path], fault: &str) -> (Ended, bool) {
     strace.args(["-e", &format!("trace=?{call}"), "-e", &format!("inject=?{fault}")]).arg(exe);
     let output = prepared(&mut strace, deed).env(REPORT, report.path()).output().expect("a child");
     if output.status.signal() == Some(libc::SIGKILL) {
-        return (Ended::Killed, true);
+        return (Ended::Killed, String::new());
     }
     let told = std::fs::read_to_string(report.path()).expect("a report");
     let ended = match told.split_once(": ") {
@@ -58,7 +65,7 @@ pub fn run(deed: &[&Path], fault: &str) -> (Ended, bool) {
         None if output.stdout.is_empty() => Ended::NotStarted,
         None => panic!("the child told {told:?}: {}", String::from_utf8_lossy(&output.stdout)),
     };
-    (ended, std::fs::read_to_string(trace.path()).expect("a trace").contains("(INJECTED)"))
+    (ended, std::fs::read_to_string(trace.path()).expect("a trace"))
 }
 
 /// A child at work, killed with the value if not before.
@@ -152,6 +159,8 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
         },
         ("restore", [snapshot, target]) => one_restore(snapshot, target, true),
         ("restore for good", [snapshot, target]) => one_restore(snapshot, target, false),
+        ("restore keeping", [snapshot, target]) => one_restore_keeping(snapshot, target, true),
+        ("restore keeping for good", [snapshot, target]) => one_restore_keeping(snapshot, target, false),
         ("restore in turn", [one, other, target]) => loop {
             one_restore(one, target, true)?;
             sign();
@@ -207,7 +216,7 @@ fn sign() {
 }
 
 fn one_backup(data: &Path) -> hotbackup::Result<()> {
-    let mut options = frozen();
+    let mut options = frozen_with_tables();
     options.set_threads(1);
     Coordinator::open(data, &options)?.start()?.wait()
 }
@@ -225,5 +234,13 @@ fn one_restore(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Re
     let mut options = Options::new();
     options.set_threads(1);
     options.set_keep_undo(keep_undo);
+    hotbackup::restore(snapshot, target, &options)?.wait()
+}
+
+fn one_restore_keeping(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Result<()> {
+    let mut options = Options::new();
+    options.set_threads(1);
+    options.set_keep_undo(keep_undo);
+    options.set_keep_matching(true);
     hotbackup::restore(snapshot, target, &options)?.wait()
 }

@@ -22,7 +22,21 @@ pub struct Scene {
 impl Scene {
     /// Names that stay, go, come and change, at the top and beside a lock that stays where it is.
     pub fn new() -> Self {
+        Self::of(Place::in_memory())
+    }
+
+    /// The same with files that the old has too, with all that belongs to them: tables, and one that is not
+    /// immutable.
+    pub fn with_the_same() -> Self {
         let place = Place::in_memory();
+        write(&place.data().join("sub/4.sst"), &bytes(70_000, 4));
+        write(&place.data().join("sub/deep/5.sst"), b"the same");
+        write(&place.data().join("pages"), &bytes(9_000, 5));
+        copy(&place.data(), &place.beside("old"));
+        Self::of(place)
+    }
+
+    fn of(place: Place) -> Self {
         let (data, old) = (place.data(), place.beside("old"));
         write(&data.join("index"), b"new");
         write(&data.join("log"), &bytes(5_000, 1));
@@ -36,6 +50,7 @@ impl Scene {
         write(&old.join("sub/LOCK"), b"held");
         let mut options = frozen();
         options.add_rule("LOCK", FileClass::Excluded).unwrap();
+        options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
         let snapshot = place.back_up(&options).unwrap().location().to_path_buf();
         let (before, mut after) = (tree(&old), tree(&snapshot));
         after.insert("sub/LOCK".into(), b"held".to_vec());

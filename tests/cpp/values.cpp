@@ -26,6 +26,8 @@ void every_option_reaches_the_library(const fs::path &scratch) {
                        .min_free(1)
                        .metadata("mine")
                        .keep_undo(false)
+                       .keep_matching()
+                       .clone(false)
                        .no_posix_locks(false)
                        .freeze([] {}, [] {});
     const fs::path data = database(scratch);
@@ -39,6 +41,9 @@ void every_option_reaches_the_library(const fs::path &scratch) {
     fs::create_directory(scratch / "target");
     restore(snapshot, scratch / "target", options).wait();
     CHECK(code_of([&] { restore_undo(scratch / "target"); }) == Code::NotFound); // keep_undo(false)
+    Job again = restore(snapshot, scratch / "target", options);
+    again.wait();
+    CHECK(again.status().bytes_linked > 0 && again.status().bytes_copied == 0); // keep_matching()
     restore(snapshot, scratch / "target", options.keep_undo(true)).wait();
     restore_undo(scratch / "target");
 

@@ -1,13 +1,16 @@
 //! Each single system call that moves, makes, removes or syncs a name fails once, as a disk that
 //! is full or broken lets it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::sweep::{Told, changes, failing, reads};
 use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
+use crate::common::{
+    Place, frozen, frozen_with_tables, names, skip, sound_snapshots, tree, write, write_old,
+};
 
 /// A failed restore, undo or recovery: as before, or to be recovered.
 fn ended_as_told(scene: &Scene, what: &str, told: Told, to_new: bool) {
@@ -40,6 +43,20 @@ fn a_restore_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered()
 }
 
 #[test]
+fn a_restore_that_keeps_files_and_whose_calls_fail_leaves_the_old_or_says_that_it_must_be_recovered() {
+    let scene = Scene::with_the_same();
+    let faults = || changes().into_iter().chain(reads());
+    let when_it_links = |fault: &String| fault.starts_with("linkat") || fault.starts_with("fsync");
+    let sweeps = [
+        ("restore keeping", faults().collect()),
+        ("restore keeping for good", faults().filter(when_it_links).collect()),
+    ];
+    for (how, faults) in sweeps {
+        failing(faults, || scene.restore_over(how), |what, told| ended_as_told(&scene, what, told, true));
+    }
+}
+
+#[test]
 fn an_undo_whose_calls_fail_leaves_the_new_or_says_that_it_must_be_recovered() {
     let scene = Scene::new();
     failing(changes(), scene.undo(), |what, told| ended_as_told(&scene, what, told, false));
@@ -65,11 +82,15 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
     let place = Place::in_memory();
     write(&place.data().join("a"), b"a");
     write(&place.data().join("deep/er/b"), b"b");
-    place.back_up(&frozen()).unwrap();
+    for name in ["1.sst", "deep/2.sst", "deep/3.sst"] {
+        write_old(&place.data().join(name), name.as_bytes());
+    }
+    place.back_up(&frozen_with_tables()).unwrap();
     let kept = place.beside("kept");
     copy(&place.data().join(".lifecycle"), &kept);
     let before = tree(&kept);
     let lifecycle = place.data().join(".lifecycle");
+    let mut shared = HashSet::new();
     failing(
         changes(),
         || {
@@ -83,6 +104,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
                 assert_eq!(all.len(), 2, "{what}");
                 let latest = hotbackup::BackupRoot::at(place.root()).latest().expect(what);
                 assert_eq!(latest.location(), all[0].location(), "{what}");
+                shared.insert(all[0].files_shared());
             }
             Err((code, message)) => {
                 assert!(["IO", "NO_SPACE"].contains(&code.as_str()), "{what}: {code}: {message}");
@@ -90,6 +112,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
             }
         },
     );
+    assert_eq!(shared, HashSet::from([2, 3]), "what cannot be linked is copied, and no more");
 }
 
 /// A sandbox, or a kernel without them: what a backup can do without it does without.

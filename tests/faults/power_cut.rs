@@ -5,6 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use hotbackup::{FileClass, Options};
+
+use crate::common::scene::copy;
 use crate::common::{Place, bytes, frozen, restore, skip, tree, verify, write};
 
 /// A file system in a file, unmounted with the value.
@@ -86,6 +89,51 @@ fn survives(kind: &str, files: usize) {
     assert!(tree(&target) == changed, "not as it was before the cut");
     assert_eq!(hotbackup::recover(&target).unwrap(), hotbackup::Recovered::Nothing);
     assert!(Path::new(&target).is_dir());
+}
+
+/// What was written to the target and not synced before it was kept must last too.
+fn what_is_kept_survives(kind: &str, files: usize) {
+    let place = Place::new();
+    let Some(disk) = Disk::make(kind, &place) else { return skip("no loop mounts, or no mkfs") };
+    if !succeeds(Command::new("xfs_io").arg("-V")) {
+        return skip("xfs_io is not there");
+    }
+    let data = place.data();
+    for number in 0..files {
+        write(&data.join(format!("tables/{number}.sst")), &bytes(number * 97 % 90_000, number as u64));
+    }
+    let mut options = frozen();
+    options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
+    let snapshot = place.back_up(&options).unwrap().location().to_path_buf();
+    for keep_undo in [true, false] {
+        let target = disk.at.join(format!("target-{keep_undo}"));
+        copy(&data, &target);
+        std::fs::remove_dir_all(target.join(".lifecycle")).unwrap();
+        write(&target.join("tables/0.sst"), b"another");
+        let mut options = Options::new();
+        options.set_keep_matching(true);
+        options.set_keep_undo(keep_undo);
+        let job = hotbackup::restore(&snapshot, &target, &options).unwrap();
+        job.wait().unwrap();
+        assert!(job.status().unwrap().bytes_linked > 0);
+        disk.cut();
+        assert!(tree(&target) == tree(&data), "not as it was before the cut, with an undo: {keep_undo}");
+        // Without an undo, what was given up may have come back.
+        assert_ne!(hotbackup::recover(&target).unwrap(), hotbackup::Recovered::Old);
+        assert!(tree(&target) == tree(&data), "recovered, with an undo: {keep_undo}");
+    }
+}
+
+#[test]
+fn what_a_restore_has_kept_survives_on_ext4() {
+    what_is_kept_survives("ext4", 20);
+    what_is_kept_survives("ext4", 400);
+}
+
+#[test]
+fn what_a_restore_has_kept_survives_on_xfs() {
+    what_is_kept_survives("xfs", 20);
+    what_is_kept_survives("xfs", 400);
 }
 
 #[test]

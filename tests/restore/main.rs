@@ -3,8 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clones;
 mod corruption;
 mod hostile;
+mod keeping;
 mod restore_refused;
 mod restores;
 mod seeds;

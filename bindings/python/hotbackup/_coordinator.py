@@ -39,7 +39,8 @@ class Coordinator:
     threads: of I/O; 0: two. rate_limit: bytes per second; 0: none.
     verify_level: a VerifyLevel. symlinks: a Symlinks.
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
-    metadata: at most 1 MiB, kept in each snapshot.
+    metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
+    where the file system can.
     no_posix_locks: this process holds no fcntl locks on the files, see the C header.
 
     Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and
@@ -74,6 +75,7 @@ class Coordinator:
         freeze_timeout: float | None = 30.0,
         min_free: int = 0,
         metadata: bytes | None = None,
+        clone: bool = True,
         no_posix_locks: bool = False,
         checkpoint: SimpleHook | None = None,
         freeze: SimpleHook | None = None,
@@ -100,6 +102,7 @@ class Coordinator:
             freeze_timeout=freeze_timeout,
             min_free=min_free,
             metadata=metadata,
+            clone=clone,
             no_posix_locks=no_posix_locks,
         )
         self._handle = handle = CoordinatorHandle()

@@ -66,6 +66,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_options_set_min_free": (_CODE, [_PTR, c_uint64, _ERR]),
     "backup_options_set_metadata": (_CODE, [_PTR, _STR, c_size_t, _ERR]),
     "backup_options_set_keep_undo": (_CODE, [_PTR, c_int32, _ERR]),
+    "backup_options_set_keep_matching": (_CODE, [_PTR, c_int32, _ERR]),
+    "backup_options_set_clone": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_no_posix_locks": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_checkpoint_hook": (_CODE, [_PTR, HOOK, _PTR, DESTROY, _ERR]),
     "backup_options_set_freeze_hook": (_CODE, [_PTR, HOOK, HOOK, _PTR, DESTROY, _ERR]),

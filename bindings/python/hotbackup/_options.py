@@ -30,6 +30,8 @@ def options(
     min_free: int = 0,
     metadata: bytes | None = None,
     keep_undo: bool = True,
+    keep_matching: bool = False,
+    clone: bool = True,
     no_posix_locks: bool = False,
 ) -> Iterator[int]:
     """The address of the options, which are freed at the end of the ``with`` block."""
@@ -56,6 +58,8 @@ def options(
             metadata = bytes(metadata)
             call(lib.backup_options_set_metadata, address, metadata, len(metadata))
         call(lib.backup_options_set_keep_undo, address, bool(keep_undo))
+        call(lib.backup_options_set_keep_matching, address, bool(keep_matching))
+        call(lib.backup_options_set_clone, address, bool(clone))
         call(lib.backup_options_set_no_posix_locks, address, bool(no_posix_locks))
         hooks.install(address)
         yield address

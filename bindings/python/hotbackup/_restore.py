@@ -31,6 +31,8 @@ def restore(
     verify_level: int = VerifyLevel.CHECKSUM,
     min_free: int = 0,
     keep_undo: bool = True,
+    keep_matching: bool = False,
+    clone: bool = True,
     no_posix_locks: bool = False,
     validate: ValidateHook | None = None,
     progress: ProgressHook | None = None,
@@ -41,7 +43,10 @@ def restore(
     for :func:`restore_undo` unless keep_undo is False. If the job fails, the target is as it was,
     save for an empty ``.lifecycle/owner``.
     Keep the Job and wait for it: dropping it cancels the restore, with a ResourceWarning, and does not
-    wait for that. layout: None takes the snapshot's. The hooks run on a thread of the library's.
+    wait for that. layout: None takes the snapshot's. keep_matching: files of the target that are what
+    the snapshot has, by their checksums, are kept, so that a restore over nearly the same costs reading;
+    the C header says how, and which engines spoil the undo of it. clone: whether blocks may be shared with the
+    snapshot, where the file system can. The hooks run on a thread of the library's.
     """
     refuse_at_exit()
     given = options(
@@ -52,6 +57,8 @@ def restore(
         verify_level=verify_level,
         min_free=min_free,
         keep_undo=keep_undo,
+        keep_matching=keep_matching,
+        clone=clone,
         no_posix_locks=no_posix_locks,
     )
     place = encode_path(target, "target")

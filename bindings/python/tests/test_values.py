@@ -125,6 +125,7 @@ def test_all_options_reach_the_library(data_dir: Path, place: Path) -> None:
         "freeze_timeout": None,
         "min_free": 1,
         "metadata": b"\0mine",
+        "clone": False,
         "no_posix_locks": True,
     }
     with Coordinator(data_dir, **options) as coordinator:
@@ -139,6 +140,16 @@ def test_all_options_reach_the_library(data_dir: Path, place: Path) -> None:
         coordinator.start()
     with Coordinator(other, root=root, adopt_root=True) as coordinator:
         coordinator.start().wait()
+
+
+def test_a_restore_keeps_what_its_target_has_already(data_dir: Path, place: Path) -> None:
+    with Coordinator(data_dir) as coordinator:
+        job = coordinator.start()
+        job.wait()
+    target = place / "target"
+    hotbackup.restore(job.location, target).wait()
+    done = hotbackup.restore(job.location, target, keep_matching=True, keep_undo=False, clone=False).wait()
+    assert done.bytes_linked == done.bytes_total > 0 and done.bytes_copied == 0
 
 
 def test_the_dataclasses_do_not_change(data_dir: Path) -> None:
