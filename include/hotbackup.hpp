@@ -203,6 +203,7 @@ enum class Kind : std::int32_t {
     Backup = BACKUP_KIND_BACKUP,   ///< Makes a snapshot.
     Restore = BACKUP_KIND_RESTORE, ///< Puts a snapshot in place.
     Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
+    Checkpoint = BACKUP_KIND_CHECKPOINT, ///< Makes a checkpoint.
 };
 
 /// How far a job has come.
@@ -250,7 +251,7 @@ struct Progress {
     std::uint64_t files_done = 0;     ///< Files dealt with.
     std::uint64_t bytes_copied = 0;   ///< Bytes read and written.
     std::uint64_t bytes_cloned = 0;   ///< Bytes shared by the file system (reflinks).
-    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot, or that a target had.
+    std::uint64_t bytes_linked = 0;   ///< Bytes shared with a snapshot, a target, or the live files.
     std::uint64_t bytes_holes = 0;    ///< Bytes that are holes on both sides.
     std::uint64_t files_skipped = 0;  ///< FIFOs, sockets, devices, leftovers: no data.
     std::uint64_t files_left_out = 0; ///< Immutable files that were still being built.
@@ -913,6 +914,31 @@ private:
     std::unique_ptr<backup_options, Free> handle_;
 };
 
+// ---- Checkpoints -------------------------------------------------------------------------------
+
+/// How a checkpoint is made: flags, to be or-ed.
+enum class CheckpointFlags : std::int32_t {
+    None = 0, ///< It stays until remove_checkpoint().
+    /// It is removed when its coordinator is closed or, after a crash, by recover().
+    UntilClose = BACKUP_CHECKPOINT_UNTIL_CLOSE,
+    /// The host vouches that nothing ever truncates, rewrites in place or touches an immutable file that
+    /// has several names, not even when it is deleted: so any layout will do, and whatever is immutable is
+    /// linked. Where it is not so, the checkpoint changes with the live database.
+    LinksAreSafe = BACKUP_CHECKPOINT_LINKS_ARE_SAFE,
+};
+
+/// Both flags.
+constexpr CheckpointFlags operator|(CheckpointFlags a, CheckpointFlags b) noexcept {
+    return static_cast<CheckpointFlags>(static_cast<std::int32_t>(a) | static_cast<std::int32_t>(b));
+}
+
+/// Removes a checkpoint, by the location of its job. The live database keeps its files. Code::NotFound:
+/// it is not there; Code::InvalidArgument: no checkpoint is made at such a place, or what is there is
+/// none; Code::Conflict: somebody holds a lock (flock) on its directory.
+inline void remove_checkpoint(const std::filesystem::path &location) {
+    detail::call(backup_checkpoint_remove, detail::text(location));
+}
+
 // ---- Coordinators ------------------------------------------------------------------------------
 
 /// The backups of one data directory; its host opens it once, and keeps it while the database is open.
@@ -938,7 +964,8 @@ public:
     /// As close().
     ~Coordinator() { close(); }
 
-    /// Cancels the backup that runs and waits for its end; from a hook of that backup it does not wait.
+    /// Cancels the backup or checkpoint that runs, waits for its end, and removes the checkpoints that were
+    /// to go with it; from a hook of what runs it does not wait.
     /// Hooks may use the coordinator until this returns, other threads must not. Once is enough.
     void close() noexcept {
         backup_coordinator_close(handle_);
@@ -962,7 +989,24 @@ public:
     /// and Job::wait() do; find() then gives the job.
     Job run() { return detail::Jobs::make(backup_run, handle()); }
 
-    /// A backup of this coordinator by its id; without one the running, else the newest. The last 32
+    /// Starts a checkpoint and returns at once: a directory in `.lifecycle/checkpoints` of the data
+    /// directory (Job::location()) whose immutable files are links to the live ones. Hooks and errors are
+    /// those of start(), but for the errors of the root; Code::Unsupported: the layout is not rocksdb,
+    /// leveldb or pebble, and the host does not vouch for its links; out of Job::wait(): links are refused,
+    /// or a further source lies on another file system.
+    Job start_checkpoint(CheckpointFlags flags = CheckpointFlags::None) & {
+        return detail::Jobs::make(backup_checkpoint_start, handle(), static_cast<std::int32_t>(flags));
+    }
+    /// @cond
+    Job start_checkpoint(CheckpointFlags flags = CheckpointFlags::None) && = delete;
+    /// @endcond
+
+    /// Makes a checkpoint with its hooks on this thread and returns the completed job, as run() does.
+    Job run_checkpoint(CheckpointFlags flags = CheckpointFlags::None) {
+        return detail::Jobs::make(backup_checkpoint_run, handle(), static_cast<std::int32_t>(flags));
+    }
+
+    /// A backup or checkpoint of this coordinator by its id; without one the running, else the newest. The last 32
     /// that have ended are known, others are Code::NotFound.
     Job find(const std::string &id = {}) const {
         return detail::Jobs::make(backup_find, handle(), id.empty() ? nullptr : detail::text(id));

@@ -111,6 +111,19 @@ func deleteSnapshot(root, idOrName string) error {
 	return result(code, failure)
 }
 
+func removeCheckpoint(location string) error {
+	gcPoint()
+	var given cStrings
+	defer given.free()
+	path, err := given.add("the checkpoint", location)
+	if err != nil {
+		return err
+	}
+	var failure *C.backup_error
+	code := C.backup_checkpoint_remove(path, &failure)
+	return result(code, failure)
+}
+
 func prune(root string, keepNewest uint32) (uint32, error) {
 	gcPoint()
 	var given cStrings

@@ -54,6 +54,7 @@ const SOURCE: u8 = 2;
 const BORN: u8 = 4;
 const CTIME: u8 = 8;
 const SHARED: u8 = 16;
+const LIVE: u8 = 32;
 
 const NS: i128 = 1_000_000_000;
 
@@ -77,7 +78,8 @@ impl Files {
             | bit(entry.source.is_some(), SOURCE)
             | bit(source.born_ns.is_some(), BORN)
             | bit(source.ctime_ns.is_some(), CTIME)
-            | bit(entry.shared.is_some(), SHARED);
+            | bit(entry.shared.is_some(), SHARED)
+            | bit(entry.live, LIVE);
         let Attributes { mode, uid, gid, mtime_ns } = attributes;
         let alike = self.alike_of(Alike { mode, uid, gid, device: source.device })?;
         let record = Record {
@@ -135,6 +137,7 @@ impl Files {
             attributes: has(ATTRIBUTES).then_some(attributes),
             source: has(SOURCE).then_some(source),
             shared: has(SHARED).then_some(shared),
+            live: has(LIVE),
         }
     }
 
@@ -260,6 +263,7 @@ mod tests {
                 ctime_ns: (number % 7 > 1).then_some(-1),
             }),
             shared: (number % 4 == 0).then_some(Shared { origin: number as u32, verified_at_ms: number }),
+            live: false,
         }
     }
 

@@ -22,6 +22,7 @@ std::string run(Code (*scenario)(Scene &), const fs::path &scratch, const std::s
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
     Scenarios missing = backups();
+    missing.merge(checkpoints());
     missing.merge(disk());
     missing.merge(sharing());
     std::ifstream list(argv[1]);

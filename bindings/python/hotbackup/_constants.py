@@ -102,6 +102,14 @@ class Kind(_OpenEnum):
     BACKUP = 1
     RESTORE = 2
     VERIFY = 3
+    CHECKPOINT = 4
+
+
+class CheckpointFlags(_OpenEnum):
+    """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
+
+    UNTIL_CLOSE = 1
+    LINKS_ARE_SAFE = 2
 
 
 class State(_OpenEnum):

@@ -88,6 +88,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_coordinator_close": (None, [_PTR]),
     "backup_start": (_CODE, [_PTR, _OUT, _ERR]),
     "backup_run": (_CODE, [_PTR, _OUT, _ERR]),
+    "backup_checkpoint_start": (_CODE, [_PTR, c_int32, _OUT, _ERR]),
+    "backup_checkpoint_run": (_CODE, [_PTR, c_int32, _OUT, _ERR]),
+    "backup_checkpoint_remove": (_CODE, [_STR, _ERR]),
     "backup_find": (_CODE, [_PTR, _STR, _OUT, _ERR]),
     # Jobs
     "backup_status": (_CODE, [_PTR, POINTER(RawProgress), c_size_t, _ERR]),

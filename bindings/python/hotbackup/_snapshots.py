@@ -90,6 +90,14 @@ def delete(root: AnyPath, id_or_name: str) -> None:
     call(lib.backup_delete, encode_path(root, "root"), encode_path(id_or_name, "id_or_name"))
 
 
+def remove_checkpoint(location: AnyPath) -> None:
+    """Removes a checkpoint, by the location of its job. The live database keeps its files; the space of
+    those that it has deleted since comes back. Nobody may have it open. NotFound: it is not there;
+    InvalidArgument: no checkpoint is made at such a place, or what is there is none (a copy is its
+    owner's to remove); Conflict: somebody holds a lock (flock) on its directory."""
+    call(lib.backup_checkpoint_remove, encode_path(location, "location"))
+
+
 def prune(root: AnyPath, keep_newest: int) -> int:
     """Deletes all but the newest ``keep_newest`` (at least 1) snapshots, except those in use and
     unreadable ones, which neither count nor go. Gives how many went. Conflict: the root is in use."""

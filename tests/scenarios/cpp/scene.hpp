@@ -119,6 +119,7 @@ using Scenarios = std::map<std::string, Code (*)(Scene &)>;
 
 // What there is, by name; each a file of its own.
 Scenarios backups();
+Scenarios checkpoints();
 Scenarios disk();
 Scenarios sharing();
 
