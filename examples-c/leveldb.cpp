@@ -110,7 +110,7 @@ hotbackup::Options backup_options(lsm::Writers &writers)
     return options;
 }
 
-void run(const fs::path &dir, unsigned rounds)
+void run(const fs::path &dir, const lsm::Arguments &arguments)
 {
     fs::path data = dir / "data";
     fs::remove_all(dir);
@@ -127,12 +127,13 @@ void run(const fs::path &dir, unsigned rounds)
     lsm::Point last;
     {
         Database database(options, data);
-        lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
+        lsm::Writers writers(
+            churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); }, arguments.rest());
         auto how = backup_options(writers);
         how.root(dir / "backups");
         hotbackup::Coordinator coordinator(data, how);
-        trial.live(coordinator, writers, churn, rounds);
-        trial.self_check(coordinator);
+        trial.live(coordinator, writers, churn, arguments);
+        trial.self_check(coordinator, writers);
         coordinator.close();
         writers.stop();
         last = writers.last();
@@ -148,7 +149,7 @@ void run(const fs::path &dir, unsigned rounds)
 int main(int argc, char **argv)
 try {
     auto arguments = lsm::arguments(argc, argv);
-    run(arguments.dir / "leveldb", arguments.rounds);
+    run(arguments.dir / "leveldb", arguments);
     return 0;
 } catch (const std::exception &error) {
     std::fprintf(stderr, "%s\n", error.what());

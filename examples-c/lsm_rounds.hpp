@@ -24,19 +24,25 @@ struct Arguments {
     unsigned rounds = 5;
     std::string only; // a variant; empty: all
     bool broken = false;
+    std::chrono::milliseconds pause{0}; // between two backups
+
+    // With a pause writers take their time too: so some tables live for long enough to be shared.
+    std::chrono::microseconds rest() const { return pause / 25; }
 };
 
-// [directory] [--rounds N] [--only VARIANT], and, where something may be broken to see that it is found,
+// [directory] [--rounds N] [--pause MS] [--only VARIANT], and, where something may be broken to see that it is found,
 // [--break WHAT]
 inline Arguments arguments(int argc, char **argv, const std::string &breakable = {})
 {
     Arguments found;
-    std::string usage = "usage: " + std::string(argv[0]) + " [directory] [--rounds N] [--only VARIANT]" +
+    std::string usage = "usage: " + std::string(argv[0]) + " [directory] [--rounds N] [--pause MS] [--only VARIANT]" +
                         (breakable.empty() ? "" : " [--break " + breakable + "]");
     for (int i = 1; i < argc; i++) {
         std::string argument = argv[i];
         if (argument == "--rounds" && i + 1 < argc)
             found.rounds = static_cast<unsigned>(std::stoul(argv[++i]));
+        else if (argument == "--pause" && i + 1 < argc)
+            found.pause = std::chrono::milliseconds(std::stoul(argv[++i]));
         else if (argument == "--only" && i + 1 < argc)
             found.only = argv[++i];
         else if (argument == "--break" && i + 1 < argc && !breakable.empty() && argv[i + 1] == breakable)
@@ -61,7 +67,8 @@ inline Arguments arguments(int argc, char **argv, const std::string &breakable =
 // Opens a restored database with its engine, lets the engine check it, and reads all of it.
 using ReadBack = std::function<Contents(const fs::path &)>;
 
-// Makes backups and restores each. Throws at the first that is not exactly the point of its freeze.
+// Makes backups and restores each, at once and again when younger ones share its files and others that did are
+// deleted. Throws at the first that is not exactly the point of its freeze.
 class Rounds {
 public:
     // `dir` is for what is restored.
@@ -71,9 +78,10 @@ public:
     }
 
     // So many of a database that is written to.
-    void live(hotbackup::Coordinator &coordinator, Writers &writers, const Churn &churn, unsigned rounds)
+    void live(hotbackup::Coordinator &coordinator, Writers &writers, const Churn &churn, const Arguments &how)
     {
-        std::uint64_t during = 0, files_left_out = 0;
+        std::uint64_t during = 0, files_left_out = 0, shared = 0, again = 0;
+        unsigned rounds = how.rounds;
         std::vector<double> windows;
         for (unsigned round = 1; round <= rounds; round++) {
             // Flushes and compactions must be under way, however slow the machine is.
@@ -81,6 +89,7 @@ public:
                 writers.rethrow();
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
+            std::this_thread::sleep_for(how.pause);
             std::uint64_t before = churn.both();
             auto job = coordinator.start();
             job.wait();
@@ -88,10 +97,17 @@ public:
             auto status = job.status();
             windows.push_back(Milliseconds(status.freeze).count());
             files_left_out += status.files_left_out;
+            shared += status.bytes_linked;
             compare(job.location(), writers.frozen());
-            hotbackup::prune(coordinator.root(), 1);
+            kept_.push_back({job.location(), job.id(), model_.contents()});
+            if (kept_.size() > kKept)
+                delete_any(coordinator.root());
+            compare_again(kept_[random_.below(kept_.size())]), again++;
         }
         writers.rethrow();
+        for (; !kept_.empty(); delete_any(coordinator.root()))
+            for (const Kept &kept : kept_)
+                compare_again(kept), again++;
         if (during == 0)
             throw std::runtime_error(name_ + ": no backup saw a flush or a compaction, which proves nothing");
         double held_back = median(writers.held_back()), synced = median(writers.synced());
@@ -100,12 +116,15 @@ public:
                     "library's;\n"
                     "  that is %.1f times a synced commit, which took %.2f ms (median)\n"
                     "  files came or went in %llu of %zu freezes, %llu during all of the backups; %llu "
-                    "unfinished ones left out\n",
+                    "unfinished ones left out\n"
+                    "  older ones were restored %llu times, others deleted in between, 0 wrong; %llu KB were "
+                    "shared\n",
                     name_.c_str(), rounds, model_.contents().size(), held_back, largest(writers.held_back()),
                     median(windows), held_back / synced, synced,
                     static_cast<unsigned long long>(writers.churned()), writers.held_back().size(),
                     static_cast<unsigned long long>(during),
-                    static_cast<unsigned long long>(files_left_out));
+                    static_cast<unsigned long long>(files_left_out), static_cast<unsigned long long>(again),
+                    static_cast<unsigned long long>(shared >> 10));
     }
 
     // One of a database that is closed and at this point.
@@ -118,11 +137,14 @@ public:
                     model_.contents().size());
     }
 
-    // That the comparison would find a lost log, which the engine does not miss: of what was restored
-    // last, the newest log is deleted.
-    void self_check(hotbackup::Coordinator &coordinator)
+    // That the comparison would find a lost log, which the engine does not miss: of a restored snapshot the newest
+    // log is deleted.
+    void self_check(hotbackup::Coordinator &coordinator, const Writers &writers)
     {
-        fs::path target = restored(hotbackup::latest(coordinator.root()).location());
+        auto job = coordinator.start();
+        job.wait();
+        model_.advance(writers.frozen());
+        fs::path target = restored(job.location());
         fs::path newest;
         for (const auto &entry : fs::recursive_directory_iterator(target))
             if (entry.path().extension() == ".log" && entry.path().filename() > newest.filename())
@@ -145,11 +167,34 @@ private:
         return target;
     }
 
+    struct Kept {
+        fs::path location;
+        std::string id;
+        Contents contents;
+    };
+
+    // So many snapshots are there at a time.
+    static constexpr std::size_t kKept = 5;
+
+    void delete_any(const fs::path &root)
+    {
+        auto gone = kept_.begin() + static_cast<std::ptrdiff_t>(random_.below(kept_.size()));
+        hotbackup::remove(root, gone->id);
+        kept_.erase(gone);
+    }
+
     void compare(const fs::path &snapshot, const Point &point)
     {
         model_.advance(point);
+        compare_with(snapshot, model_.contents());
+    }
+
+    void compare_again(const Kept &kept) const { compare_with(kept.location, kept.contents); }
+
+    void compare_with(const fs::path &snapshot, const Contents &expected) const
+    {
         fs::path target = restored(snapshot);
-        std::string differs = difference(read_back_(target), model_.contents());
+        std::string differs = difference(read_back_(target), expected);
         if (!differs.empty())
             throw std::runtime_error(name_ + ": THE RESTORED DATABASE IS WRONG: " + differs + " (" +
                                      snapshot.string() + ")");
@@ -160,6 +205,8 @@ private:
     fs::path dir_;
     ReadBack read_back_;
     Model model_;
+    std::vector<Kept> kept_;
+    Random random_{1};
 };
 
 } // namespace lsm

@@ -221,7 +221,9 @@ public:
     // Makes one commit, which is durable when it returns, or becomes so when the engine pleases.
     using Commit = std::function<void(const Batch &, bool sync)>;
 
-    Writers(const Churn &churn, Commit commit) : churn_(churn), commit_(std::move(commit))
+    // `rest`: of each writer after each commit.
+    Writers(const Churn &churn, Commit commit, std::chrono::microseconds rest)
+        : churn_(churn), commit_(std::move(commit)), rest_(rest)
     {
         for (unsigned writer = 0; writer < kWriters; writer++)
             threads_.emplace_back([this, writer] { run(writer); });
@@ -290,6 +292,7 @@ private:
                 if (stopped_)
                     return;
             }
+            std::this_thread::sleep_for(rest_);
             std::uint64_t commit = last_[writer] + 1;
             Batch batch = batch_of(writer, commit);
             bool sync = commit % 16 == 0;
@@ -316,6 +319,7 @@ private:
 
     const Churn &churn_;
     Commit commit_;
+    std::chrono::microseconds rest_;
     Gate gate_;
     Point last_ = {}; // each writer its own, in the gate
     Point frozen_ = {};

@@ -285,7 +285,7 @@ hotbackup::Options walking(Database &database, lsm::Writers &writers, bool recyc
     return options;
 }
 
-void run(const Variant &variant, const fs::path &dir, unsigned rounds, bool flushes)
+void run(const Variant &variant, const fs::path &dir, const lsm::Arguments &arguments, bool flushes)
 {
     fs::path data = dir / "data", logs = dir / "logs";
     fs::remove_all(dir);
@@ -302,16 +302,17 @@ void run(const Variant &variant, const fs::path &dir, unsigned rounds, bool flus
         Database database(variant, live_options(variant, logs, churn), data);
         if (variant.recycled != (database.db().GetDBOptions().recycle_log_file_num > 0))
             throw std::runtime_error("this RocksDB does not recycle its logs as it was told");
-        lsm::Writers writers(churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); });
+        lsm::Writers writers(
+            churn, [&](const lsm::Batch &batch, bool sync) { database.commit(batch, sync); }, arguments.rest());
         auto how = variant.named ? naming(database, writers, flushes)
                                  : walking(database, writers, variant.recycled, flushes);
         how.root(dir / "backups");
         if (variant.apart)
             how.source(logs, kLogs);
         hotbackup::Coordinator coordinator(data, how);
-        trial.live(coordinator, writers, churn, rounds);
+        trial.live(coordinator, writers, churn, arguments);
         if (!variant.flushes()) // else no log is missed
-            trial.self_check(coordinator);
+            trial.self_check(coordinator, writers);
         coordinator.close(); // no hook is called any more
         writers.stop();
         last = writers.last();
@@ -333,7 +334,7 @@ try {
     for (const Variant &variant : kVariants)
         if (arguments.only.empty() || arguments.only == variant.name) {
             known = true;
-            run(variant, arguments.dir / "rocksdb", arguments.rounds, variant.flushes() && !arguments.broken);
+            run(variant, arguments.dir / "rocksdb", arguments, variant.flushes() && !arguments.broken);
         }
     if (!known)
         throw std::runtime_error("there is no variant " + arguments.only);

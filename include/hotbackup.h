@@ -276,6 +276,17 @@ const char *backup_code_name(backup_code code);
 /// A symbolic link is kept as the link that it is.
 #define BACKUP_SYMLINKS_PRESERVE 1
 
+/// A backup takes each file anew.
+#define BACKUP_SHARE_NEVER 0
+
+/// A backup shares with the snapshot before it what has not changed: by clones where the root's file
+/// system makes them, else by hard links; but not by links where there is a validate hook, since an
+/// engine that writes to what it opens would write to older snapshots. The default.
+#define BACKUP_SHARE_SAFELY 1
+
+/// By links beneath a validate hook too: the host vouches that it writes to nothing it looks at.
+#define BACKUP_SHARE_ALWAYS 2
+
 /// New options, all of them defaults; free them with backup_options_free. NULL only after a
 /// defect of the library. (since 0.1)
 backup_options *backup_options_new(void);
@@ -379,6 +390,20 @@ backup_code backup_options_set_metadata(backup_options *options,
 backup_code backup_options_set_keep_undo(backup_options *options,
                                          int32_t keep,
                                          backup_error **error);
+
+/// Whether a backup shares with the snapshot before it (what latest names) the immutable files that
+/// have not changed since: BACKUP_SHARE_*. They are neither pinned nor read, so a backup costs what
+/// has changed. A snapshot is complete all the same, deleting one harms no other, and what is
+/// restored shares with none. (since 0.1)
+backup_code backup_options_set_share(backup_options *options, int32_t share, backup_error **error);
+
+/// How long ago a shared file may have been read back from the disk, in seconds. Each backup reads
+/// what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd
+/// of what can be shared, whichever is more. A file that is bad is copied anew, and backup_warning
+/// names it. 0: some in each backup; UINT64_MAX: none. The default is 86,400, a day. (since 0.1)
+backup_code backup_options_set_reread_after(backup_options *options,
+                                            uint64_t seconds,
+                                            backup_error **error);
 
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
@@ -602,6 +627,16 @@ backup_code backup_wait(const backup_job *job, int64_t timeout_ms, backup_error 
 /// backup_run returns. 0 for NULL, and in a forked child. Any thread. (since 0.1)
 int32_t backup_in_hook(const backup_job *job);
 
+/// The warning of this index, from 0 on, as a new error that the caller frees: what is wrong, though
+/// it does not fail the job. BACKUP_CORRUPT: a file that was to be shared with the previous snapshot
+/// and whose stored bytes are bad; its message names all snapshots that hold it. There may be more
+/// while the job runs; those of an ended job stay. BACKUP_NOT_FOUND: there are not so many. Any
+/// thread. (since 0.1)
+backup_code backup_warning(const backup_job *job,
+                           size_t index,
+                           backup_error **out,
+                           backup_error **error);
+
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has
 /// begun to publish, stays as it is: BACKUP_OK, no effect. (since 0.1)
 backup_code backup_cancel(const backup_job *job, backup_error **error);
@@ -714,6 +749,14 @@ uint64_t backup_snapshot_files(const backup_snapshot *snapshot);
 
 /// The sum of the sizes of a snapshot's files, in bytes; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_bytes(const backup_snapshot *snapshot);
+
+/// How many of its files a snapshot shares with an earlier one, by links or clones; 0 for NULL.
+/// (since 0.1)
+uint64_t backup_snapshot_files_shared(const backup_snapshot *snapshot);
+
+/// The sum of the sizes of the files that a snapshot shares with an earlier one, in bytes: what its
+/// backup did not take anew; 0 for NULL. (since 0.1)
+uint64_t backup_snapshot_bytes_shared(const backup_snapshot *snapshot);
 
 /// How many FIFOs, sockets, devices and leftovers of the library's own, which are not data, a
 /// snapshot's backup came upon; 0 for NULL. (since 0.1)

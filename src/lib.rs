@@ -115,7 +115,7 @@ pub use monitor::Phase;
 pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
 pub use root::BackupRoot;
-pub use settings::{METADATA_MAX, Symlinks, VerifyLevel};
+pub use settings::{METADATA_MAX, Share, Symlinks, VerifyLevel};
 pub use snapshot::Snapshot;
 pub use standalone::{restore, verify};
 

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::job::Hooks;
 use crate::layout::{FileClass, Layout, Rule};
 use crate::paths::{absolute, relative};
-use crate::settings::{Settings, Source, Symlinks, VerifyLevel, check_metadata};
+use crate::settings::{Settings, Share, Source, Symlinks, VerifyLevel, check_metadata};
 
 /// Options of a coordinator, a restore or a verification. They are copied when used.
 #[derive(Clone, Default)]
@@ -102,6 +102,20 @@ impl Options {
     /// Whether a restore keeps what it replaces, for an undo; by default it does.
     pub fn set_keep_undo(&mut self, keep: bool) {
         self.settings.keep_undo = keep;
+    }
+
+    /// Whether a backup shares with the snapshot before it the `immutable` files that have not changed since; by
+    /// default [`Share::Safely`]. A snapshot is complete all the same, and deleting one harms no other.
+    pub fn set_share(&mut self, share: Share) {
+        self.settings.share = share;
+    }
+
+    /// How long ago a shared file may have been read back from the disk; by default a day. Each backup reads what
+    /// was not for longer, the oldest first, at most 64 MiB or a 32nd of all that can be shared, whichever is
+    /// more; a file that is bad is copied anew ([`Job::warnings`](crate::Job::warnings)). [`Duration::MAX`]: none
+    /// is read back.
+    pub fn set_reread_after(&mut self, age: Duration) {
+        self.settings.reread_after = age;
     }
 
     /// The host vouches that it holds no `fcntl` locks, so that jobs may run where the

@@ -33,6 +33,19 @@ pub enum Symlinks {
     Preserve,
 }
 
+/// Whether a backup shares files with the snapshot before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Share {
+    /// It takes each file anew.
+    Never,
+    /// It shares what has not changed, by clones where the file system makes them, else by links; but no links
+    /// where there is a validate hook: an engine that writes to what it opens would write to older snapshots.
+    Safely,
+    /// By links beneath a validate hook too: it is known not to write to what it looks at.
+    Always,
+}
+
 /// A directory beside the data directory that is captured with it, under a prefix.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -52,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) metadata: Vec<u8>,
     pub(crate) freeze_timeout: Option<Duration>,
     pub(crate) keep_undo: bool,
+    pub(crate) share: Share,
+    pub(crate) reread_after: Duration,
     pub(crate) job: JobSettings,
 }
 
@@ -77,6 +92,8 @@ impl Default for Settings {
             metadata: Vec::new(),
             freeze_timeout: Some(Duration::from_secs(30)),
             keep_undo: true,
+            share: Share::Safely,
+            reread_after: Duration::from_secs(24 * 60 * 60),
             job: JobSettings {
                 threads: 0,
                 rate_limit: 0,

@@ -91,7 +91,9 @@ pub fn capture(context: &Context<'_>, survey: &mut Survey) -> Result<Point> {
 fn pin_ahead(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
     for pass in 0..PASSES {
         let before = survey.pins_made();
+        survey.may_share = pass == 0;
         let seen = observe(context, survey)?;
+        survey.may_share = false;
         survey.drop_other_pins()?;
         expect(context, &survey.catalog, &seen);
         if pass == 0 {
@@ -123,7 +125,9 @@ fn window(context: &Context<'_>, survey: &mut Survey) -> Result<std::result::Res
             wait_for_writes(context, survey, &seen, file::wait_for_writes)?;
         }
         let next = observe(context, survey)?.accepted()?;
-        match disagreement(&seen, &next) {
+        let differs = disagreement(&seen, &next)
+            .map_or_else(|| survey.shared_that_changed(context, &next), |path| Ok(Some(path)))?;
+        match differs {
             None => return Ok(Ok(next)),
             Some(path) => differed = path,
         }
@@ -164,7 +168,7 @@ fn settle(context: &Context<'_>, survey: &mut Survey, seen: &Observation) -> Res
         let is_captured = match record.policy().in_window {
             InWindow::Nothing => {
                 record.captured = Captured::Immutable;
-                record.pin().is_some()
+                record.pin().is_some() || record.shared().is_some()
             }
             _ => !matches!(record.captured, Captured::Nothing | Captured::Torn | Captured::Immutable),
         };

@@ -30,11 +30,9 @@ pub struct Saved {
 /// An earlier round may have staged a file that the last one did not see.
 pub fn drop_strays(context: &Context<'_>, survey: &Survey) -> Result<()> {
     let catalog = &survey.catalog;
-    let is_stray = |name: &NameId| {
-        let record = &catalog[*name];
-        record.captured.is_staged() && record.seen != survey.number
-    };
-    catalog.names().filter(is_stray).try_for_each(|name| {
+    let is_gone = |name: &NameId| catalog[*name].seen != survey.number;
+    let staged = catalog.names().filter(|name| catalog[*name].captured.is_staged());
+    staged.chain(survey.were_shared.iter().copied()).filter(is_gone).try_for_each(|name| {
         let place = context.place(catalog, name);
         context.staging.forget(&place.path)
     })

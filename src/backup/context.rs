@@ -7,6 +7,8 @@ use super::catalog::Catalog;
 use super::ids::NameId;
 use super::plan::Plan;
 use super::prepare::Prepared;
+use super::previous::Previous;
+use super::reread::reread;
 use super::source::{Source, locate};
 use crate::error::{Error, Result};
 use crate::io::copy::Named;
@@ -28,6 +30,8 @@ pub struct Context<'a> {
     pub sources: Vec<Source>,
     /// What the snapshot is made in.
     pub staging: Staging,
+    /// The snapshot that it shares files with.
+    pub previous: Option<Previous>,
 }
 
 impl<'a> Context<'a> {
@@ -36,7 +40,11 @@ impl<'a> Context<'a> {
         prepared.root.clean()?;
         let sources = Source::open_all(&prepared.plan, &prepared.root.dir)?;
         let staging = Staging::new(prepared.root.make_staging(prepared.id)?, &job.monitor);
-        Ok(Self { prepared, job, sources, staging })
+        let mut previous = Previous::of(prepared);
+        if let Some(previous) = &mut previous {
+            reread(previous, prepared, &sources, &job.monitor)?;
+        }
+        Ok(Self { prepared, job, sources, staging, previous })
     }
 
     /// What is backed up, and how.

@@ -83,7 +83,7 @@ impl<'c, 'a> Copying<'c, 'a> {
 
     /// `None`: an unfinished file, which is left out.
     fn complete(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
-        let saved = match &self.record.captured {
+        let mut saved = match &self.record.captured {
             Captured::Copied { length, checksum } => {
                 let staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
                 let stat = self.stat()?;
@@ -102,10 +102,17 @@ impl<'c, 'a> Copying<'c, 'a> {
                 self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
             }
             Captured::Prefix { length, ends } => self.copy_log(*length, ends, buffer)?,
-            Captured::Immutable => match self.copy_immutable(buffer)? {
-                Some(saved) => saved,
-                None => return Ok(None),
-            },
+            Captured::Immutable => {
+                if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
+                    self.context.monitor().linked(shared.size);
+                    let entry = previous.shared_entry(shared.file, shared.source);
+                    return Ok(Some(Saved { entry, imprint: shared.imprint }));
+                }
+                match self.copy_immutable(buffer)? {
+                    Some(saved) => saved,
+                    None => return Ok(None),
+                }
+            }
             Captured::Nothing | Captured::Torn => {
                 let why = "nothing of it was captured";
                 return Err(Error::at(Code::Internal, "copying", &self.place.full(), why));
@@ -114,6 +121,8 @@ impl<'c, 'a> Copying<'c, 'a> {
         if let Some(pin) = self.record.pin() {
             self.survey.pins[self.source].release(pin)?;
         }
+        // After that: to let go of a pin moves the change time too.
+        saved.entry.source = saved.entry.source.and_then(|source| self.known_again_by(&source, &saved));
         Ok(Some(saved))
     }
 
@@ -145,6 +154,8 @@ impl<'c, 'a> Copying<'c, 'a> {
             false => (pin.size, pin.mtime_ns),
         };
         let length = self.record.limit().unwrap_or(size);
+        file::write_back(&table);
+        let is_old = self.survey.pins[self.source].is_old(opened.mtime_ns);
         let mut staged = self.context.staging.receive(&self.place.path, opened.mode)?;
         self.copy(&mut staged, &table, 0..length, buffer)?;
         let now = self.require_not_shrunk(&table, pin, size)?;
@@ -160,7 +171,29 @@ impl<'c, 'a> Copying<'c, 'a> {
         if has_grown || !unfinished_ok && (now.size, now.mtime_ns) != (size, mtime_ns) {
             return Err(self.changed("it changed after it was pinned, which an immutable file never does"));
         }
-        Ok(Some(self.save(length, &now, staged.finish(&Attributes::of(&now))?)))
+        let mut saved = self.save(length, &now, staged.finish(&Attributes::of(&now))?);
+        let is_same = (opened.size, opened.mtime_ns, length) == (now.size, now.mtime_ns, now.size);
+        if is_old && is_same && self.record.limit().is_none() {
+            saved.entry.source = Some(SourceId::of(&now, None));
+        }
+        Ok(Some(saved))
+    }
+
+    /// By what a source file that is settled is known again, once nothing of ours holds it any more. Only such a
+    /// file may be shared with a later snapshot: it had long been left alone when it was read, and its name still is
+    /// its own.
+    fn known_again_by(&self, was: &SourceId, saved: &Saved) -> Option<SourceId> {
+        let Place { source, relative, .. } = &self.place;
+        let (above, name) = (relative.parent()?, Path::new(relative.file_name()?));
+        let opened = (!above.as_os_str().is_empty()).then(|| source.dir.open_dir(above));
+        let found = match opened {
+            Some(directory) => Stat::with_birth(directory.ok()?, name),
+            None => Stat::with_birth(&source.dir, name),
+        };
+        let (stat, born_ns) = found.ok()?;
+        let is_it = (stat.device, stat.inode, stat.size) == (was.device, was.inode, saved.entry.size);
+        let is_same = saved.entry.attributes == Some(Attributes::of(&stat));
+        (is_it && is_same).then(|| SourceId::of(&stat, born_ns))
     }
 
     /// The stat of a pinned file. One that is shorter than it ever was, or than `length`, has been
@@ -210,7 +243,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             crc32: arrived.crc32,
             class: Some(self.record.class),
             attributes: Some(Attributes::of(stat)),
-            source: Some(SourceId { device: stat.device, inode: stat.inode, born_ns: None, ctime_ns: None }),
+            source: None,
             shared: None,
         };
         Saved { entry, imprint: arrived.imprint }

@@ -6,9 +6,10 @@ use std::path::Path;
 use super::contents::Contents;
 use super::context::Context;
 use super::plan::identity;
+use super::previous::Previous;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, Imprint, MANIFEST, Manifest};
+use crate::snapshot::{Attributes, FileEntry, Imprint, MANIFEST, Manifest, Origin};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -68,6 +69,8 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
     let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
+    let mut files: Vec<_> = contents.files.into_iter().map(|saved| saved.entry).collect();
+    let origins = origins_of(context.previous.as_ref(), &mut files);
     let manifest = Manifest {
         id: Some(prepared.id),
         data_dir_id: prepared.data_dir.id,
@@ -78,13 +81,29 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         metadata: metadata.unwrap_or_else(|| plan.metadata.clone()),
         files_skipped: counts.files_skipped,
         files_left_out: counts.files_left_out,
-        origins: Vec::new(),
+        origins,
         top: Some(Attributes::of(&context.top_stat()?)),
         directories: contents.directories,
         links: contents.links,
-        files: contents.files.into_iter().map(|saved| saved.entry).collect(),
+        files,
     };
     Ok((manifest, imprints))
+}
+
+/// The earlier snapshots whose files are shared, and no others: of those that were deleted long ago nothing is left
+/// in the end.
+fn origins_of(previous: Option<&Previous>, files: &mut [FileEntry]) -> Vec<Origin> {
+    let all = previous.map_or(&[][..], |previous| &previous.origins);
+    let mut numbers = vec![None; all.len()];
+    let mut origins = Vec::new();
+    for shared in files.iter_mut().filter_map(|file| file.shared.as_mut()) {
+        let at = shared.origin as usize;
+        shared.origin = *numbers[at].get_or_insert_with(|| {
+            origins.push(all[at]);
+            origins.len() as u32 - 1
+        });
+    }
+    origins
 }
 
 /// Returns the checksum and the length of what was written.

@@ -8,6 +8,7 @@
 //! * what is known of the sources: `catalog`, `record`, `survey`, `observation`;
 //! * an observation: `observe`, `list` with `named` and `links`, `pin`;
 //! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
+//! * sharing with the snapshot before: `previous`, `reread`, `share`;
 //! * copy: `room`, `copy`, `contents`;
 //! * verify and publish: `finish`.
 
@@ -29,9 +30,12 @@ mod pin;
 mod plan;
 mod policy;
 mod prepare;
+mod previous;
 mod record;
+mod reread;
 mod rest;
 mod room;
+mod share;
 mod source;
 mod survey;
 

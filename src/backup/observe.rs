@@ -46,11 +46,15 @@ impl Survey {
         }
         self.pins.iter_mut().zip(files).for_each(|(pins, files)| pins.begin_observation(files));
         let mut opened = OpenDirectory::new(&context.sources);
+        let mut sharing = self.sharing(context);
         for name in std::mem::take(&mut seen.to_pin) {
             context.monitor().check()?;
             let failed = |catalog: &Catalog, error| context.place(catalog, name).failed("pinning", error);
             let pinned = match opened.of(&self.catalog, self.catalog[name].directory) {
-                Ok(directory) => self.pin_one(directory, name)?,
+                Ok(directory) => {
+                    self.share_one(context, &mut sharing, directory, name)?
+                        || self.pin_one(directory, name)?
+                }
                 Err(error) if is_absent(&error) => false,
                 Err(error) => return Err(failed(&self.catalog, error)),
             };
@@ -74,7 +78,7 @@ impl Survey {
         let record = &mut self.catalog[name];
         let pinning = record.policy().pinning;
         let replaced = match std::mem::replace(&mut record.hold, Hold::Free) {
-            Hold::Free => None,
+            Hold::Free | Hold::Shared(_) => None,
             Hold::Pinned(pin) => {
                 let seen_as = (pin.inode, pin.most);
                 pins.drop_pin(pin)?;

@@ -228,6 +228,13 @@ impl Pins {
         }
     }
 
+    /// Whether a time lies so far back, by the source's own file system, that no write from now on is stamped with
+    /// it. The directory of the links is stamped whenever one is let go of.
+    pub fn is_old(&self, mtime_ns: i128) -> bool {
+        let stat = self.links.as_ref().and_then(|links| links.dir.stat(Path::new("")).ok());
+        stat.is_some_and(|stat| mtime_ns <= stat.mtime_ns - YOUNG_NS)
+    }
+
     fn is_young(&self, stat: &Stat) -> bool {
         self.careful || self.now_ns.is_none_or(|now| stat.mtime_ns > now - YOUNG_NS)
     }

@@ -8,7 +8,7 @@ use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
 use crate::root::claim::is_root;
-use crate::settings::{JobSettings, Settings, Symlinks};
+use crate::settings::{JobSettings, Settings, Share, Symlinks};
 use crate::snapshot::MANIFEST;
 use crate::sys::dir::Dir;
 
@@ -26,6 +26,10 @@ pub struct Plan {
     pub rules: Rules,
     /// Whether a root or a source that is another than before is taken over.
     pub adopt_root: bool,
+    /// Whether files are shared with the snapshot before.
+    pub share: Share,
+    /// After how many milliseconds such a file is read back; `u64::MAX`: never.
+    pub reread_after_ms: u64,
     /// What happens with symbolic links.
     pub symlinks: Symlinks,
     /// The host's metadata, where no hook gives other.
@@ -97,7 +101,8 @@ impl Plan {
         sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;
         let layout = settings.layout.unwrap_or(Layout::DEFAULT);
         let rules = layout.rules_after(&settings.rules);
-        let Settings { adopt_root, symlinks, metadata, freeze_timeout, job, .. } = settings;
+        let Settings { adopt_root, share, reread_after, symlinks, metadata, freeze_timeout, job, .. } =
+            settings;
         let plan = Self {
             data_dir,
             root,
@@ -105,6 +110,8 @@ impl Plan {
             layout,
             rules,
             adopt_root,
+            share,
+            reread_after_ms: u64::try_from(reread_after.as_millis()).unwrap_or(u64::MAX),
             symlinks,
             metadata,
             freeze_timeout,

@@ -29,6 +29,8 @@ pub struct Prepared {
     pub clock: Clock,
     /// Where the snapshot will be.
     pub root: Root,
+    /// The root was another's until now.
+    pub took_over: bool,
     /// What it will be called.
     pub name: String,
     _running: Option<Dir>,
@@ -49,8 +51,8 @@ pub fn prepare(plan: Arc<Plan>, id: Uuid) -> Result<(PathBuf, Prepared)> {
     let further = plan.sources[1..].iter().map(|source| Ok((source.prefix.as_path(), source.open()?)));
     expect_sources(&directory, &further.collect::<Result<Vec<_>>>()?, adopt)?;
     let root = Root::open(&plan.root)?;
-    root.claim(&directory, &data_dir, known, adopt)?;
+    let took_over = root.claim(&directory, &data_dir, known, adopt)?;
     let name = root.next_name(clock.started_at_s())?;
     let location = plan.root.join(&name);
-    Ok((location, Prepared { plan, id, data_dir, clock, root, name, _running: running }))
+    Ok((location, Prepared { plan, id, data_dir, clock, root, took_over, name, _running: running }))
 }

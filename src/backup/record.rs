@@ -7,6 +7,7 @@ use super::pin::Pin;
 use super::policy::Policy;
 use crate::io::checksum::Checksum;
 use crate::layout::FileClass;
+use crate::snapshot::{Imprint, SourceId};
 use crate::sys::dir::Stat;
 
 /// How many bytes of a file count, where the host did not say: all.
@@ -47,6 +48,20 @@ pub enum Hold {
     Free,
     /// A pin.
     Pinned(Pin),
+    /// Nothing: it is shared with the previous snapshot, in which it lies safe.
+    Shared(Box<SharedFile>),
+}
+
+/// A file that is shared with the previous snapshot.
+pub struct SharedFile {
+    /// Which one it is there.
+    pub file: u32,
+    /// What its source was when it was looked at, ahead of the freeze.
+    pub source: SourceId,
+    /// Its size.
+    pub size: u64,
+    /// What is staged.
+    pub imprint: Imprint,
 }
 
 /// What an earlier capture of the same backup saw of a file. An engine may truncate what it deletes.
@@ -171,6 +186,14 @@ impl Record {
         }
     }
 
+    /// What it shares with the previous snapshot.
+    pub fn shared(&self) -> Option<&SharedFile> {
+        match &self.hold {
+            Hold::Shared(shared) => Some(shared),
+            _ => None,
+        }
+    }
+
     /// Its stat by the last observation.
     pub fn stat(&self) -> Option<&Stat> {
         self.live.as_ref().map(|live| &live.stat)
@@ -179,7 +202,8 @@ impl Record {
     /// Its size as far as it counts, by the last observation or by its pin, and how much is allocated for it.
     pub fn size_and_allocated(&self) -> (u64, u64) {
         let by_pin = || self.pin().map(|pin| (pin.size, pin.allocated));
-        let seen = self.stat().map(|stat| (stat.size, stat.allocated)).or_else(by_pin);
+        let by_share = || self.shared().map(|shared| (shared.size, 0));
+        let seen = self.stat().map(|stat| (stat.size, stat.allocated)).or_else(by_pin).or_else(by_share);
         let (size, allocated) = seen.unwrap_or_default();
         (size.min(self.limit), allocated)
     }

@@ -49,7 +49,8 @@ pub fn require_room_for_the_window(
 pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
     let waits = |name: &NameId| {
         let record = &catalog[*name];
-        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. });
+        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. })
+            || record.shared().is_some();
         let (size, allocated) = record.size_and_allocated();
         (!is_there).then_some((*name, size, allocated))
     };

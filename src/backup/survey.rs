@@ -27,6 +27,10 @@ pub struct Survey {
     pub took_part: u64,
     /// The links of the last observation.
     pub links: Vec<SeenLink>,
+    /// Whether files are shared now: ahead of the freeze, not in it.
+    pub may_share: bool,
+    /// All files that were shared since the capture began, those let go of again too.
+    pub were_shared: Vec<NameId>,
 }
 
 impl Survey {
@@ -36,7 +40,16 @@ impl Survey {
         let pins = |source: &Source| Pins::new(&source.dir, context.prepared.id, sources.len());
         let pins = sources.iter().map(pins).collect::<Result<_>>()?;
         let catalog = Catalog::new(sources.len());
-        Ok(Self { catalog, pins, number: 0, named: None, took_part: 0, links: Vec::new() })
+        Ok(Self {
+            catalog,
+            pins,
+            number: 0,
+            named: None,
+            took_part: 0,
+            links: Vec::new(),
+            may_share: false,
+            were_shared: Vec::new(),
+        })
     }
 
     /// A file was listed with this inode.
@@ -52,11 +65,12 @@ impl Survey {
         }
         seen.files.push(name);
         seen.has_mutable |= policy.in_window == InWindow::All;
-        match record.pin() {
+        match &record.hold {
             _ if policy.pinning == Pinning::None => {}
+            Hold::Shared(_) if is_same => {}
             // A pin of another inode than the listing's may be of another file, which had the name for a
             // moment; where listings number differently (overlays), each observation pins anew.
-            Some(pin) if pin.inode == inode => {
+            Hold::Pinned(pin) if pin.inode == inode => {
                 if policy.in_window == InWindow::Nothing && pin.is_young() {
                     seen.to_look_at_again.push(name);
                 }
@@ -75,7 +89,7 @@ impl Survey {
         for name in self.catalog.names() {
             let source = self.catalog.source(name);
             let record = &mut self.catalog[name];
-            if record.seen == self.number || record.pin().is_none() {
+            if record.seen == self.number {
                 continue;
             }
             if let Hold::Pinned(pin) = std::mem::replace(&mut record.hold, Hold::Free) {
@@ -104,7 +118,13 @@ impl Survey {
 
     /// Nothing is captured any more of any file.
     pub fn forget_captured(&mut self) {
-        self.catalog.records_mut().for_each(|record| record.captured = Captured::Nothing);
+        for record in self.catalog.records_mut() {
+            record.captured = Captured::Nothing;
+            if record.shared().is_some() {
+                record.hold = Hold::Free;
+            }
+        }
+        self.were_shared.clear();
     }
 
     /// How many pins were made so far.

@@ -5,14 +5,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use super::args::required;
+use super::args::{Out, required};
 use super::caught::quiet;
 use super::code::{BACKUP_OK, BACKUP_TIMEOUT, backup_code};
 use super::error::backup_error;
 use super::guard;
 use super::progress::{ProgressOut, backup_progress};
 use super::text::{c_text, lend};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::job::{Job, Kind, State};
 use crate::monitor::Phase;
 
@@ -147,6 +147,31 @@ pub unsafe extern "C" fn backup_wait(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_in_hook(job: Option<&backup_job>) -> i32 {
     quiet(0, || job.is_some_and(|job| job.job.calls_from_hook()).into())
+}
+
+/// The warning of this index, from 0 on, as a new error that the caller frees: what is wrong, though
+/// it does not fail the job. BACKUP_CORRUPT: a file that was to be shared with the previous snapshot
+/// and whose stored bytes are bad; its message names all snapshots that hold it. There may be more
+/// while the job runs; those of an ended job stay. BACKUP_NOT_FOUND: there are not so many. Any
+/// thread. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_warning(
+    job: Option<&backup_job>,
+    index: usize,
+    out: *mut *mut backup_error,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            let (job, out) = (given(job)?, Out::new(out, "out")?);
+            let warning = job.warnings()?.into_iter().nth(index).ok_or_else(|| {
+                Error::new(Code::NotFound, format!("the job has no warning of index {index}"))
+            })?;
+            out.put_handle(backup_error::new(warning));
+            Ok(())
+        })
+    }
 }
 
 /// Asks the job to end with BACKUP_CANCELLED, and returns at once. A job that has ended, or has

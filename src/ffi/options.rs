@@ -11,7 +11,7 @@ use super::file_class;
 use super::guard;
 use crate::error::Result;
 use crate::options::Options;
-use crate::settings::{Symlinks, VerifyLevel};
+use crate::settings::{Share, Symlinks, VerifyLevel};
 
 /// What a host chooses for a coordinator, a restore or a verification. They copy what they need
 /// when they are opened or started, so options may be changed, used again or freed at any time.
@@ -38,6 +38,15 @@ pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 pub const BACKUP_SYMLINKS_FAIL: i32 = 0;
 /// A symbolic link is kept as the link that it is.
 pub const BACKUP_SYMLINKS_PRESERVE: i32 = 1;
+
+/// A backup takes each file anew.
+pub const BACKUP_SHARE_NEVER: i32 = 0;
+/// A backup shares with the snapshot before it what has not changed: by clones where the root's file
+/// system makes them, else by hard links; but not by links where there is a validate hook, since an
+/// engine that writes to what it opens would write to older snapshots. The default.
+pub const BACKUP_SHARE_SAFELY: i32 = 1;
+/// By links beneath a validate hook too: the host vouches that it writes to nothing it looks at.
+pub const BACKUP_SHARE_ALWAYS: i32 = 2;
 
 /// New options, all of them defaults; free them with backup_options_free. NULL only after a
 /// defect of the library. (since 0.1)
@@ -256,6 +265,40 @@ pub unsafe extern "C" fn backup_options_set_keep_undo(
     }
 }
 
+/// Whether a backup shares with the snapshot before it (what latest names) the immutable files that
+/// have not changed since: BACKUP_SHARE_*. They are neither pinned nor read, so a backup costs what
+/// has changed. A snapshot is complete all the same, deleting one harms no other, and what is
+/// restored shares with none. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_share(
+    options: Option<&mut backup_options>,
+    share: i32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    // SAFETY: the header's terms.
+    unsafe {
+        guard::call(error, || {
+            given(options)?.set_share(share_choice(share)?);
+            Ok(())
+        })
+    }
+}
+
+/// How long ago a shared file may have been read back from the disk, in seconds. Each backup reads
+/// what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd
+/// of what can be shared, whichever is more. A file that is bad is copied anew, and backup_warning
+/// names it. 0: some in each backup; UINT64_MAX: none. The default is 86,400, a day. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_reread_after(
+    options: Option<&mut backup_options>,
+    seconds: u64,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    let age = Duration::from_secs(seconds);
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_reread_after(age))) }
+}
+
 /// 1: the host vouches that its process holds no fcntl locks on the files concerned, so that jobs
 /// may run where the library's threads cannot leave the process's descriptor table (some
 /// containers), which is BACKUP_UNSUPPORTED otherwise. 0 is the default. (since 0.1)
@@ -290,6 +333,15 @@ fn verify_level(value: i32) -> Result<VerifyLevel> {
         BACKUP_VERIFY_CHECKSUM => Ok(VerifyLevel::Checksum),
         BACKUP_VERIFY_MEDIA => Ok(VerifyLevel::Media),
         _ => Err(refused(format!("{value} is not a verify level"))),
+    }
+}
+
+fn share_choice(value: i32) -> Result<Share> {
+    match value {
+        BACKUP_SHARE_NEVER => Ok(Share::Never),
+        BACKUP_SHARE_SAFELY => Ok(Share::Safely),
+        BACKUP_SHARE_ALWAYS => Ok(Share::Always),
+        _ => Err(refused(format!("{value} is not a choice for sharing"))),
     }
 }
 

@@ -137,6 +137,20 @@ pub unsafe extern "C" fn backup_snapshot_bytes(snapshot: Option<&backup_snapshot
     number(snapshot, Snapshot::bytes)
 }
 
+/// How many of its files a snapshot shares with an earlier one, by links or clones; 0 for NULL.
+/// (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_files_shared(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::files_shared)
+}
+
+/// The sum of the sizes of the files that a snapshot shares with an earlier one, in bytes: what its
+/// backup did not take anew; 0 for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_bytes_shared(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, Snapshot::bytes_shared)
+}
+
 /// How many FIFOs, sockets, devices and leftovers of the library's own, which are not data, a
 /// snapshot's backup came upon; 0 for NULL. (since 0.1)
 #[unsafe(no_mangle)]

@@ -83,6 +83,14 @@ impl Job {
         }
     }
 
+    /// What is wrong, though it does not fail the job: a file that was to be shared with the previous snapshot and
+    /// whose stored bytes are bad is [`Code::Corrupt`], and named with all snapshots that hold it. At any time;
+    /// those of an ended job stay.
+    pub fn warnings(&self) -> Result<Vec<Error>> {
+        self.same_process()?;
+        Ok(self.state.monitor.warnings())
+    }
+
     /// Asks the job to end. An ended job stays as it is.
     pub fn cancel(&self) -> Result<()> {
         self.same_process()?;

@@ -36,6 +36,7 @@ pub(crate) struct HookMailbox {
     changed: Condvar,
     notes: Mutex<HookNotes>,
     has_freeze: bool,
+    has_validate: bool,
     /// What hooks failed with: errors of the host's own. The I/O side may drop errors that hold them;
     /// the host's last word on them, their destruction, must come on a thread with its descriptors.
     causes: Mutex<Vec<Source>>,
@@ -48,6 +49,7 @@ impl HookMailbox {
             changed: Condvar::new(),
             notes: Mutex::default(),
             has_freeze: hooks.freeze_thaw.is_some(),
+            has_validate: hooks.validate.is_some(),
             causes: Mutex::default(),
         }
     }
@@ -55,6 +57,11 @@ impl HookMailbox {
     /// Whether the host can stop its writes.
     pub(crate) fn has_freeze(&self) -> bool {
         self.has_freeze
+    }
+
+    /// Whether the host looks at what is staged.
+    pub(crate) fn has_validate(&self) -> bool {
+        self.has_validate
     }
 
     pub(crate) fn checkpoint(&self) -> Result<()> {

@@ -14,6 +14,9 @@ use crate::sys::memory;
 
 use throttle::Throttle;
 
+/// A disk that fails says so again and again.
+const MOST_WARNINGS: usize = 1_000;
+
 /// Where a job is in its life. The values are those of the C header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,6 +115,7 @@ pub struct Monitor {
     stop: Mutex<Stop>,
     stop_changed: Condvar,
     doing: Mutex<Doing>,
+    warnings: Mutex<Vec<Error>>,
 }
 
 /// What an I/O thread was last about to do, and to which path.
@@ -141,6 +145,7 @@ impl Monitor {
             stop: Mutex::default(),
             stop_changed: Condvar::new(),
             doing: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -229,6 +234,19 @@ impl Monitor {
         format!("{} {}", doing.what, show(&doing.path))
     }
 
+    /// Something is wrong that does not fail the job.
+    pub fn warn(&self, warning: Error) {
+        let mut warnings = self.warnings.lock();
+        if warnings.len() < MOST_WARNINGS {
+            warnings.push(warning);
+        }
+    }
+
+    /// What is wrong, though it does not fail the job.
+    pub fn warnings(&self) -> Vec<Error> {
+        self.warnings.lock().clone()
+    }
+
     /// So much there is to deal with, as far as known.
     pub fn expect(&self, bytes: u64, files: u64) {
         self.counters.bytes_total.store(bytes, Relaxed);
@@ -256,6 +274,12 @@ impl Monitor {
     /// Bytes are shared with the source. They are dealt with once their checksum is read.
     pub fn cloned(&self, bytes: u64) {
         self.counters.bytes_cloned.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes are those of a file that was there before.
+    pub fn linked(&self, bytes: u64) {
+        self.counters.bytes_linked.fetch_add(bytes, Relaxed);
+        self.dealt_with(bytes);
     }
 
     /// What was copied is copied anew, and counted anew.

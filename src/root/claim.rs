@@ -139,15 +139,15 @@ impl Record {
     }
 }
 
-/// The id of the root with this owner if `data_dir` may use it, taking it over from another with `adopt`.
-/// `None`: it has none yet.
+/// The id of the root with this owner if `data_dir` may use it, and whether it takes it over from another, with
+/// `adopt`. `None`: it has no id yet.
 fn allowed(
     root: &Dir,
     owner: &Owner,
     data_dir: &DataDir,
     known: &KnownRoots,
     adopt: bool,
-) -> Result<Option<Uuid>> {
+) -> Result<(Option<Uuid>, bool)> {
     let why = match owner {
         // Its record may be lost, and the snapshots are there all the same.
         Owner::Nobody => newest_data_dir_id(root).filter(|id| Some(*id) != data_dir.id).map(|id| {
@@ -166,13 +166,14 @@ fn allowed(
         Owner::Path(path) => Some(format!("it belongs to {}, not to {}", show(path), show(&data_dir.path))),
         Owner::Unknown => Some(format!("its file {SOURCE} is damaged, or not this library's")),
     };
+    let takes_over = why.is_some();
     match (why, owner) {
         (Some(why), _) if !adopt => {
             let why = format!("{why}; set_adopt_root takes it over");
             Err(Error::at(Code::Conflict, USING, root.path(), why))
         }
-        (_, Owner::Known(record)) => Ok(Some(record.id)),
-        _ => Ok(None),
+        (_, Owner::Known(record)) => Ok((Some(record.id), takes_over)),
+        _ => Ok((None, takes_over)),
     }
 }
 
@@ -212,19 +213,17 @@ impl KnownRoots {
 
 impl Root {
     /// Makes sure that the root belongs to this data directory, taking over one that belongs to none or,
-    /// with `adopt`, to another; and that the directory remembers it.
+    /// with `adopt`, to another; and that the directory remembers it. `true`: it was another's.
     pub fn claim(
         &self,
         directory: &Dir,
         data_dir: &DataDir,
         mut known: KnownRoots,
         adopt: bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let owner = Owner::of(&self.dir)?;
-        let id = match allowed(&self.dir, &owner, data_dir, &known, adopt)? {
-            Some(id) => id,
-            None => random::uuid()?,
-        };
+        let (id, took_over) = allowed(&self.dir, &owner, data_dir, &known, adopt)?;
+        let id = id.map_or_else(random::uuid, Ok)?;
         let seal = match &owner {
             Owner::Known(record) => record.seal,
             _ => None,
@@ -244,7 +243,7 @@ impl Root {
         if !is_so {
             self.write_record(&record)?;
         }
-        Ok(())
+        Ok(took_over)
     }
 
     /// Leaves a new seal once a snapshot is published. The data directory remembers it first: a root with one

@@ -3,6 +3,7 @@
 mod backup_root;
 pub mod claim;
 mod delete;
+pub mod holders;
 mod latest;
 mod listing;
 pub mod names;

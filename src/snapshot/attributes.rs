@@ -29,6 +29,8 @@ pub struct Imprint {
     pub mode: u32,
     /// Its mtime.
     pub mtime_ns: i128,
+    /// Its bytes were proved before: its inode and change time then. Who has written to it since moved that.
+    pub proved: Option<(u64, i128)>,
 }
 
 impl Imprint {
@@ -38,7 +40,13 @@ impl Imprint {
     pub fn is_still(&self, now: &Stat) -> bool {
         const COARSE_NS: i128 = 2_000_000_000;
         let rounded = self.mtime_ns - now.mtime_ns;
-        self.mode == now.mode && (0..COARSE_NS).contains(&rounded)
+        let is_it = self.proved.is_none_or(|(inode, _)| inode == now.inode);
+        is_it && self.mode == now.mode && (0..COARSE_NS).contains(&rounded)
+    }
+
+    /// Whether its bytes need not be read: they were proved, and nothing at all has changed since.
+    pub fn is_proved(&self, now: &Stat) -> bool {
+        self.proved == Some((now.inode, now.ctime_ns))
     }
 }
 

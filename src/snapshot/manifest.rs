@@ -17,6 +17,7 @@ use crate::datadir::names::LIFECYCLE;
 use crate::io::checksum::Summed;
 use crate::layout::FileClass;
 use crate::paths::hex;
+use crate::sys::dir::Stat;
 
 /// The version that this library writes and reads.
 pub const VERSION: u64 = 1;
@@ -114,6 +115,20 @@ pub struct SourceId {
     /// by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ctime_ns: Option<i64>,
+}
+
+impl SourceId {
+    /// That of a file whose stat and birth these are.
+    pub fn of(stat: &Stat, born_ns: Option<i64>) -> Self {
+        let ctime_ns = i64::try_from(stat.ctime_ns).ok();
+        Self { device: stat.device, inode: stat.inode, born_ns, ctime_ns }
+    }
+
+    /// Whether both are of one inode, as far as can be told: device numbers change where times of birth do not.
+    pub fn is_inode_of(&self, other: &Self) -> bool {
+        let by_birth = self.born_ns.is_some() || self.device == other.device;
+        self.inode == other.inode && self.born_ns == other.born_ns && by_birth
+    }
 }
 
 /// What is known of the stored file that several snapshots share.

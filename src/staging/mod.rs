@@ -5,6 +5,7 @@ mod compare;
 mod durable;
 mod incoming;
 mod prove;
+mod sharing;
 
 use std::collections::HashSet;
 use std::io;
@@ -14,8 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub use incoming::{Arrived, Incoming};
 pub use prove::{Proof, layout_of, rules_of};
+pub use sharing::Sharing;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::small;
 use crate::io::sorted_dirs::SortedDirs;
@@ -23,7 +25,7 @@ use crate::io::walk::walk;
 use crate::monitor::Monitor;
 use crate::snapshot::{DirectoryEntry, LinkEntry};
 use crate::sync::Mutex;
-use crate::sys::dir::{Dir, Kind, if_there};
+use crate::sys::dir::{Dir, Kind, Stat, if_there};
 use durable::Durable;
 
 /// A directory that only this job writes to.
@@ -35,6 +37,8 @@ pub struct Staging {
     durable: Durable,
     /// Whether files of the source can share their blocks with files here, as far as is known.
     clones: AtomicBool,
+    /// Whether files of an earlier snapshot come in as clones. `None`: the first one tells.
+    shares_by_clones: Mutex<Option<bool>>,
 }
 
 impl Staging {
@@ -46,6 +50,7 @@ impl Staging {
             monitor: monitor.clone(),
             directories: Mutex::default(),
             clones: AtomicBool::new(false),
+            shares_by_clones: Mutex::default(),
         }
     }
 
@@ -87,6 +92,11 @@ impl Staging {
     pub fn resume<'s>(&'s self, path: &'s Path, checksum: Checksum) -> Result<Incoming<'s>> {
         let opened = self.dir.open_to_write(path);
         let file = opened.map_err(|error| Error::io("opening", &self.dir.full(path), error))?;
+        let stat = Stat::of(&file).map_err(|error| Error::io("looking at", &self.dir.full(path), error))?;
+        if stat.links > 1 {
+            let why = "it has another name, so it may be an earlier snapshot's too";
+            return Err(Error::at(Code::Internal, "writing to", &self.dir.full(path), why));
+        }
         Ok(Incoming::new(self, path, file, checksum))
     }
 
@@ -133,6 +143,16 @@ impl Staging {
     /// Makes all directories that are not there yet.
     pub fn make_dirs(&self, directories: &[DirectoryEntry]) -> Result<()> {
         directories.iter().try_for_each(|entry| self.make_dir(&entry.path))
+    }
+
+    /// Whether files of an earlier snapshot come in as clones, as far as is known.
+    fn shares_by_clones(&self) -> Option<bool> {
+        *self.shares_by_clones.lock()
+    }
+
+    /// Whether they do is known now.
+    fn will_share_by_clones(&self, clones: bool) {
+        *self.shares_by_clones.lock() = Some(clones);
     }
 
     /// Whether files of the source can be cloned into it, as far as is known.

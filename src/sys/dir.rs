@@ -252,10 +252,7 @@ impl Dir {
 
     /// When it was made, in nanoseconds since 1970, where its file system tells.
     pub fn born_ns(&self) -> Option<i64> {
-        let found = retry(|| rfs::statx(&self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME)).ok()?;
-        let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-        let born = found.stx_btime;
-        is_known.then(|| born.tv_sec.checked_mul(1_000_000_000)?.checked_add(born.tv_nsec.into())).flatten()
+        Stat::with_birth(&self.fd, Path::new("")).ok()?.1
     }
 
     /// The number of its file system, where that is its own and stays: on ext4 it comes from its UUID, on btrfs

@@ -133,6 +133,20 @@ pub fn start_writeback(file: &File, range: Range<u64>) {
     };
 }
 
+/// Writes back what of a file is dirty, and waits. From then on a store through a mapping faults and so moves
+/// the file's stamps, which one into a dirty page does not (on tmpfs no page is ever clean: tried). No commit of
+/// a journal and no flush of the disk, of which a sync would make one a file. What could not be written is for
+/// whoever wrote it to know.
+pub fn write_back(file: &File) {
+    use std::os::fd::AsRawFd;
+    const AND_WAIT: u32 =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // SAFETY: it takes a descriptor that `file` keeps open, and numbers.
+    if unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, AND_WAIT) } != 0 {
+        let _ = file.sync_data();
+    }
+}
+
 /// Tells the kernel that the file will be read from start to end.
 pub fn will_read_in_order(file: &File) {
     let _ = rfs::fadvise(file, 0, None, Advice::Sequential);

@@ -17,5 +17,6 @@ mod own_things;
 mod punched;
 mod quiet;
 mod round_trip;
+mod sharing;
 mod shrinking;
 mod stamps;

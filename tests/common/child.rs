@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use hotbackup::{BackupRoot, Coordinator, FileClass, Options};
 
-use super::frozen;
+use super::{frozen, frozen_with_tables};
 
 const DEED: &str = "HOTBACKUP_TEST_DEED";
 const REPORT: &str = "HOTBACKUP_TEST_REPORT";
@@ -194,7 +194,7 @@ fn sign() {
 }
 
 fn one_backup(data: &Path) -> hotbackup::Result<()> {
-    let mut options = frozen();
+    let mut options = frozen_with_tables();
     options.set_threads(1);
     Coordinator::open(data, &options)?.start()?.wait()
 }

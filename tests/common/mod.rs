@@ -20,9 +20,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hotbackup::{BackupRoot, Coordinator, Error, Job, Options, Snapshot};
+use hotbackup::{BackupRoot, Coordinator, Error, FileClass, Job, Options, Snapshot};
 
 /// A data directory and room beside it, gone with the value.
 pub struct Place {
@@ -162,6 +162,26 @@ pub fn frozen() -> Options {
     let mut options = Options::new();
     options.hooks().freeze_thaw(|_| Ok(()), |_| Ok(()));
     options
+}
+
+/// The same, with tables, which are shared once they are old.
+pub fn frozen_with_tables() -> Options {
+    let mut options = frozen();
+    options.add_rule("*.sst", FileClass::IMMUTABLE).expect("a rule");
+    options
+}
+
+/// A file that was written an hour ago.
+pub fn write_old(path: &Path, bytes: &[u8]) {
+    write(path, bytes);
+    is_an_hour_old(path);
+}
+
+/// Makes it look so.
+pub fn is_an_hour_old(path: &Path) {
+    let then = SystemTime::now() - Duration::from_secs(3600);
+    let file = fs::File::options().write(true).open(path).expect("a file");
+    file.set_modified(then).expect("a time");
 }
 
 /// Writes a file, making its directories.

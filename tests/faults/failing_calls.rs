@@ -1,13 +1,16 @@
 //! Each single system call that moves, makes, removes or syncs a name fails once, as a disk that
 //! is full or broken lets it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::sweep::{Told, changes, failing, reads};
 use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
+use crate::common::{
+    Place, frozen, frozen_with_tables, names, skip, sound_snapshots, tree, write, write_old,
+};
 
 /// A failed restore, undo or recovery: as before, or to be recovered.
 fn ended_as_told(scene: &Scene, what: &str, told: Told, to_new: bool) {
@@ -65,11 +68,15 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
     let place = Place::in_memory();
     write(&place.data().join("a"), b"a");
     write(&place.data().join("deep/er/b"), b"b");
-    place.back_up(&frozen()).unwrap();
+    for name in ["1.sst", "deep/2.sst", "deep/3.sst"] {
+        write_old(&place.data().join(name), name.as_bytes());
+    }
+    place.back_up(&frozen_with_tables()).unwrap();
     let kept = place.beside("kept");
     copy(&place.data().join(".lifecycle"), &kept);
     let before = tree(&kept);
     let lifecycle = place.data().join(".lifecycle");
+    let mut shared = HashSet::new();
     failing(
         changes(),
         || {
@@ -83,6 +90,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
                 assert_eq!(all.len(), 2, "{what}");
                 let latest = hotbackup::BackupRoot::at(place.root()).latest().expect(what);
                 assert_eq!(latest.location(), all[0].location(), "{what}");
+                shared.insert(all[0].files_shared());
             }
             Err((code, message)) => {
                 assert!(["IO", "NO_SPACE"].contains(&code.as_str()), "{what}: {code}: {message}");
@@ -90,6 +98,7 @@ fn a_backup_whose_calls_fail_leaves_the_root_as_it_was() {
             }
         },
     );
+    assert_eq!(shared, HashSet::from([2, 3]), "what cannot be linked is copied, and no more");
 }
 
 /// A sandbox, or a kernel without them: what a backup can do without it does without.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::sweep::killing;
 use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
-use crate::common::{Place, frozen, names, skip, sound_snapshots, tree, write};
+use crate::common::{Place, frozen_with_tables, names, skip, sound_snapshots, tree, write, write_old};
 
 #[test]
 fn a_restore_killed_at_any_call_is_all_old_or_all_new_and_can_be_undone() {
@@ -98,8 +98,9 @@ fn a_recovery_killed_at_any_call_can_be_called_again() {
 fn root_of_three(place: &Place) {
     write(&place.data().join("a"), b"a");
     write(&place.data().join("deep/er/b"), b"b");
+    write_old(&place.data().join("deep/1.sst"), b"1");
     for _ in 0..3 {
-        place.back_up(&frozen()).unwrap();
+        place.back_up(&frozen_with_tables()).unwrap();
     }
 }
 
@@ -132,7 +133,8 @@ fn a_backup_killed_at_any_call_leaves_only_what_the_next_one_removes() {
             let found = is_sound(&place.root(), what);
             assert!((count..=count + 1).contains(&found) && (killed || found > count), "{what}: {found}");
             assert_eq!(tree(&place.data()), source, "{what}");
-            let newest = place.back_up(&frozen()).expect(what);
+            let newest = place.back_up(&frozen_with_tables()).expect(what);
+            assert_eq!(newest.status().expect(what).bytes_linked, 1, "{what}: it shares");
             assert_eq!(
                 hotbackup::BackupRoot::at(place.root()).latest().expect(what).location(),
                 newest.location()

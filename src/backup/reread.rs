@@ -1,0 +1,113 @@
+//! Reading back what will be shared: one bad block would be bad in every snapshot that shares it. Each backup
+//! reads some of it from the disk, those files first that were not read for the longest time, before it asks
+//! anything of its host. A file that is bad is copied anew from the source, and the snapshots that hold the bad
+//! one are named.
+
+use std::path::Path;
+
+use super::prepare::Prepared;
+use super::previous::Previous;
+use super::source::{Source, locate};
+use crate::error::{Code, Error, Result, show};
+use crate::io::copy::{BUFFER, Named, checksum};
+use crate::monitor::Monitor;
+use crate::root::holders::holders;
+use crate::sys::clock::wall_ns;
+use crate::sys::dir::{Kind, Stat};
+use crate::sys::file::{evict, will_read_in_order};
+
+/// What is always read in one backup, if so much is due: some tenths of a second.
+const LEAST: u64 = 64 << 20;
+
+/// The part of all that is read in one backup, if that is more: so all of it is, in so many backups.
+const PART: u64 = 32;
+
+/// Reads back what is due.
+pub fn reread(
+    previous: &mut Previous,
+    prepared: &Prepared,
+    sources: &[Source],
+    monitor: &Monitor,
+) -> Result<()> {
+    let now_ms = u64::try_from(wall_ns() / 1_000_000).unwrap_or(0);
+    let due = due(previous, prepared, sources, now_ms);
+    let mut buffer = Vec::new();
+    for file in due {
+        monitor.check()?;
+        monitor.doing("reading back", previous.dir.path(), &previous.entry(file).path);
+        // Not before there is something to read.
+        buffer.resize(BUFFER, 0);
+        match read_back(previous, file, &mut buffer, monitor) {
+            Ok(()) => previous.is_good(file, now_ms),
+            // It was asked to stop.
+            Err(_) if monitor.is_stopped() => return monitor.check(),
+            Err(error) => {
+                let (path, origin) = (&previous.entry(file).path, previous.origin(file));
+                let origin = previous.origins[origin as usize].id;
+                let held_by = holders(&prepared.root, &previous.entry(file), origin);
+                let of = held_by.iter().map(|held| show(Path::new(held))).collect::<Vec<_>>().join(", ");
+                let why = format!(
+                    "{}; it is copied anew from the source, if it still is there; the snapshots that hold the bad one: {of}",
+                    error.message()
+                );
+                monitor.warn(Error::at(Code::Corrupt, "reading back", &previous.dir.full(path), why));
+                previous.is_bad(file);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files that are to be read, those first that were not for the longest time.
+fn due(previous: &Previous, prepared: &Prepared, sources: &[Source], now_ms: u64) -> Vec<u32> {
+    let after_ms = prepared.plan.reread_after_ms;
+    let (mut all, mut due) = (0u64, Vec::new());
+    for (file, size, verified_at_ms) in previous.shareable() {
+        all = all.saturating_add(size);
+        // A time that is still to come is that of another clock.
+        let is_due = now_ms.checked_sub(verified_at_ms).is_none_or(|age| age >= after_ms);
+        if is_due && after_ms != u64::MAX {
+            due.push((verified_at_ms, file, size));
+        }
+    }
+    due.sort_unstable();
+    let mut left = LEAST.max(all / PART);
+    let is_live = |file: u32| {
+        let entry = previous.entry(file);
+        let (source, relative) = locate(sources, &entry.path);
+        let found = sources[source].dir.find(relative).ok().flatten();
+        found.is_some_and(|stat| entry.source.is_some_and(|source| source.inode == stat.inode))
+    };
+    // What was deleted since is not shared any more.
+    let wanted = due.into_iter().filter(|(_, file, _)| is_live(*file));
+    let within = wanted.take_while(|(_, _, size)| {
+        let is_within = left > 0;
+        left = left.saturating_sub(*size);
+        is_within
+    });
+    within.map(|(_, file, _)| file).collect()
+}
+
+/// Reads a file of the snapshot from its disk and compares it with its entry.
+fn read_back(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monitor) -> Result<()> {
+    let (dir, entry) = (&previous.dir, previous.entry(file));
+    let path = dir.full(&entry.path);
+    let failed = |error| Error::io("reading back", &path, error);
+    let bad = |why: String| Error::at(Code::Corrupt, "reading back", &path, why);
+    let opened = dir.open_file(&entry.path).map_err(failed)?;
+    let stat = Stat::of(&opened).map_err(failed)?;
+    if stat.kind != Kind::File || stat.size != entry.size {
+        return Err(bad(format!("it has {} bytes where the manifest has {}", stat.size, entry.size)));
+    }
+    // Where a sandbox refuses that, from the cache.
+    let _ = evict(&opened);
+    if entry.size > BUFFER as u64 {
+        will_read_in_order(&opened);
+    }
+    let from = Named { file: &opened, top: dir.path(), relative: &entry.path };
+    let found = checksum(from, entry.size, buffer, monitor, |_| {})?;
+    if found != entry.crc32 {
+        return Err(bad(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32)));
+    }
+    Ok(())
+}

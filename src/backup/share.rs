@@ -1,0 +1,119 @@
+//! Sharing with the previous snapshot: an immutable file that it holds, and whose source is proved not to have
+//! changed since, is neither pinned nor opened nor read.
+//!
+//! Nothing holds such a file's inode. So it is looked at twice: before it is shared, ahead of the freeze, and
+//! once more inside the window, when all else agrees: a freeze hook may have given its name to another file
+//! with the same inode number. Each rule below was tried without, and gave wrong snapshots.
+
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::ids::NameId;
+use super::observation::Observation;
+use super::open_directory::OpenDirectory;
+use super::policy::InWindow;
+use super::previous::Previous;
+use super::record::{Hold, SharedFile};
+use super::survey::Survey;
+use crate::error::{Code, Result};
+use crate::io::copy::{BUFFER, Named, checksum};
+use crate::settings::Share;
+use crate::snapshot::SourceId;
+use crate::staging::Sharing;
+use crate::sys::dir::{Dir, Kind, Stat, is_absent};
+use crate::sys::file;
+
+impl Survey {
+    /// The door for files of the previous snapshot. `None`: now none come in.
+    pub fn sharing<'a>(&self, context: &'a Context<'_>) -> Option<Sharing<'a>> {
+        let links = context.plan().share == Share::Always || !context.host().has_validate();
+        let previous = context.previous.as_ref().filter(|_| self.may_share)?;
+        Some(Sharing::new(&context.staging, &previous.dir, links))
+    }
+
+    /// Shares a file, if the previous snapshot holds it. `false`: it is to be pinned and copied as ever.
+    pub fn share_one(
+        &mut self,
+        context: &Context<'_>,
+        sharing: &mut Option<Sharing<'_>>,
+        directory: &Dir,
+        name: NameId,
+    ) -> Result<bool> {
+        let (Some(previous), Some(sharing)) = (&context.previous, sharing) else { return Ok(false) };
+        let record = &self.catalog[name];
+        if record.policy().in_window != InWindow::Nothing || record.limit().is_some() {
+            return Ok(false);
+        }
+        let place = context.place(&self.catalog, name);
+        let Some(file) = previous.find(&place.path, record.class) else { return Ok(false) };
+        let called = Path::new(self.catalog.name(name));
+        let Ok((stat, born_ns)) = Stat::with_birth(directory, called) else { return Ok(false) };
+        let source = SourceId::of(&stat, born_ns);
+        if stat.kind != Kind::File || !previous.is_source_of(file, &stat, &source) {
+            return Ok(false);
+        }
+        // Links move the change time, those that others make too: then its bytes tell.
+        let is_untouched = previous.identity(file).is_some_and(|was| was.ctime_ns == source.ctime_ns);
+        if !is_untouched && !reads_the_same(context, previous, file, directory, (called, &source))? {
+            return Ok(false);
+        }
+        let Some(imprint) = sharing.take(previous.entry(file))? else { return Ok(false) };
+        let size = stat.size;
+        self.were_shared.push(name);
+        self.catalog[name].hold = Hold::Shared(Box::new(SharedFile { file, source, size, imprint }));
+        Ok(true)
+    }
+
+    /// The last look of a window: whether each shared file still is what was shared. The path of one that is not,
+    /// which the next observation pins.
+    pub fn shared_that_changed(
+        &mut self,
+        context: &Context<'_>,
+        seen: &Observation,
+    ) -> Result<Option<PathBuf>> {
+        let mut opened = OpenDirectory::new(&context.sources);
+        let mut changed = None;
+        for name in &seen.files {
+            let Hold::Shared(shared) = &self.catalog[*name].hold else { continue };
+            context.monitor().check()?;
+            let found = opened
+                .of(&self.catalog, self.catalog[*name].directory)
+                .and_then(|directory| Stat::with_birth(directory, Path::new(self.catalog.name(*name))));
+            let is_still = match found {
+                Ok((stat, born_ns)) => {
+                    SourceId::of(&stat, born_ns) == shared.source && stat.size == shared.size
+                }
+                Err(error) if is_absent(&error) => false,
+                Err(error) => return Err(context.place(&self.catalog, *name).failed("looking at", error)),
+            };
+            if !is_still {
+                self.catalog[*name].hold = Hold::Free;
+                changed.get_or_insert(*name);
+            }
+        }
+        Ok(changed.map(|name| context.place(&self.catalog, name).path))
+    }
+}
+
+/// Whether a file whose change time alone is another has the bytes that are stored. It is read without a pin, which
+/// would move that time again.
+fn reads_the_same(
+    context: &Context<'_>,
+    previous: &Previous,
+    file: u32,
+    directory: &Dir,
+    (name, source): (&Path, &SourceId),
+) -> Result<bool> {
+    let entry = previous.entry(file);
+    let Ok(opened) = directory.open_file(name) else { return Ok(false) };
+    context.monitor().doing("reading", directory.path(), name);
+    file::write_back(&opened);
+    let from = Named { file: &opened, top: directory.path(), relative: name };
+    let found = match checksum(from, entry.size, &mut vec![0; BUFFER], context.monitor(), |_| {}) {
+        Err(error) if error.code() == Code::SourceChanged => return Ok(false),
+        other => other?,
+    };
+    // Through its name: what had it while it was read still has it.
+    let Ok((stat, born_ns)) = Stat::with_birth(directory, name) else { return Ok(false) };
+    Ok(found == entry.crc32 && SourceId::of(&stat, born_ns) == *source)
+}
