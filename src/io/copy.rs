@@ -19,6 +19,11 @@ pub const BUFFER: usize = 256 << 10;
 /// beside what a sync at the end would otherwise have to wait for.
 const WRITEBACK: u64 = 8 << 20;
 
+/// With a rate limit what is at least so long goes to the disk as it comes, and not in stretches: a host's own
+/// sync waits for the stretch that is under way (docs/performance.md). Shorter files are better left to the
+/// kernel, which writes many at once.
+const STEADY: u64 = 1 << 20;
+
 /// No file system has smaller holes, so a range that is no larger is read as it is.
 const SMALLEST_HOLE: u64 = 4 << 10;
 
@@ -67,6 +72,7 @@ impl Transfer<'_> {
     pub fn copy(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<()> {
         let (to, monitor) = (self.to, self.monitor);
         let mut unsynced = range.start;
+        let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let mut written_to = 0;
         let reader = Reader { from: self.from, pace: self.pace, monitor };
         reader.read(range.clone(), buffer, |piece| match piece {
@@ -77,10 +83,10 @@ impl Transfer<'_> {
             }
             Piece::Data(bytes, at) => {
                 checksum.update(bytes);
-                to.file.write_all_at(bytes, at).map_err(|error| Error::io("writing", &to.path(), error))?;
+                self.write(bytes, at, &mut is_steady)?;
                 written_to = at + bytes.len() as u64;
                 monitor.copied(bytes.len() as u64);
-                if written_to - unsynced >= WRITEBACK {
+                if written_to - unsynced >= WRITEBACK && !is_steady {
                     file::start_writeback(to.file, unsynced..written_to);
                     unsynced = written_to;
                 }
@@ -92,6 +98,25 @@ impl Transfer<'_> {
             to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
         }
         Ok(())
+    }
+
+    fn is_limited(&self) -> bool {
+        self.pace == Pace::Limited && self.monitor.throttle.is_limited()
+    }
+
+    /// Steadily where that is wished and the file system does it.
+    fn write(&self, bytes: &[u8], at: u64, is_steady: &mut bool) -> Result<()> {
+        let file = self.to.file;
+        let written = match *is_steady {
+            true => file::write_uncached(file, bytes, at),
+            false => Ok(false),
+        };
+        written
+            .and_then(|written| {
+                *is_steady = written;
+                if written { Ok(()) } else { file.write_all_at(bytes, at) }
+            })
+            .map_err(|error| Error::io("writing", &self.to.path(), error))
     }
 }
 
@@ -203,13 +228,21 @@ mod tests {
     use crate::monitor::Effort;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
-        let dir = tempfile::tempdir().unwrap();
+        copied_in(tempfile::tempdir().unwrap(), 0, content, length)
+    }
+
+    fn copied_in(
+        dir: tempfile::TempDir,
+        rate_limit: u64,
+        content: impl FnOnce(&File),
+        length: u64,
+    ) -> (tempfile::TempDir, u32, Monitor) {
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         let open =
             |path| File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         let (source, copy) = (open(&from), open(&to));
         content(&source);
-        let monitor = Monitor::new(0, Effort::CopyAndVerify);
+        let monitor = Monitor::new(rate_limit, Effort::CopyAndVerify);
         let mut checksum = Checksum::default();
         let from = Named { file: &source, top: dir.path(), relative: Path::new("from") };
         let to = Named { file: &copy, top: dir.path(), relative: Path::new("to") };
@@ -243,6 +276,29 @@ mod tests {
         assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(dir.path().join("from")).unwrap());
         assert_eq!(crc, super::super::checksum::of(&std::fs::read(copy).unwrap()));
         assert!(monitor.counts().bytes_holes > 60 << 20);
+    }
+
+    /// Where writes may leave the cache at once, and on tmpfs, which refuses that.
+    #[test]
+    fn a_limited_copy_has_the_same_bytes_and_holes_on_each_file_system() {
+        use std::os::unix::fs::MetadataExt;
+        let length = (9 << 20) + 17;
+        let data: Vec<u8> = (0..(3 << 20) + 5).map(|at| (at % 251) as u8).collect();
+        for place in [Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), "/dev/shm".into()] {
+            let fill = |file: &File| {
+                file.write_all_at(&data, 4096).unwrap();
+                file.write_all_at(&data[..100_001], (8 << 20) + 3).unwrap();
+                file.set_len(length).unwrap();
+            };
+            let dir = tempfile::tempdir_in(&place).unwrap();
+            let (dir, crc, monitor) = copied_in(dir, 500_000_000, fill, length);
+            let (copy, from) = (dir.path().join("to"), dir.path().join("from"));
+            let found = std::fs::read(&copy).unwrap();
+            assert!(found == std::fs::read(from).unwrap(), "{place:?}");
+            assert_eq!(crc, super::super::checksum::of(&found), "{place:?}");
+            assert!(copy.metadata().unwrap().blocks() * 512 < 5 << 20, "{place:?}: holes were filled");
+            assert!(monitor.counts().bytes_holes > 4 << 20, "{place:?}");
+        }
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! What a copy needs of an open file beyond reading and writing.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{self as rfs, Advice, SeekFrom};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{is_unsupported, retry};
+use super::{is_refused, is_unsupported, retry};
 
 /// How often a stretch is looked for that changes while it is looked for.
 const LOOKS: usize = 8;
@@ -116,6 +116,24 @@ pub fn clone(source: &File, copy: &File) -> io::Result<bool> {
             _ => Err(error),
         },
     }
+}
+
+/// Writes all of the bytes so that they go to the disk at once and leave the cache (`RWF_DONTCACHE`, since
+/// Linux 6.14). `false`: that is refused here, and they are to be written in the usual way.
+pub fn write_uncached(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<bool> {
+    const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+    while !bytes.is_empty() {
+        match retry(|| rustix::io::pwritev2(file, &[IoSlice::new(bytes)], offset, DONTCACHE)) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(error) if is_refused(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Starts writing a stretch back, so that the sync at the end finds little left to do.
