@@ -15,9 +15,10 @@ use crate::sys::file;
 /// still holds what was read when it is summed up and written.
 pub const BUFFER: usize = 256 << 10;
 
-/// How much is written before its writeback is started: enough for the disk to write in one go, and little
-/// beside what a sync at the end would otherwise have to wait for.
-const WRITEBACK: u64 = 8 << 20;
+/// How much is written before its writeback is started. The one before is waited for then, so that a disk
+/// never has more than two such stretches of a thread before it: all that it has there, a host's own sync
+/// waits for (docs/performance.md).
+const WRITEBACK: u64 = 1 << 20;
 
 /// With a rate limit what is at least so long goes to the disk as it comes, and not in stretches: a host's own
 /// sync waits for the stretch that is under way (docs/performance.md). Shorter files are better left to the
@@ -54,6 +55,14 @@ pub enum Pace {
     Full,
 }
 
+/// How far the disk is behind a copy.
+struct Behind {
+    /// The last stretch whose writeback was started.
+    writes_back: Range<u64>,
+    /// From where on none was.
+    unsynced: u64,
+}
+
 /// Bytes on their way from one file to the same place in another.
 pub struct Transfer<'a> {
     /// Where they come from.
@@ -71,9 +80,9 @@ impl Transfer<'_> {
     /// [`Code::SourceChanged`].
     pub fn copy(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<()> {
         let (to, monitor) = (self.to, self.monitor);
-        let mut unsynced = range.start;
-        let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let mut written_to = 0;
+        let mut behind = Behind { writes_back: 0..0, unsynced: range.start };
+        let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let reader = Reader { from: self.from, pace: self.pace, monitor };
         reader.read(range.clone(), buffer, |piece| match piece {
             Piece::Hole(length) => {
@@ -86,11 +95,7 @@ impl Transfer<'_> {
                 self.write(bytes, at, &mut is_steady)?;
                 written_to = at + bytes.len() as u64;
                 monitor.copied(bytes.len() as u64);
-                if written_to - unsynced >= WRITEBACK && !is_steady {
-                    file::start_writeback(to.file, unsynced..written_to);
-                    unsynced = written_to;
-                }
-                Ok(())
+                if is_steady { Ok(()) } else { self.keep_up(&mut behind, written_to) }
             }
         })?;
         // A hole at the end, or nothing at all.
@@ -98,6 +103,22 @@ impl Transfer<'_> {
             to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
         }
         Ok(())
+    }
+
+    /// Starts the writeback of what was written, once that is much. In the window nothing is waited for.
+    fn keep_up(&self, behind: &mut Behind, written_to: u64) -> Result<()> {
+        if written_to - behind.unsynced < WRITEBACK {
+            return Ok(());
+        }
+        let stretch = behind.unsynced..written_to;
+        file::start_writeback(self.to.file, stretch.clone());
+        behind.unsynced = written_to;
+        let before = std::mem::replace(&mut behind.writes_back, stretch);
+        if self.pace == Pace::Full || before.is_empty() {
+            return Ok(());
+        }
+        file::wait_for_writeback(self.to.file, before)
+            .map_err(|error| Error::io("writing", &self.to.path(), error))
     }
 
     fn is_limited(&self) -> bool {

@@ -150,6 +150,27 @@ fn a_limited_backup_needs_no_write_that_leaves_the_cache() {
     sound_snapshots(&place.root());
 }
 
+/// Who waits for a stretch is told of its error, and the sync at the end is not told again.
+#[test]
+fn a_writeback_that_fails_fails_the_backup_and_one_that_is_refused_does_not() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::new();
+    write(&place.data().join("a.sst"), &vec![7; 5 << 20]);
+    let deed = [Path::new("back up to"), &place.data(), &place.root()];
+    for (error, expected) in [("EIO", Some("IO")), ("ENOSPC", Some("NO_SPACE")), ("ENOSYS", None)] {
+        let (ended, has_come) = run(&deed, &format!("sync_file_range:error={error}"));
+        assert!(has_come, "{error} never came");
+        match (&ended, expected) {
+            (Ended::Failed(code, _), Some(expected)) => assert_eq!(code, expected),
+            (Ended::Done, None) => {}
+            _ => panic!("{error}: {ended:?}"),
+        }
+    }
+    sound_snapshots(&place.root());
+}
+
 #[test]
 fn what_cannot_be_read_fails_the_verification() {
     if !has_strace() {
