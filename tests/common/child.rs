@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use hotbackup::{BackupRoot, CheckpointOptions, Coordinator, FileClass, Options};
+use hotbackup::{BackupRoot, CheckpointOptions, Coordinator, FileClass, Options, Share};
 
 use super::{frozen, frozen_with_tables};
 
@@ -140,6 +140,14 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
     let text = |at: usize| words[at].to_str().expect("plain text");
     match (text(0), &words[1..]) {
         ("back up", [data]) => one_backup(data),
+        ("back up within a limit", [data]) => {
+            let mut options = frozen();
+            options.add_rule("*.sst", FileClass::IMMUTABLE)?;
+            options.set_threads(1);
+            options.set_share(Share::Never);
+            options.set_rate_limit(1 << 30);
+            Coordinator::open(data, &options)?.start()?.wait()
+        }
         ("back up to", [data, root]) => {
             let mut options = frozen();
             options.set_root(root)?;
