@@ -37,7 +37,7 @@ use crate::io::checksum;
 use crate::io::copy::BUFFER;
 use crate::io::walk::walk;
 use crate::layout::{FileClass, Layout, Rule};
-use crate::snapshot::{Attributes, FileEntry, MANIFEST, Manifest, SourceId};
+use crate::snapshot::{Attributes, FileEntry, Files, MANIFEST, Manifest, SourceId};
 use crate::sys::dir::Dir;
 
 /// What a whole backup has of them.
@@ -71,13 +71,11 @@ fn manifest() -> Manifest {
         attributes: Some(attributes),
         source: Some(SourceId { device: 1, inode: number, born_ns: None, ctime_ns: Some(number as i64) }),
         shared: None,
+        live: false,
     };
-    Manifest {
-        layout: "rocksdb".into(),
-        top: Some(attributes),
-        files: (0..ENTRIES).map(entry).collect(),
-        ..Manifest::default()
-    }
+    let mut files = Files::default();
+    (0..ENTRIES).for_each(|number| files.push(&entry(number)).expect("memory"));
+    Manifest { layout: "rocksdb".into(), top: Some(attributes), files, ..Manifest::default() }
 }
 
 fn manifests(criterion: &mut Criterion) {
