@@ -249,20 +249,22 @@ mod tests {
             path: Path::new(path),
             size: number,
             crc32: number as u32,
-            class: (number % 2 == 0).then_some(FileClass::AppendOnly),
-            attributes: (number % 3 > 0).then_some(Attributes {
+            class: number.is_multiple_of(2).then_some(FileClass::AppendOnly),
+            attributes: (!number.is_multiple_of(3)).then_some(Attributes {
                 mode: number as u32,
                 uid: 1,
                 gid: 2,
                 mtime_ns,
             }),
-            source: (number % 5 > 0).then_some(SourceId {
+            source: (!number.is_multiple_of(5)).then_some(SourceId {
                 device: number / 4,
                 inode: u64::MAX - number,
                 born_ns: (number % 4 > 1).then_some(i64::MIN),
                 ctime_ns: (number % 7 > 1).then_some(-1),
             }),
-            shared: (number % 4 == 0).then_some(Shared { origin: number as u32, verified_at_ms: number }),
+            shared: number
+                .is_multiple_of(4)
+                .then_some(Shared { origin: number as u32, verified_at_ms: number }),
             live: false,
         }
     }
