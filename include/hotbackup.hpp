@@ -179,6 +179,16 @@ std::int64_t milliseconds_of(const std::chrono::duration<Rep, Period> &given) {
     return ceil<milliseconds>(exact).count();
 }
 
+// In seconds, rounded up; UINT64_MAX, which is for ever, where it is longer than std::chrono::seconds can say.
+template <class Rep, class Period>
+std::uint64_t seconds_of(const std::chrono::duration<Rep, Period> &given) {
+    using namespace std::chrono;
+    const duration<long double> exact(given);
+    if (exact < seconds::zero()) throw Error(Code::InvalidArgument, "an age must not be negative");
+    if (exact >= seconds::max()) return UINT64_MAX;
+    return static_cast<std::uint64_t>(ceil<seconds>(exact).count());
+}
+
 } // namespace detail
 /// @endcond
 
@@ -351,6 +361,22 @@ public:
     /// closing its coordinator and destroying its last handle do not wait. With Coordinator::run() that is
     /// so until run() returns.
     bool in_hook() const { return backup_in_hook(handle()) != 0; }
+
+    /// What is wrong, though it does not fail the job: Code::Corrupt is a file that was to be shared with the
+    /// previous snapshot and whose stored bytes are bad, and names all snapshots that hold it. There may be
+    /// more while the job runs; those of an ended job stay.
+    std::vector<Error> warnings() const {
+        std::vector<Error> found;
+        for (;;) {
+            backup_error *warning = nullptr, *error = nullptr;
+            const backup_code code = backup_warning(handle(), found.size(), &warning, &error);
+            const detail::OwnedError owned(warning);
+            detail::OwnedError why(error);
+            if (code == BACKUP_NOT_FOUND) return found;
+            detail::check(code, std::move(why));
+            found.push_back(detail::error_of(backup_error_code(warning), warning));
+        }
+    }
 
     /// Asks the job to end with Code::Cancelled, and returns at once. No effect on a job that has
     /// ended or begun to publish.
@@ -632,6 +658,18 @@ enum class Symlinks : std::int32_t {
     Preserve = BACKUP_SYMLINKS_PRESERVE, ///< The link itself is kept.
 };
 
+/// Whether a backup shares files with the snapshot before it.
+enum class Share : std::int32_t {
+    /// It takes each file anew.
+    Never = BACKUP_SHARE_NEVER,
+    /// It shares what has not changed, by clones where the root's file system makes them, else by hard links;
+    /// but not by links where there is a validate hook, since an engine that writes to what it opens would
+    /// write to older snapshots. The default.
+    Safely = BACKUP_SHARE_SAFELY,
+    /// By links beneath a validate hook too: the host vouches that it writes to nothing it looks at.
+    Always = BACKUP_SHARE_ALWAYS,
+};
+
 /// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
 /// may be changed, used for several, or destroyed at any time; a hook is shared by all that took it,
 /// and destroyed, on any thread, with the last of them and of the options. They can be moved, not
@@ -729,6 +767,20 @@ public:
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
+    /// Whether a backup shares with the snapshot before it (what latest() gives) the immutable files that have
+    /// not changed since. They are neither pinned nor read, so a backup costs what has changed. A snapshot is
+    /// complete all the same, deleting one harms no other, and what is restored shares with none.
+    Options &share(Share share) & { return set(backup_options_set_share, static_cast<std::int32_t>(share)); }
+
+    /// How long ago a shared file may have been read back from the disk. Each backup reads what was not for
+    /// longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of what can be shared,
+    /// whichever is more. A file that is bad is copied anew, and Job::warnings() names it. Rounded up to
+    /// seconds. 0: some in each backup; std::chrono::seconds::max(): none. The default is a day.
+    template <class Rep, class Period>
+    Options &reread_after(const std::chrono::duration<Rep, Period> &age) & {
+        return set(backup_options_set_reread_after, detail::seconds_of(age));
+    }
+
     /// Whether a restore keeps files of its target that are what the snapshot has, by their checksums, so
     /// that one over nearly the same costs reading; see backup_options_set_keep_matching. The default is
     /// false.
@@ -814,6 +866,8 @@ public:
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
+    Options share(Share s) && { return std::move(share(s)); }
+    template <class D> Options reread_after(const D &age) && { return std::move(reread_after(age)); }
     Options keep_matching(bool keep = true) && { return std::move(keep_matching(keep)); }
     Options clone(bool allowed) && { return std::move(clone(allowed)); }
     Options no_posix_locks(bool none = true) && { return std::move(no_posix_locks(none)); }
@@ -1032,6 +1086,10 @@ public:
     std::uint64_t files() const noexcept { return files_; }
     /// The sum of their sizes.
     std::uint64_t bytes() const noexcept { return bytes_; }
+    /// How many of its files it shares with an earlier snapshot, by links or clones.
+    std::uint64_t files_shared() const noexcept { return files_shared_; }
+    /// The sum of the sizes of these: what its backup did not take anew.
+    std::uint64_t bytes_shared() const noexcept { return bytes_shared_; }
     /// FIFOs, sockets, devices and the library's own leftovers, which are not data.
     std::uint64_t files_skipped() const noexcept { return files_skipped_; }
     /// Immutable files that were still being built and belong to no consistent point.
@@ -1049,6 +1107,8 @@ private:
           started_at_(detail::time_of(backup_snapshot_started_at_ms(s))),
           finished_at_(detail::time_of(backup_snapshot_finished_at_ms(s))),
           files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
+          files_shared_(backup_snapshot_files_shared(s)),
+          bytes_shared_(backup_snapshot_bytes_shared(s)),
           files_skipped_(backup_snapshot_files_skipped(s)),
           files_left_out_(backup_snapshot_files_left_out(s)) {
         std::size_t size = 0;
@@ -1076,6 +1136,8 @@ private:
     std::optional<Time> finished_at_;
     std::uint64_t files_;
     std::uint64_t bytes_;
+    std::uint64_t files_shared_;
+    std::uint64_t bytes_shared_;
     std::uint64_t files_skipped_;
     std::uint64_t files_left_out_;
     std::optional<Error> error_;

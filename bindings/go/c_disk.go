@@ -87,6 +87,8 @@ func toSnapshot(from *C.backup_snapshot) Snapshot {
 		FinishedAt:   toTime(C.backup_snapshot_finished_at_ms(from)),
 		Files:        uint64(C.backup_snapshot_files(from)),
 		Bytes:        uint64(C.backup_snapshot_bytes(from)),
+		FilesShared:  uint64(C.backup_snapshot_files_shared(from)),
+		BytesShared:  uint64(C.backup_snapshot_bytes_shared(from)),
 		FilesSkipped: uint64(C.backup_snapshot_files_skipped(from)),
 		FilesLeftOut: uint64(C.backup_snapshot_files_left_out(from)),
 	}

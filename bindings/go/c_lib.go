@@ -178,6 +178,23 @@ func jobStatus(job jobPtr) (Progress, error) {
 	return toProgress(&status), result(code, failure)
 }
 
+// jobWarnings are those that there are by now.
+func jobWarnings(job jobPtr) ([]error, error) {
+	gcPoint()
+	var all []error
+	for {
+		var out, failure *C.backup_error
+		code := C.backup_warning(job, C.size_t(len(all)), &out, &failure)
+		if err := result(code, failure); err != nil {
+			if code == C.BACKUP_NOT_FOUND {
+				err = nil
+			}
+			return all, err
+		}
+		all = append(all, result(C.backup_error_code(out), out))
+	}
+}
+
 func jobCancel(job jobPtr) error {
 	gcPoint()
 	var failure *C.backup_error

@@ -63,6 +63,25 @@ const (
 	SymlinksPreserve Symlinks = 1
 )
 
+// Share is whether a backup shares files with the snapshot before it.
+type Share int32
+
+// The choices.
+const (
+	// ShareNever takes each file anew.
+	ShareNever Share = 0
+	// ShareSafely shares what has not changed, by clones where the root's file system makes them, else by
+	// hard links; but not by links where there is a validate hook, since an engine that writes to what it
+	// opens would write to older snapshots. The default.
+	ShareSafely Share = 1
+	// ShareAlways shares by links beneath a validate hook too: the host vouches that it writes to nothing it
+	// looks at.
+	ShareAlways Share = 2
+)
+
+// NeverReread is the age for [WithRereadAfter] that means never.
+const NeverReread time.Duration = math.MaxInt64
+
 // Kind is what a job is for.
 type Kind uint32
 

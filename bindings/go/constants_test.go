@@ -29,6 +29,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"VERIFY_NONE": int64(VerifyNone), "VERIFY_SIZE": int64(VerifySize),
 		"VERIFY_CHECKSUM": int64(VerifyChecksum), "VERIFY_MEDIA": int64(VerifyMedia),
 		"SYMLINKS_FAIL": int64(SymlinksFail), "SYMLINKS_PRESERVE": int64(SymlinksPreserve),
+		"SHARE_NEVER": int64(ShareNever), "SHARE_SAFELY": int64(ShareSafely), "SHARE_ALWAYS": int64(ShareAlways),
 
 		"KIND_BACKUP": int64(KindBackup), "KIND_RESTORE": int64(KindRestore), "KIND_VERIFY": int64(KindVerify),
 		"KIND_CHECKPOINT": int64(KindCheckpoint), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),

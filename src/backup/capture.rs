@@ -26,6 +26,7 @@ use super::rest::{self, never_rests, observe_at_rest, wait_for_writes};
 use super::room::{keep_in_sources, require_room_for_the_window};
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
+use crate::io::pool;
 use crate::monitor::Phase;
 use crate::snapshot::{Attributes, DirectoryEntry, LinkEntry};
 use crate::sys::file;
@@ -160,10 +161,6 @@ fn close(context: &Context<'_>, survey: &mut Survey, mut seen: Observation) -> R
 /// before: the window would take longer for each of them.
 fn settle(context: &Context<'_>, survey: &mut Survey, seen: &Observation) -> Result<()> {
     for name in &seen.files {
-        let source = survey.catalog.source(*name);
-        let refuse = |catalog: &Catalog, code, why| {
-            Error::at(code, "capturing", &context.place(catalog, *name).full(), why)
-        };
         let record = &mut survey.catalog[*name];
         let is_captured = match record.policy().in_window {
             InWindow::Nothing => {
@@ -173,17 +170,24 @@ fn settle(context: &Context<'_>, survey: &mut Survey, seen: &Observation) -> Res
             _ => !matches!(record.captured, Captured::Nothing | Captured::Torn | Captured::Immutable),
         };
         if !is_captured {
-            return Err(refuse(&survey.catalog, Code::Internal, "the window took nothing of it"));
-        }
-        let (Captured::Immutable, Some(pin)) = (&record.captured, record.pin()) else { continue };
-        let alone = survey.pins[source].was_left_alone(pin);
-        let alone = alone.map_err(|error| context.place(&survey.catalog, *name).failed("looking at", error));
-        if !alone? {
-            let why = "it was written to after it was pinned, though it had long been left alone";
-            return Err(refuse(&survey.catalog, Code::SourceChanged, why).of_a_point_that_is_gone());
+            let full = context.place(&survey.catalog, *name).full();
+            return Err(Error::at(Code::Internal, "capturing", &full, "the window took nothing of it"));
         }
     }
-    Ok(())
+    let survey = &*survey;
+    let threads = if seen.files.len() < pool::MANY { 1 } else { context.threads() };
+    pool::for_each(threads, &seen.files, |_, name, _| {
+        let record = &survey.catalog[*name];
+        let (Captured::Immutable, Some(pin)) = (&record.captured, record.pin()) else { return Ok(()) };
+        let place = || context.place(&survey.catalog, *name);
+        let alone = survey.pins[survey.catalog.source(*name)].was_left_alone(pin);
+        if alone.map_err(|error| place().failed("looking at", error))? {
+            return Ok(());
+        }
+        let why = "it was written to after it was pinned, though it had long been left alone";
+        let changed = Error::at(Code::SourceChanged, "capturing", &place().full(), why);
+        Err(changed.of_a_point_that_is_gone())
+    })
 }
 
 fn directories(context: &Context<'_>, catalog: &Catalog, ids: &[DirectoryId]) -> Result<Vec<DirectoryEntry>> {

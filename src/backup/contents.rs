@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::ids::NameId;
 use super::survey::Survey;
-use crate::error::Result;
-use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Imprint, LinkEntry};
+use crate::error::{Error, Result};
+use crate::snapshot::{Attributes, DirectoryEntry, FileEntry, Files, Imprint, LinkEntry};
+use crate::sys::memory;
 
 /// All that is staged.
 pub struct Contents {
-    /// Files, sorted.
-    pub files: Vec<Saved>,
+    /// Files.
+    pub staged: Staged,
     /// Directories, sorted.
     pub directories: Vec<DirectoryEntry>,
     /// Symbolic links, sorted.
@@ -25,6 +26,25 @@ pub struct Saved {
     pub entry: FileEntry,
     /// What the staging's file system keeps of its attributes.
     pub imprint: Imprint,
+}
+
+/// Staged files: their entries in the manifest, and the imprint of each.
+#[derive(Default)]
+pub struct Staged {
+    /// The entries.
+    pub files: Files,
+    /// The imprints, in the same order.
+    pub imprints: Vec<Imprint>,
+}
+
+impl Staged {
+    /// One more. There may be no memory for it.
+    pub fn add(&mut self, saved: &Saved) -> Result<()> {
+        let added = memory::reserve_one(&mut self.imprints).and_then(|()| self.files.push(&saved.entry));
+        added.map_err(|error| Error::io("listing", &saved.entry.path, error))?;
+        self.imprints.push(saved.imprint);
+        Ok(())
+    }
 }
 
 /// An earlier round may have staged a file that the last one did not see.
@@ -42,7 +62,7 @@ pub fn drop_strays(context: &Context<'_>, survey: &Survey) -> Result<()> {
 /// the source; and away with those that an earlier round made for nothing.
 pub fn directories_with_parents(
     context: &Context<'_>,
-    files: &[Saved],
+    files: &Files,
     directories: Vec<DirectoryEntry>,
 ) -> Result<Vec<DirectoryEntry>> {
     let top = Attributes::of(&context.top_stat()?);
@@ -50,7 +70,7 @@ pub fn directories_with_parents(
         directories.into_iter().map(|entry| (entry.path, entry.attributes)).collect();
     let own: Vec<PathBuf> = all.keys().cloned().collect();
     let mut last = Path::new("");
-    for path in files.iter().map(|saved| saved.entry.path.as_path()).chain(own.iter().map(PathBuf::as_path)) {
+    for path in files.paths().chain(own.iter().map(PathBuf::as_path)) {
         let parent = path.parent().unwrap_or(Path::new(""));
         // Files that are sorted mostly have the directory of the one before.
         if parent == last {

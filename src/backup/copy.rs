@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::capture::Point;
-use super::contents::{Contents, Saved, directories_with_parents, drop_strays};
+use super::contents::{Contents, Saved, Staged, directories_with_parents, drop_strays};
 use super::context::{Context, Place};
 use super::ids::NameId;
 use super::in_window::ends;
 use super::live;
+use super::open_directory::OpenDirectory;
 use super::pin::{Pin, not_pinned};
 use super::policy::HEAD;
 use super::record::{Captured, Record};
@@ -20,6 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::io::copy::Pace;
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::layout::FileClass;
 use crate::snapshot::{Attributes, FileEntry, SourceId};
 use crate::staging::{Arrived, CLONE_FROM, Incoming};
@@ -31,18 +33,19 @@ use crate::sys::file;
 pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Contents> {
     try_to_clone(context, survey, &point.files);
     require_room_for_the_copy(context, &survey.catalog, &point.files)?;
-    let saved = Mutex::new(Vec::with_capacity(point.files.len() + point.given.len()));
+    let staged = Mutex::new(Staged::default());
     let reserve = Reserve::default();
     let is_gone = AtomicBool::new(false);
-    let copied = pool::for_each(context.threads(), &point.files, |_, name, buffer| {
+    let open = || Opened::of(context);
+    let copied = pool::for_each_of(context.threads(), point.files.len(), open, |index, opened, buffer| {
         context.monitor().check()?;
         reserve.keep(context)?;
-        let completed = Copying::of(context, survey, *name).complete(buffer);
+        let completed = Copying::of(context, survey, point.files[index]).complete(opened, buffer);
         if completed.as_ref().is_err_and(Error::is_of_a_point_that_is_gone) {
             is_gone.store(true, Relaxed);
         }
         match completed? {
-            Some(entry) => saved.lock().push(entry),
+            Some(saved) => staged.lock().add(&saved)?,
             None => context.monitor().file_left_out(),
         }
         context.monitor().file_done();
@@ -53,9 +56,9 @@ pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Cont
         Code::SourceChanged if is_gone.into_inner() => error.of_a_point_that_is_gone(),
         _ => error,
     })?;
-    let mut saved = saved.into_inner();
+    let mut staged = staged.into_inner();
     for (path, bytes) in &point.given {
-        saved.push(save_given(context, path, bytes)?);
+        staged.add(&save_given(context, path, bytes)?)?;
         context.monitor().file_done();
     }
     // First, since a link may have the name of one.
@@ -63,9 +66,24 @@ pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Cont
     for link in &point.links {
         context.staging.link(link)?;
     }
-    saved.sort_unstable_by(|a, b| a.entry.path.cmp(&b.entry.path));
-    let directories = directories_with_parents(context, &saved, point.directories)?;
-    Ok(Contents { files: saved, directories, links: point.links })
+    let Staged { files, imprints } = &mut staged;
+    files
+        .sort_with(imprints)
+        .map_err(|error| Error::io("listing the files of", context.staging.dir.path(), error))?;
+    let directories = directories_with_parents(context, files, point.directories)?;
+    Ok(Contents { staged, directories, links: point.links })
+}
+
+/// What a thread has open from one file to the next.
+struct Opened<'c> {
+    source: OpenDirectory<'c>,
+    staging: SortedDirs<'c>,
+}
+
+impl<'c> Opened<'c> {
+    fn of(context: &'c Context<'_>) -> Self {
+        Self { source: OpenDirectory::new(&context.sources), staging: SortedDirs::new(&context.staging.dir) }
+    }
 }
 
 /// Whether the file system clones is known before room is asked for.
@@ -101,26 +119,27 @@ impl<'c, 'a> Copying<'c, 'a> {
     }
 
     /// `None`: an unfinished file, which is left out.
-    fn complete(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
+    fn complete(&self, opened: &mut Opened<'_>, buffer: &mut [u8]) -> Result<Option<Saved>> {
         let mut saved = match &self.record.captured {
-            Captured::Copied { length, checksum } => {
-                let staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
+            Captured::Copied(taken) => {
+                let staged = self.context.staging.resume(&self.place.path, taken.checksum.clone())?;
                 let stat = self.stat()?;
-                self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
+                self.save(taken.length, stat, staged.finish(&Attributes::of(stat))?)
             }
             Captured::Cloned { length } => {
                 let staged = self.context.staging.resume(&self.place.path, Checksum::default())?;
                 let stat = self.stat()?;
                 self.save(*length, stat, staged.finish_clone(*length, &Attributes::of(stat), buffer)?)
             }
-            Captured::Head { length, checksum } => {
+            Captured::Head(taken) => {
+                let length = taken.length;
                 let pinned = self.open(self.pin()?)?;
-                let mut staged = self.context.staging.resume(&self.place.path, checksum.clone())?;
-                self.copy(&mut staged, &pinned, (*length).min(HEAD)..*length, buffer)?;
+                let mut staged = self.context.staging.resume(&self.place.path, taken.checksum.clone())?;
+                self.copy(&mut staged, &pinned, length.min(HEAD)..length, buffer)?;
                 let stat = self.stat()?;
-                self.save(*length, stat, staged.finish(&Attributes::of(stat))?)
+                self.save(length, stat, staged.finish(&Attributes::of(stat))?)
             }
-            Captured::Prefix { length, ends } => self.copy_log(*length, ends, buffer)?,
+            Captured::Prefix(prefix) => self.copy_log(prefix.length, &prefix.ends, buffer)?,
             Captured::Immutable => {
                 if let (Some(shared), Some(previous)) = (self.record.shared(), &self.context.previous) {
                     self.context.monitor().linked(shared.size);
@@ -131,7 +150,7 @@ impl<'c, 'a> Copying<'c, 'a> {
                 if let Some(live) = live::link(self.context, pins, self.record, &self.place)? {
                     return Ok(Some(live));
                 }
-                match self.copy_immutable(buffer)? {
+                match self.copy_immutable(&mut opened.staging, buffer)? {
                     Some(saved) => saved,
                     None => return Ok(None),
                 }
@@ -145,7 +164,8 @@ impl<'c, 'a> Copying<'c, 'a> {
             self.survey.pins[self.source].release(pin)?;
         }
         // After that: to let go of a pin moves the change time too.
-        saved.entry.source = saved.entry.source.and_then(|source| self.known_again_by(&source, &saved));
+        saved.entry.source =
+            saved.entry.source.and_then(|source| self.known_again_by(&mut opened.source, &source, &saved));
         Ok(Some(saved))
     }
 
@@ -165,7 +185,7 @@ impl<'c, 'a> Copying<'c, 'a> {
         Ok(self.save(length, stat, staged.finish(&Attributes::of(stat))?))
     }
 
-    fn copy_immutable(&self, buffer: &mut [u8]) -> Result<Option<Saved>> {
+    fn copy_immutable(&self, dirs: &mut SortedDirs<'_>, buffer: &mut [u8]) -> Result<Option<Saved>> {
         let pin = self.pin()?;
         let table = self.open(pin)?;
         let unfinished_ok = matches!(self.record.class, FileClass::Immutable { unfinished_ok: true });
@@ -174,12 +194,12 @@ impl<'c, 'a> Copying<'c, 'a> {
         // closed says nothing, but for what it cannot have lost since.
         let (size, mtime_ns) = match unfinished_ok {
             true => (opened.size, opened.mtime_ns),
-            false => (pin.size, pin.mtime_ns),
+            false => (pin.size, pin.mtime_ns()),
         };
         let length = self.record.limit().unwrap_or(size);
         file::write_back(&table);
         let is_old = self.survey.pins[self.source].is_old(opened.mtime_ns);
-        let (staged, is_clone) = self.copy_or_clone(&table, length, &opened, buffer)?;
+        let (staged, is_clone) = self.copy_or_clone(&table, (length, &opened), dirs, buffer)?;
         let now = self.require_not_shrunk(&table, pin, size)?;
         if pin.size == now.size {
             self.require_not_punched(&table, now.size, pin.allocated, &now)?;
@@ -210,11 +230,11 @@ impl<'c, 'a> Copying<'c, 'a> {
     fn copy_or_clone(
         &self,
         table: &File,
-        length: u64,
-        opened: &Stat,
+        (length, opened): (u64, &Stat),
+        dirs: &mut SortedDirs<'_>,
         buffer: &mut [u8],
     ) -> Result<(Incoming<'_>, bool)> {
-        let receive = || self.context.staging.receive(&self.place.path, opened.mode);
+        let mut receive = || self.context.staging.receive_in(dirs, &self.place.path, opened.mode);
         let mut staged = receive()?;
         let cloned = match length == opened.size {
             true => staged.clone_of(self.place.named(table), length),
@@ -234,14 +254,14 @@ impl<'c, 'a> Copying<'c, 'a> {
     /// By what a source file that is settled is known again, once nothing of ours holds it any more. Only such a
     /// file may be shared with a later snapshot: it had long been left alone when it was read, and its name still is
     /// its own.
-    fn known_again_by(&self, was: &SourceId, saved: &Saved) -> Option<SourceId> {
-        let Place { source, relative, .. } = &self.place;
-        let (above, name) = (relative.parent()?, Path::new(relative.file_name()?));
-        let opened = (!above.as_os_str().is_empty()).then(|| source.dir.open_dir(above));
-        let found = match opened {
-            Some(directory) => Stat::with_birth(directory.ok()?, name),
-            None => Stat::with_birth(&source.dir, name),
-        };
+    fn known_again_by(
+        &self,
+        opened: &mut OpenDirectory<'_>,
+        was: &SourceId,
+        saved: &Saved,
+    ) -> Option<SourceId> {
+        let directory = opened.of(&self.survey.catalog, self.record.directory).ok()?;
+        let found = Stat::with_birth(directory, Path::new(self.place.relative.file_name()?));
         let (stat, born_ns) = found.ok()?;
         let is_it = (stat.device, stat.inode, stat.size) == (was.device, was.inode, saved.entry.size);
         let is_same = saved.entry.attributes == Some(Attributes::of(&stat));

@@ -1,15 +1,15 @@
 //! The end of a backup: its manifest, its verification, its name.
 
-use std::io::{BufWriter, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
-use super::contents::Contents;
+use super::contents::{Contents, Staged};
 use super::context::Context;
 use super::plan::identity;
 use super::previous::Previous;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, Checkpoint, FileEntry, Imprint, Manifest, Origin};
+use crate::snapshot::{Attributes, Checkpoint, Files, Imprint, Manifest, Origin};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -71,11 +71,10 @@ fn require_root_in_its_place(context: &Context<'_>) -> Result<()> {
 fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<Imprint>)> {
     let (plan, prepared) = (context.plan(), context.prepared);
     let rules = plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
-    let imprints = contents.files.iter().map(|saved| saved.imprint).collect();
+    let Staged { mut files, imprints } = contents.staged;
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
     let checkpoint = prepared.linking.as_ref().map(|linking| Checkpoint { until_close: linking.until_close });
-    let mut files: Vec<_> = contents.files.into_iter().map(|saved| saved.entry).collect();
     let origins = origins_of(context.previous.as_ref(), &mut files);
     let manifest = Manifest {
         checkpoint,
@@ -99,17 +98,17 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
 
 /// The earlier snapshots whose files are shared, and no others: of those that were deleted long ago nothing is left
 /// in the end.
-fn origins_of(previous: Option<&Previous>, files: &mut [FileEntry]) -> Vec<Origin> {
+fn origins_of(previous: Option<&Previous>, files: &mut Files) -> Vec<Origin> {
     let all = previous.map_or(&[][..], |previous| &previous.origins);
     let mut numbers = vec![None; all.len()];
     let mut origins = Vec::new();
-    for shared in files.iter_mut().filter_map(|file| file.shared.as_mut()) {
-        let at = shared.origin as usize;
-        shared.origin = *numbers[at].get_or_insert_with(|| {
+    files.renumber_origins(|origin| {
+        let at = origin as usize;
+        *numbers[at].get_or_insert_with(|| {
             origins.push(all[at]);
             origins.len() as u32 - 1
-        });
-    }
+        })
+    });
     origins
 }
 
@@ -118,8 +117,8 @@ fn write_manifest(context: &Context<'_>, manifest: &Manifest) -> Result<(u32, u6
     let (staging, path) = (&context.staging, Path::new(manifest.name()));
     let failed = |error| Error::io("writing the manifest", &staging.dir.full(path), error);
     let staged = staging.receive(path, 0o600)?;
-    let mut out = Summed::new(BufWriter::new(staged.file()));
-    manifest.write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+    let mut out = Summed::new(staged.file());
+    manifest.write(&mut out).map_err(failed)?;
     let (_, written) = out.end();
     staged.finish(&context.attributes_of_new_file()?)?;
     Ok(written)

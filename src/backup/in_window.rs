@@ -10,7 +10,7 @@ use super::context::{Context, Place};
 use super::ids::NameId;
 use super::observation::Observation;
 use super::policy::{BLOCK, HEAD, InWindow};
-use super::record::Captured;
+use super::record::{Captured, Prefix, Taken};
 use super::room::Reserve;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
@@ -70,13 +70,13 @@ fn take_one(context: &Context<'_>, survey: &Survey, name: NameId, buffer: &mut [
     let pinned = survey.pins[survey.catalog.source(name)].read(pin, &place.source.dir, &place.relative)?;
     match what {
         InWindow::LengthAndEnds => {
-            let ends = Box::new(ends(&place, &pinned, length)?);
-            Ok(Captured::Prefix { length, ends })
+            let ends = ends(&place, &pinned, length)?;
+            Ok(Captured::Prefix(Box::new(Prefix { length, ends })))
         }
         _ => {
             let mut staged = context.staging.receive(&place.path, 0o600)?;
             staged.copy(place.named(&pinned), 0..length.min(HEAD), pace(context), buffer)?;
-            Ok(Captured::Head { length, checksum: staged.suspend()? })
+            Ok(Captured::Head(Box::new(Taken { length, checksum: staged.suspend()? })))
         }
     }
 }
@@ -104,7 +104,7 @@ fn copy_mutable(
         return Ok(Captured::Cloned { length });
     }
     staged.copy(from, 0..length, pace(context), buffer)?;
-    Ok(Captured::Copied { length, checksum: staged.suspend()? })
+    Ok(Captured::Copied(Box::new(Taken { length, checksum: staged.suspend()? })))
 }
 
 /// While the host's writes are stopped nothing is slowed down.

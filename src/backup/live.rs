@@ -42,7 +42,7 @@ pub fn link(context: &Context<'_>, pins: &Pins, record: &Record, place: &Place<'
     if may_grow && !record.named && !is_finished(pins, pin, place)? {
         return Ok(None);
     }
-    if !may_grow && (now.size, now.mtime_ns) != (pin.size, pin.mtime_ns) {
+    if !may_grow && (now.size, now.mtime_ns) != (pin.size, pin.mtime_ns()) {
         return Err(changed("it changed after it was pinned, which an immutable file never does"));
     }
     if record.limit().is_some_and(|limit| limit != now.size) {

@@ -6,7 +6,7 @@
 //!
 //! * prepare: `plan`, `prepare`, `context`, `source`;
 //! * what is known of the sources: `catalog`, `record`, `survey`, `observation`;
-//! * an observation: `observe`, `list` with `named` and `links`, `pin`;
+//! * an observation: `observe`, `list` with `named` and `links`, `pin` with `lanes`;
 //! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
 //! * sharing with the snapshot before: `previous`, `reread`, `share`;
 //! * copy: `room`, `copy`, `contents`; of a checkpoint `linking`, `live`;
@@ -20,6 +20,7 @@ mod copy;
 mod finish;
 mod ids;
 mod in_window;
+mod lanes;
 mod linking;
 mod links;
 mod list;

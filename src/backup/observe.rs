@@ -5,20 +5,26 @@
 //! all names are listed, then what is new is pinned, and only then is anything stated.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use super::catalog::Catalog;
 use super::context::Context;
 use super::ids::{DirectoryId, NameId};
 use super::list::list;
 use super::observation::{Observation, SeenLink, agree};
 use super::open_directory::OpenDirectory;
+use super::pin::Pin;
 use super::policy::{Agreement, Pinning};
 use super::record::{Hold, Live, Record};
 use super::survey::Survey;
 use crate::error::Result;
+use crate::io::pool;
 use crate::snapshot::{Attributes, LinkEntry};
-use crate::sys::dir::{Dir, Kind, Stat, is_absent};
+use crate::sync::Mutex;
+use crate::sys::dir::{Kind, Stat, is_absent};
+
+/// How many files are pinned before their pins are put down: each takes memory twice until then.
+const AT_ONCE: usize = 4096;
 
 /// Observes: names and inodes, a pin for what is new, a stat of what is not immutable.
 pub fn observe(context: &Context<'_>, survey: &mut Survey) -> Result<Observation> {
@@ -45,22 +51,10 @@ impl Survey {
             files[self.catalog.source(*name)] += usize::from(is_pinned);
         }
         self.pins.iter_mut().zip(files).for_each(|(pins, files)| pins.begin_observation(files));
-        let mut opened = OpenDirectory::new(&context.sources);
-        let mut sharing = self.sharing(context);
-        for name in std::mem::take(&mut seen.to_pin) {
-            context.monitor().check()?;
-            let failed = |catalog: &Catalog, error| context.place(catalog, name).failed("pinning", error);
-            let pinned = match opened.of(&self.catalog, self.catalog[name].directory) {
-                Ok(directory) => {
-                    self.share_one(context, &mut sharing, directory, name)?
-                        || self.pin_one(directory, name)?
-                }
-                Err(error) if is_absent(&error) => false,
-                Err(error) => return Err(failed(&self.catalog, error)),
-            };
-            if !pinned {
-                seen.tear(|| context.place(&self.catalog, name).path);
-            }
+        let to_pin = std::mem::take(&mut seen.to_pin);
+        for names in to_pin.chunks(AT_ONCE) {
+            let to_pin = self.share(context, seen, names)?;
+            self.pin_all(context, seen, &to_pin)?;
         }
         for name in std::mem::take(&mut seen.to_look_at_again) {
             let source = self.catalog.source(name);
@@ -72,28 +66,99 @@ impl Survey {
         Ok(())
     }
 
-    /// `false`: it is gone, or it is no file any more.
-    fn pin_one(&mut self, directory: &Dir, name: NameId) -> Result<bool> {
-        let pins = &mut self.pins[self.catalog.source(name)];
-        let record = &mut self.catalog[name];
-        let pinning = record.policy().pinning;
-        let replaced = match std::mem::replace(&mut record.hold, Hold::Free) {
-            Hold::Free | Hold::Shared(_) => None,
-            Hold::Pinned(pin) => {
-                let seen_as = (pin.inode, pin.most);
-                pins.drop_pin(pin)?;
-                Some(seen_as)
-            }
-        };
-        let called = Path::new(self.catalog.name(name));
-        let Some(mut pin) = pins.make(directory, called, pinning)? else { return Ok(false) };
-        let record = &mut self.catalog[name];
-        let earlier = record.earlier.as_ref().map(|earlier| (earlier.inode, earlier.most));
-        for (inode, most) in replaced.into_iter().chain(earlier) {
-            pin.was_seen_as(inode, most);
+    /// Shares what can be, and says what is to be pinned.
+    fn share(
+        &mut self,
+        context: &Context<'_>,
+        seen: &mut Observation,
+        names: &[NameId],
+    ) -> Result<Vec<NameId>> {
+        let mut sharing = self.sharing(context);
+        if sharing.is_none() {
+            return Ok(names.to_vec());
         }
-        record.hold = Hold::Pinned(pin);
-        Ok(true)
+        let mut opened = OpenDirectory::new(&context.sources);
+        let mut to_pin = Vec::new();
+        for name in names {
+            context.monitor().check()?;
+            match opened.of(&self.catalog, self.catalog[*name].directory) {
+                Ok(directory) => {
+                    if !self.share_one(context, &mut sharing, directory, *name)? {
+                        to_pin.push(*name);
+                    }
+                }
+                Err(error) if is_absent(&error) => {
+                    seen.tear(|| context.place(&self.catalog, *name).path);
+                }
+                Err(error) => return Err(context.place(&self.catalog, *name).failed("pinning", error)),
+            }
+        }
+        Ok(to_pin)
+    }
+
+    fn pin_all(&mut self, context: &Context<'_>, seen: &mut Observation, names: &[NameId]) -> Result<()> {
+        let mut replaced = Vec::new();
+        for name in names {
+            let source = self.catalog.source(*name);
+            if let Hold::Pinned(pin) = std::mem::replace(&mut self.catalog[*name].hold, Hold::Free) {
+                replaced.push((*name, pin.inode, pin.most));
+                self.pins[source].drop_pin(pin)?;
+            }
+        }
+        for (name, pin) in self.make_pins(context, names)? {
+            let Some(mut pin) = pin else {
+                seen.tear(|| context.place(&self.catalog, name).path);
+                continue;
+            };
+            let record = &mut self.catalog[name];
+            if let Some(earlier) = &record.earlier {
+                pin.was_seen_as(earlier.inode, earlier.most);
+            }
+            record.hold = Hold::Pinned(pin);
+        }
+        for (name, inode, most) in replaced {
+            if let Hold::Pinned(pin) = &mut self.catalog[name].hold {
+                pin.was_seen_as(inode, most);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pins each of these names, many of them on all threads. None: it is gone, or it is no file any more.
+    fn make_pins(&self, context: &Context<'_>, names: &[NameId]) -> Result<Vec<(NameId, Option<Pin>)>> {
+        let mut opened = OpenDirectory::new(&context.sources);
+        if names.len() < pool::MANY {
+            let made = |name: &NameId| Ok((*name, self.pin_one(context, 0, &mut opened, *name)?));
+            return names.iter().map(made).collect();
+        }
+        let (made, thread) = (Mutex::new(Vec::with_capacity(names.len())), AtomicUsize::new(0));
+        let keep = || (thread.fetch_add(1, Relaxed), OpenDirectory::new(&context.sources));
+        pool::for_each_of(context.threads(), names.len(), keep, |index, (thread, opened), _| {
+            let pin = self.pin_one(context, *thread, opened, names[index])?;
+            made.lock().push((names[index], pin));
+            Ok(())
+        })?;
+        Ok(made.into_inner())
+    }
+
+    fn pin_one(
+        &self,
+        context: &Context<'_>,
+        thread: usize,
+        opened: &mut OpenDirectory<'_>,
+        name: NameId,
+    ) -> Result<Option<Pin>> {
+        context.monitor().check()?;
+        let record = &self.catalog[name];
+        match opened.of(&self.catalog, record.directory) {
+            Ok(directory) => {
+                let called = Path::new(self.catalog.name(name));
+                let pins = &self.pins[self.catalog.source(name)];
+                pins.make(thread, directory, called, record.policy().pinning)
+            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(context.place(&self.catalog, name).failed("pinning", error)),
+        }
     }
 
     fn stat(&mut self, context: &Context<'_>, seen: &mut Observation) -> Result<()> {

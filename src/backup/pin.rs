@@ -6,19 +6,19 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use uuid::Uuid;
 
+use super::lanes::Lanes;
 use super::policy::Pinning;
-use crate::datadir::leftovers::remove_unlocked;
-use crate::datadir::locks::make_locked;
-use crate::datadir::names::LIFECYCLE;
-use crate::datadir::names::PINS;
 use crate::error::{Code, Error, Result};
-use crate::io::remove::remove_tree;
 use crate::io::small;
+use crate::sync::Mutex;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::file::descriptor_limit;
+
+const NS: i128 = 1_000_000_000;
 
 /// A file that was written to so shortly before it was pinned may not have been complete. The coarsest
 /// stamps of file systems are of two seconds.
@@ -26,30 +26,22 @@ const YOUNG_NS: i128 = 2_000_000_000;
 
 /// The pins in one source.
 pub struct Pins {
-    links: Option<Links>,
-    last_link: u32,
-    open: usize,
+    links: Option<Lanes>,
+    open: AtomicUsize,
     most_open: usize,
     /// How many descriptors of the process may be taken for each of them.
     share: usize,
     /// Nobody can write to the source.
     read_only: bool,
     /// Why links are refused.
-    refusal: Option<io::Error>,
+    refusal: Mutex<Option<io::Error>>,
     /// How many files are to be pinned.
     expected: usize,
-    made: u64,
+    made: AtomicU64,
     /// Each pin is looked at in the window, however old its file is: one was written to unseen.
     careful: bool,
     /// The time by the source's own file system, or an earlier one; `None`: nothing is known of it.
     now_ns: Option<i128>,
-}
-
-/// The directory of the links.
-struct Links {
-    lifecycle: Dir,
-    name: PathBuf,
-    dir: Dir,
 }
 
 /// One pinned file: what it was when it was pinned, or looked at again.
@@ -64,8 +56,8 @@ pub struct Pin {
     pub allocated: u64,
     /// The largest size that it was seen to have. An engine may truncate what it deletes.
     pub most: u64,
-    /// When it was last written to.
-    pub mtime_ns: i128,
+    mtime_s: i64,
+    mtime_sub_ns: u32,
     /// It was written to so shortly before that it may not have been complete.
     young: bool,
     by: By,
@@ -96,17 +88,25 @@ impl Pin {
         self.young
     }
 
+    /// When it was last written to.
+    pub fn mtime_ns(&self) -> i128 {
+        i128::from(self.mtime_s) * NS + i128::from(self.mtime_sub_ns)
+    }
+
     fn take(&mut self, stat: &Stat, young: bool) {
         (self.device, self.inode) = (stat.device, stat.inode);
-        (self.size, self.allocated, self.mtime_ns) = (stat.size, stat.allocated, stat.mtime_ns);
+        (self.size, self.allocated) = (stat.size, stat.allocated);
+        // A stat has no others.
+        self.mtime_s = stat.mtime_ns.div_euclid(NS) as i64;
+        self.mtime_sub_ns = stat.mtime_ns.rem_euclid(NS) as u32;
         (self.most, self.young) = (self.most.max(stat.size), young);
     }
 }
 
 impl Pins {
     /// Makes the directory of the links, and removes what a crashed backup has left.
-    pub fn new(source: &Dir, id: Uuid, sources: usize) -> Result<Self> {
-        let (links, refusal) = match Self::make_links(source, id) {
+    pub fn new(source: &Dir, id: Uuid, sources: usize, threads: usize) -> Result<Self> {
+        let (links, refusal) = match Lanes::make(source, id, threads) {
             Ok(links) => (Some(links), None),
             // A source that is read-only for us, or full, is pinned by descriptors.
             Err(error) if is_refusal(error.os_error()) => {
@@ -116,54 +116,41 @@ impl Pins {
         };
         Ok(Self {
             links,
-            last_link: 0,
-            open: 0,
+            open: AtomicUsize::new(0),
             // Half of the descriptors for the pins of all sources, half for the rest.
             most_open: descriptor_limit() / (2 * sources),
             share: 2 * sources,
             read_only: source.is_read_only().unwrap_or(false),
-            refusal,
+            refusal: Mutex::new(refusal),
             expected: 0,
-            made: 0,
+            made: AtomicU64::new(0),
             careful: false,
             now_ns: None,
         })
-    }
-
-    fn make_links(source: &Dir, id: Uuid) -> Result<Links> {
-        let path = source.full(Path::new(LIFECYCLE));
-        let lifecycle = source
-            .ensure_own_dir(Path::new(LIFECYCLE), 0o755)
-            .and_then(|()| source.open_dir(Path::new(LIFECYCLE)))
-            .map_err(|error| Error::io("making", &path, error))?;
-        remove_unlocked(&lifecycle, PINS.as_ref(), true)?;
-        let name = PathBuf::from(format!("{PINS}{id}"));
-        let dir = make_locked(&lifecycle, &name)?;
-        Ok(Links { lifecycle, name, dir })
     }
 
     /// An observation of so many files begins. What file systems stamp with is their own, not this machine's: that of
     /// a server may be ahead or behind. The directory of the links was stamped when the last one was made.
     pub fn begin_observation(&mut self, files: usize) {
         self.expected = files;
-        let stat = self.links.as_ref().and_then(|links| links.dir.stat(Path::new("")).ok());
-        self.now_ns = stat.map(|stat| stat.mtime_ns);
+        self.now_ns = self.links.as_ref().and_then(Lanes::stamped_ns);
     }
 
-    /// Pins the file that has this name in `directory`. `None`: it is gone, or it is no file.
-    pub fn make(&mut self, directory: &Dir, name: &Path, how: Pinning) -> Result<Option<Pin>> {
-        let pinned = match self.link(directory, name, how) {
+    /// Pins the file that has this name in `directory`, on the thread of that number. `None`: it is gone, or it is
+    /// no file.
+    pub fn make(&self, thread: usize, directory: &Dir, name: &Path, how: Pinning) -> Result<Option<Pin>> {
+        let pinned = match self.link(thread, directory, name, how) {
             Ok(Some(pinned)) => Ok(pinned),
             Ok(None) => self.open(directory, name),
             Err(error) if is_refusal(error.raw_os_error().unwrap_or(0)) => {
-                self.refusal = Some(error);
+                *self.refusal.lock() = Some(error);
                 self.open(directory, name)
             }
             Err(error) => Err(error),
         };
         match pinned {
             Ok((by, stat)) => {
-                self.made += 1;
+                self.made.fetch_add(1, Relaxed);
                 if stat.kind != Kind::File {
                     self.let_go(&by)?;
                     return Ok(None);
@@ -182,12 +169,15 @@ impl Pins {
 
     fn pin(&self, by: By, stat: &Stat) -> Pin {
         let young = self.is_young(stat);
-        let Stat { device, inode, size, allocated, mtime_ns, .. } = *stat;
-        Pin { device, inode, size, allocated, most: size, mtime_ns, young, by }
+        let Stat { device, inode, size, allocated, .. } = *stat;
+        let (mtime_s, mtime_sub_ns) = (0, 0);
+        let mut pin = Pin { device, inode, size, allocated, most: size, mtime_s, mtime_sub_ns, young, by };
+        pin.take(stat, young);
+        pin
     }
 
     fn shortage(&self) -> String {
-        let why = match &self.refusal {
+        let why = match &*self.refusal.lock() {
             Some(refusal) => format!("links are refused here: {refusal}"),
             None => "links have other numbers than their files here".to_string(),
         };
@@ -218,13 +208,16 @@ impl Pins {
             return Ok(true);
         }
         let now = self.stat_of(pin)?;
-        Ok(now.is_none_or(|now| (now.size, now.mtime_ns) == (pin.size, pin.mtime_ns)))
+        Ok(now.is_none_or(|now| (now.size, now.mtime_ns) == (pin.size, pin.mtime_ns())))
     }
 
     /// `None`: nobody can write to it.
     fn stat_of(&self, pin: &Pin) -> io::Result<Option<Stat>> {
         match (&pin.by, &self.links) {
-            (By::Link(number), Some(links)) => links.dir.stat(&name_of(*number)).map(Some),
+            (By::Link(number), Some(links)) => {
+                let (dir, name) = links.place(*number);
+                dir.stat(&name).map(Some)
+            }
             (By::Descriptor(file), _) => Stat::of(file).map(Some),
             (By::Link(_), None) | (By::Name, _) => Ok(None),
         }
@@ -233,8 +226,8 @@ impl Pins {
     /// Whether a time lies so far back, by the source's own file system, that no write from now on is stamped with
     /// it. The directory of the links is stamped whenever one is let go of.
     pub fn is_old(&self, mtime_ns: i128) -> bool {
-        let stat = self.links.as_ref().and_then(|links| links.dir.stat(Path::new("")).ok());
-        stat.is_some_and(|stat| mtime_ns <= stat.mtime_ns - YOUNG_NS)
+        let now_ns = self.links.as_ref().and_then(Lanes::stamped_ns);
+        now_ns.is_some_and(|now_ns| mtime_ns <= now_ns - YOUNG_NS)
     }
 
     fn is_young(&self, stat: &Stat) -> bool {
@@ -243,29 +236,37 @@ impl Pins {
 
     /// `None`: the link has another number than the file, as on some overlays and unions, where it may not
     /// be the same file to whoever compares.
-    fn link(&mut self, directory: &Dir, name: &Path, how: Pinning) -> io::Result<Option<(By, Stat)>> {
+    fn link(
+        &self,
+        thread: usize,
+        directory: &Dir,
+        name: &Path,
+        how: Pinning,
+    ) -> io::Result<Option<(By, Stat)>> {
         let Some(links) = &self.links else { return Err(io::Error::from_raw_os_error(libc::EROFS)) };
-        self.last_link += 1;
-        let link = name_of(self.last_link);
-        directory.link(name, &links.dir, &link)?;
-        let stat = links.dir.stat(&link)?;
+        let number = links.next(thread);
+        let (dir, link) = links.place(number);
+        directory.link(name, dir, &link)?;
+        let stat = dir.stat(&link)?;
         if how == Pinning::Exactly {
             let named = directory.stat(name)?;
             if (named.device, named.inode) != (stat.device, stat.inode) {
-                links.dir.unlink(&link)?;
+                dir.unlink(&link)?;
                 return Ok(None);
             }
         }
-        Ok(Some((By::Link(self.last_link), stat)))
+        Ok(Some((By::Link(number), stat)))
     }
 
-    fn open(&mut self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
-        if self.open < self.most_open {
-            let file = directory.open_file(name)?;
-            let stat = Stat::of(&file)?;
-            self.open += 1;
-            return Ok((By::Descriptor(file), stat));
+    fn open(&self, directory: &Dir, name: &Path) -> io::Result<(By, Stat)> {
+        if self.open.fetch_add(1, Relaxed) < self.most_open {
+            let opened = directory.open_file(name).and_then(|file| Ok((Stat::of(&file)?, file)));
+            if opened.is_err() {
+                self.open.fetch_sub(1, Relaxed);
+            }
+            return opened.map(|(stat, file)| (By::Descriptor(file), stat));
         }
+        self.open.fetch_sub(1, Relaxed);
         match self.read_only {
             true => Ok((By::Name, directory.stat(name)?)),
             false => Err(io::Error::from_raw_os_error(libc::EMFILE)),
@@ -274,7 +275,7 @@ impl Pins {
 
     /// How many pins were made so far, those dropped again included.
     pub fn made(&self) -> u64 {
-        self.made
+        self.made.load(Relaxed)
     }
 
     /// Opens a pinned file for reading. `path`: its name in the source.
@@ -282,7 +283,10 @@ impl Pins {
         let failed = |error| Error::io("opening", &source.full(path), error);
         match (&pin.by, &self.links) {
             (By::Descriptor(file), _) => file.try_clone().map_err(failed),
-            (By::Link(number), Some(links)) => links.dir.open_file(&name_of(*number)).map_err(failed),
+            (By::Link(number), Some(links)) => {
+                let (dir, name) = links.place(*number);
+                dir.open_file(&name).map_err(failed)
+            }
             (By::Link(_), None) => Err(not_pinned(source, path)),
             (By::Name, _) => {
                 let file = source.open_file(path).map_err(failed)?;
@@ -299,7 +303,7 @@ impl Pins {
     /// descriptor is closed with the rest.
     pub fn release(&self, pin: &Pin) -> Result<()> {
         match (&pin.by, &self.links) {
-            (By::Link(number), Some(links)) => unlink(&links.dir, &name_of(*number)),
+            (By::Link(number), Some(links)) => unlink(links.place(*number)),
             _ => Ok(()),
         }
     }
@@ -312,7 +316,10 @@ impl Pins {
     /// Moves the link of a pin to another directory of its file system, in which it has this path.
     pub fn give(&self, pin: &Pin, to: &Dir, path: &Path) -> io::Result<()> {
         match (&pin.by, &self.links) {
-            (By::Link(number), Some(links)) => links.dir.rename(&name_of(*number), to, path),
+            (By::Link(number), Some(links)) => {
+                let (lane, name) = links.place(*number);
+                lane.rename(&name, to, path)
+            }
             _ => Err(self.why_no_links()),
         }
     }
@@ -321,27 +328,27 @@ impl Pins {
     pub fn could_give(&self, to: &Dir) -> io::Result<()> {
         let Some(links) = &self.links else { return Err(self.why_no_links()) };
         // No pin is called so.
-        let probe = name_of(0);
-        let tried = links.dir.create_file(&probe, 0o600).and_then(|_| links.dir.link(&probe, to, &probe));
-        small::remove(&links.dir, &probe)?;
-        tried.and_then(|()| to.unlink(&probe))
+        let (dir, probe) = (links.place(0).0, Path::new("probe"));
+        let tried = dir.create_file(probe, 0o600).and_then(|_| dir.link(probe, to, probe));
+        small::remove(dir, probe)?;
+        tried.and_then(|()| to.unlink(probe))
     }
 
     fn why_no_links(&self) -> io::Error {
-        let refused = self.refusal.as_ref().and_then(io::Error::raw_os_error);
+        let refused = self.refusal.lock().as_ref().and_then(io::Error::raw_os_error);
         io::Error::from_raw_os_error(refused.unwrap_or(libc::EOPNOTSUPP))
     }
 
     /// Lets go of a pin.
-    pub fn drop_pin(&mut self, pin: Pin) -> Result<()> {
+    pub fn drop_pin(&self, pin: Pin) -> Result<()> {
         self.let_go(&pin.by)
     }
 
-    fn let_go(&mut self, by: &By) -> Result<()> {
+    fn let_go(&self, by: &By) -> Result<()> {
         match (by, &self.links) {
-            (By::Link(number), Some(links)) => unlink(&links.dir, &name_of(*number)),
+            (By::Link(number), Some(links)) => unlink(links.place(*number)),
             (By::Descriptor(_), _) => {
-                self.open -= 1;
+                self.open.fetch_sub(1, Relaxed);
                 Ok(())
             }
             _ => Ok(()),
@@ -356,7 +363,7 @@ impl Pins {
     /// Removes the links of all.
     pub fn remove(&mut self) -> Result<()> {
         if let Some(links) = &self.links {
-            remove_tree(&links.lifecycle, &links.name)?;
+            links.remove()?;
         }
         self.links = None;
         Ok(())
@@ -375,13 +382,9 @@ pub fn not_pinned(source: &Dir, path: &Path) -> Error {
     Error::at(Code::Internal, "reading", &source.full(path), "it is not pinned")
 }
 
-fn name_of(number: u32) -> PathBuf {
-    PathBuf::from(number.to_string())
-}
-
-fn unlink(pins: &Dir, name: &Path) -> Result<()> {
-    let removed = small::remove(pins, name);
-    removed.map(drop).map_err(|error| Error::io("removing the pin", &pins.full(name), error))
+fn unlink((pins, name): (&Dir, PathBuf)) -> Result<()> {
+    let removed = small::remove(pins, &name);
+    removed.map(drop).map_err(|error| Error::io("removing the pin", &pins.full(&name), error))
 }
 
 /// Refusals to link, after which an open descriptor serves. A full disk is one too: it may be saved to

@@ -36,7 +36,7 @@ impl Previous {
         lock_in_use(&dir).ok()?;
         let mut manifest = read(&dir).ok().filter(|manifest| manifest.data_dir_id == Some(id))?;
         let own = Origin { id: manifest.id?, at_ms: manifest.finished_at_ms };
-        let verified = |file: &FileEntry| file.shared.map_or(own.at_ms, |shared| shared.verified_at_ms);
+        let verified = |file: FileEntry<&Path>| file.shared.map_or(own.at_ms, |shared| shared.verified_at_ms);
         let verified_at_ms = manifest.files.iter().map(verified).collect();
         let mut origins = std::mem::take(&mut manifest.origins);
         origins.push(own);
@@ -45,20 +45,20 @@ impl Previous {
 
     /// The file that has a path in it, if it may be shared.
     pub fn find(&self, path: &Path) -> Option<u32> {
-        let at = self.manifest.files.binary_search_by(|file| file.path.as_path().cmp(path)).ok()?;
-        let is_it = matches!(self.manifest.files[at].class, Some(FileClass::Immutable { .. }))
+        let at = self.manifest.files.place_of(path, 0)?;
+        let is_it = matches!(self.manifest.files.at(at).class, Some(FileClass::Immutable { .. }))
             && self.verified_at_ms[at] != BAD;
         (is_it && self.identity(at as u32).is_some()).then_some(at as u32)
     }
 
     /// Its entry.
-    pub fn entry(&self, file: u32) -> &FileEntry {
-        &self.manifest.files[file as usize]
+    pub fn entry(&self, file: u32) -> FileEntry<&Path> {
+        self.manifest.files.at(file as usize)
     }
 
     /// By what its source is known again. `None`: it may not be shared.
-    pub fn identity(&self, file: u32) -> Option<&SourceId> {
-        self.entry(file).source.as_ref().filter(|source| source.ctime_ns.is_some())
+    pub fn identity(&self, file: u32) -> Option<SourceId> {
+        self.entry(file).source.filter(|source| source.ctime_ns.is_some())
     }
 
     /// All files that may be shared, with their sizes and when each was last read back.
@@ -86,12 +86,9 @@ impl Previous {
     /// The entry of a snapshot that shares it, as a file of this class, whose source has this identity now.
     pub fn shared_entry(&self, file: u32, class: FileClass, source: SourceId) -> FileEntry {
         let shared = Shared { origin: self.origin(file), verified_at_ms: self.verified_at_ms[file as usize] };
-        FileEntry {
-            class: Some(class),
-            source: Some(source),
-            shared: Some(shared),
-            ..self.entry(file).clone()
-        }
+        let entry = self.entry(file);
+        let entry = entry.with_path(entry.path.to_path_buf());
+        FileEntry { class: Some(class), source: Some(source), shared: Some(shared), ..entry }
     }
 
     /// Whether the source of a file may still be what was stored: all that can be told but for the change time.

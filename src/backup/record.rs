@@ -102,41 +102,40 @@ pub enum Captured {
     /// Its pin alone: all of it is still to be copied.
     Immutable,
     /// The length of a log and the bytes at both ends of it: the copy follows.
-    Prefix {
-        /// The length.
-        length: u64,
-        /// The ends.
-        ends: Box<[Vec<u8>; 2]>,
-    },
+    Prefix(Box<Prefix>),
     /// The first bytes are staged: the rest follows, up to this length.
-    Head {
-        /// The length.
-        length: u64,
-        /// Of what is staged.
-        checksum: Checksum,
-    },
+    Head(Box<Taken>),
     /// It shares its blocks with the source, and its checksum is still to be read.
     Cloned {
         /// The length.
         length: u64,
     },
     /// All of it is staged.
-    Copied {
-        /// The length.
-        length: u64,
-        /// Of all.
-        checksum: Checksum,
-    },
+    Copied(Box<Taken>),
+}
+
+/// What was taken of a log.
+pub struct Prefix {
+    /// The length.
+    pub length: u64,
+    /// The ends.
+    pub ends: [Vec<u8>; 2],
+}
+
+/// What is staged of a file.
+pub struct Taken {
+    /// How long the file will be.
+    pub length: u64,
+    /// Of what is staged.
+    pub checksum: Checksum,
 }
 
 impl Captured {
     /// Whether there may be something of it in the staging.
     pub fn is_staged(&self) -> bool {
         match self {
-            Captured::Nothing | Captured::Immutable | Captured::Prefix { .. } => false,
-            Captured::Torn | Captured::Head { .. } | Captured::Cloned { .. } | Captured::Copied { .. } => {
-                true
-            }
+            Captured::Nothing | Captured::Immutable | Captured::Prefix(_) => false,
+            Captured::Torn | Captured::Head(_) | Captured::Cloned { .. } | Captured::Copied(_) => true,
         }
     }
 }
@@ -222,5 +221,15 @@ impl Record {
         let seen = self.stat().map(|stat| (stat.size, stat.allocated)).or_else(by_pin).or_else(by_share);
         let (size, allocated) = seen.unwrap_or_default();
         (size.min(self.limit), allocated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_name_takes_little() {
+        assert!(size_of::<Record>() <= 144, "{}", size_of::<Record>());
     }
 }

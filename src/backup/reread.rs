@@ -34,7 +34,7 @@ pub fn reread(
     let mut buffer = Vec::new();
     for file in due {
         monitor.check()?;
-        monitor.doing("reading back", previous.dir.path(), &previous.entry(file).path);
+        monitor.doing("reading back", previous.dir.path(), previous.entry(file).path);
         // Not before there is something to read.
         buffer.resize(BUFFER, 0);
         match read_back(previous, file, &mut buffer, monitor) {
@@ -42,7 +42,7 @@ pub fn reread(
             // It was asked to stop.
             Err(_) if monitor.is_stopped() => return monitor.check(),
             Err(error) => {
-                let (path, origin) = (&previous.entry(file).path, previous.origin(file));
+                let (path, origin) = (previous.entry(file).path, previous.origin(file));
                 let origin = previous.origins[origin as usize].id;
                 let held_by = holders(&prepared.root, &previous.entry(file), origin);
                 let of = held_by.iter().map(|held| show(Path::new(held))).collect::<Vec<_>>().join(", ");
@@ -74,7 +74,7 @@ fn due(previous: &Previous, prepared: &Prepared, sources: &[Source], now_ms: u64
     let mut left = LEAST.max(all / PART);
     let is_live = |file: u32| {
         let entry = previous.entry(file);
-        let (source, relative) = locate(sources, &entry.path);
+        let (source, relative) = locate(sources, entry.path);
         let found = sources[source].dir.find(relative).ok().flatten();
         found.is_some_and(|stat| entry.source.is_some_and(|source| source.inode == stat.inode))
     };
@@ -91,10 +91,10 @@ fn due(previous: &Previous, prepared: &Prepared, sources: &[Source], now_ms: u64
 /// Reads a file of the snapshot from its disk and compares it with its entry.
 fn read_back(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monitor) -> Result<()> {
     let (dir, entry) = (&previous.dir, previous.entry(file));
-    let path = dir.full(&entry.path);
+    let path = dir.full(entry.path);
     let failed = |error| Error::io("reading back", &path, error);
     let bad = |why: String| Error::at(Code::Corrupt, "reading back", &path, why);
-    let opened = dir.open_file(&entry.path).map_err(failed)?;
+    let opened = dir.open_file(entry.path).map_err(failed)?;
     let stat = Stat::of(&opened).map_err(failed)?;
     if stat.kind != Kind::File || stat.size != entry.size {
         return Err(bad(format!("it has {} bytes where the manifest has {}", stat.size, entry.size)));
@@ -104,7 +104,7 @@ fn read_back(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monito
     if entry.size > BUFFER as u64 {
         will_read_in_order(&opened);
     }
-    let from = Named { file: &opened, top: dir.path(), relative: &entry.path };
+    let from = Named { file: &opened, top: dir.path(), relative: entry.path };
     let found = checksum(from, entry.size, buffer, monitor, |_| {})?;
     if found != entry.crc32 {
         return Err(bad(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32)));

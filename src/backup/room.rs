@@ -50,7 +50,7 @@ pub fn require_room_for_the_window(
 pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files: &[NameId]) -> Result<()> {
     let waits = |name: &NameId| {
         let record = &catalog[*name];
-        let is_there = matches!(record.captured, Captured::Copied { .. } | Captured::Cloned { .. })
+        let is_there = matches!(record.captured, Captured::Copied(_) | Captured::Cloned { .. })
             || record.shared().is_some()
             || will_be_cloned(context, record);
         let is_linked = || context.links(record.class, &context.place(catalog, *name).path);

@@ -60,7 +60,7 @@ impl Survey {
         if !is_untouched && !reads_the_same(context, previous, file, directory, (called, &source))? {
             return Ok(false);
         }
-        let Some(imprint) = sharing.take(previous.entry(file))? else { return Ok(false) };
+        let Some(imprint) = sharing.take(&previous.entry(file))? else { return Ok(false) };
         let size = stat.size;
         self.were_shared.push(name);
         self.catalog[name].hold =

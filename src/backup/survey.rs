@@ -37,7 +37,8 @@ impl Survey {
     /// Of sources of which nothing is known yet. What a crashed backup pinned in them is let go of.
     pub fn new(context: &Context<'_>) -> Result<Self> {
         let sources = &context.sources;
-        let pins = |source: &Source| Pins::new(&source.dir, context.prepared.id, sources.len());
+        let pins =
+            |source: &Source| Pins::new(&source.dir, context.prepared.id, sources.len(), context.threads());
         let pins = sources.iter().map(pins).collect::<Result<_>>()?;
         let catalog = Catalog::new(sources.len());
         Ok(Self {

@@ -9,6 +9,16 @@ use super::thread::guarded;
 use crate::error::{Error, Result};
 use crate::sys::{memory, thread};
 
+/// How many pieces a thread takes at once, at most: those that follow each other mostly lie in one directory,
+/// which it then opens once.
+const STRETCH: usize = 64;
+
+/// So many short calls take longer than a thread to make.
+pub const MANY: usize = 256;
+
+/// Among how many stretches pieces are shared out, at least, for each thread: they take different times.
+const STRETCHES: usize = 32;
+
 /// Does `work` for each item and its index, on `threads` threads of which the calling I/O thread is one, each
 /// with a buffer of its own. The first error ends it and is returned. A thread that cannot be made or
 /// gets no buffer only means that the others do its share.
@@ -17,26 +27,46 @@ pub fn for_each<T: Sync>(
     items: &[T],
     work: impl Fn(usize, &T, &mut [u8]) -> Result<()> + Sync,
 ) -> Result<()> {
+    for_each_of(threads, items.len(), || (), |index, (), buffer| work(index, &items[index], buffer))
+}
+
+/// Like [`for_each`] of as many pieces, which are known by their numbers. Each thread makes what it keeps from
+/// one to the next, and has numbers that mostly follow each other.
+pub fn for_each_of<K>(
+    threads: usize,
+    count: usize,
+    keep: impl Fn() -> K + Sync,
+    work: impl Fn(usize, &mut K, &mut [u8]) -> Result<()> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let first_error: Mutex<Option<Error>> = Mutex::new(None);
+    let stretch = (count / (threads.max(1) * STRETCHES)).clamp(1, STRETCH);
     let share = |mut buffer: Vec<u8>| {
-        while !failed.load(Relaxed) {
-            let index = next.fetch_add(1, Relaxed);
-            let Some(item) = items.get(index) else { return };
-            if let Err(error) = guarded(|| work(index, item, &mut buffer)) {
-                failed.store(true, Relaxed);
-                first_error.lock().get_or_insert(error);
+        let mut kept = keep();
+        loop {
+            let start = next.fetch_add(stretch, Relaxed);
+            for index in start..start.saturating_add(stretch).min(count) {
+                if failed.load(Relaxed) {
+                    return;
+                }
+                if let Err(error) = guarded(|| work(index, &mut kept, &mut buffer)) {
+                    failed.store(true, Relaxed);
+                    first_error.lock().get_or_insert(error);
+                }
+            }
+            if start >= count {
+                return;
             }
         }
     };
-    if items.is_empty() {
+    if count == 0 {
         return Ok(());
     }
     let own = buffer().map_err(|error| Error::system("making the buffer of an I/O thread", error))?;
     let help = || buffer().map_or((), share);
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads.min(items.len()))
+        let helpers: Vec<_> = (1..threads.min(count))
             .filter_map(|_| thread::spawn_scoped(scope, "hotbackup-io", help).ok())
             .collect();
         share(own);

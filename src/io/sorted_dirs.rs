@@ -24,11 +24,17 @@ impl<'a> SortedDirs<'a> {
         if parent.as_os_str().is_empty() {
             return Ok((self.top, name));
         }
-        if self.last.as_ref().is_none_or(|(last, _)| last != parent) {
+        if !self.has_open(path) {
             self.last = Some((parent.to_path_buf(), self.open(parent)?));
         }
         let directory = self.last.as_ref().map_or(self.top, |(_, directory)| directory);
         Ok((directory, name))
+    }
+
+    /// Whether the directory of `path` is the one that is open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let parent = path.parent().unwrap_or(Path::new("")).as_os_str();
+        self.last.as_ref().is_some_and(|(last, _)| last.as_os_str() == parent)
     }
 
     /// Opens a directory from the last one, if it lies below that.

@@ -76,11 +76,11 @@ impl<'a> Restore<'a> {
     }
 
     /// What the staged files will take, but for those that take nothing: of files with holes what they hold.
-    pub fn room_needed(&self, takes_nothing: impl Fn(&FileEntry) -> bool) -> u64 {
+    pub fn room_needed(&self, takes_nothing: impl Fn(&FileEntry<&Path>) -> bool) -> u64 {
         let mut dirs = SortedDirs::new(&self.source);
         let mut needed = 0u64;
         for entry in self.manifest.files.iter().filter(|entry| !takes_nothing(entry)) {
-            let found = dirs.parent_of(&entry.path).and_then(|(directory, name)| directory.find(name));
+            let found = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.find(name));
             // What is missing or unreadable is found when it is copied.
             let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
             needed = needed.saturating_add(entry.size.min(allocated));

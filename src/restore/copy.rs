@@ -2,6 +2,7 @@
 //! checksum on the way.
 
 use std::fs::File;
+use std::path::Path;
 
 use super::context::Restore;
 use super::journal::Shared;
@@ -9,6 +10,7 @@ use super::keep::Keeper;
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{Named, Pace};
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::snapshot::{Attributes, FileEntry, Imprint};
 use crate::staging::{Arrived, CLONE_FROM, Staging};
 use crate::sync::Mutex;
@@ -36,7 +38,7 @@ pub struct Copied {
 
 impl Sources<'_> {
     /// Whether a file needs no room, as far as is known before it comes.
-    pub fn takes_nothing(&self, entry: &FileEntry) -> bool {
+    pub fn takes_nothing(&self, entry: &FileEntry<&Path>) -> bool {
         let is_cloned = self.staging.clones() && entry.size >= CLONE_FROM;
         is_cloned || self.keeper.is_some_and(|keeper| keeper.may_keep(entry))
     }
@@ -47,20 +49,23 @@ impl Sources<'_> {
         monitor.expect(manifest.bytes(), manifest.files.len() as u64);
         let imprints = vec![Imprint::default(); manifest.files.len()];
         let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
-        pool::for_each(self.restore.settings.job.io_threads(), &manifest.files, |index, entry, buffer| {
+        let dirs = || [SortedDirs::new(&self.restore.source), SortedDirs::new(&self.staging.dir)];
+        let threads = self.restore.settings.job.io_threads();
+        pool::for_each_of(threads, manifest.files.len(), dirs, |index, dirs, buffer| {
+            let entry = &manifest.files.at(index);
             monitor.check()?;
             let kept = self.keeper.map(|keeper| keeper.keep(entry, buffer)).transpose()?.flatten();
             let is_link = kept.as_ref().is_some_and(|kept| kept.is_link);
             let imprint = match kept {
                 Some(kept) => kept.imprint,
-                None => copy_file(self.restore, entry, self.staging, buffer)?,
+                None => copy_file(self.restore, entry, dirs, self.staging, buffer)?,
             };
             let mut copied = copied.lock();
             copied.imprints[index] = imprint;
             if is_link && self.restore.settings.keep_undo {
                 memory::reserve_one(&mut copied.shared)
                     .map_err(|error| Error::system("going on with the job", error))?;
-                copied.shared.push(Shared { path: entry.path.clone(), size: entry.size });
+                copied.shared.push(Shared { path: entry.path.to_path_buf(), size: entry.size });
             }
             monitor.file_done();
             Ok(())
@@ -78,25 +83,26 @@ pub fn try_to_clone(restore: &Restore<'_>, staging: &Staging) {
     let mut files = restore.manifest.files.iter().filter(|_| restore.settings.job.clone);
     let Some(entry) = files.find(|entry| entry.size >= CLONE_FROM) else { return };
     // What cannot be opened is found when it is copied.
-    if let Ok((file, _)) = open(restore, entry) {
-        staging.try_to_clone(&file, &entry.path);
+    if let Ok((file, _)) = open(restore, &mut SortedDirs::new(&restore.source), &entry) {
+        staging.try_to_clone(&file, entry.path);
     }
 }
 
 fn copy_file(
     restore: &Restore<'_>,
-    entry: &FileEntry,
+    entry: &FileEntry<&Path>,
+    [from_dirs, to_dirs]: &mut [SortedDirs<'_>; 2],
     staging: &Staging,
     buffer: &mut [u8],
 ) -> Result<Imprint> {
-    let (file, found) = open(restore, entry)?;
+    let (file, found) = open(restore, from_dirs, entry)?;
     // A bare manifest has no attributes: those of the snapshot's file.
     let attributes = entry.attributes.unwrap_or_else(|| Attributes::of(&found));
-    let from = Named { file: &file, top: restore.source.path(), relative: &entry.path };
-    let mut staged = staging.receive(&entry.path, found.mode)?;
+    let from = Named { file: &file, top: restore.source.path(), relative: entry.path };
+    let mut staged = staging.receive_in(to_dirs, entry.path, found.mode)?;
     let arrived = match staged.clone_of(from, entry.size) {
         Ok(true) => staged.finish_clone(entry.size, &attributes, buffer).and_then(|arrived| {
-            let imprint = restore.read_back(staging, &entry.path, arrived.imprint)?;
+            let imprint = restore.read_back(staging, entry.path, arrived.imprint)?;
             Ok(Arrived { imprint, ..arrived })
         }),
         Ok(false) => {
@@ -125,16 +131,17 @@ fn copy_file(
 }
 
 /// Opens a file of the snapshot, which must be one, and of its length.
-fn open(restore: &Restore<'_>, entry: &FileEntry) -> Result<(File, Stat)> {
+fn open(restore: &Restore<'_>, dirs: &mut SortedDirs<'_>, entry: &FileEntry<&Path>) -> Result<(File, Stat)> {
     let source = &restore.source;
-    let file = source.open_file(&entry.path).map_err(|error| match is_absent(&error) {
+    let opened = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.open_file(name));
+    let file = opened.map_err(|error| match is_absent(&error) {
         true => corrupt(restore, entry, "it is missing".into()),
         false if error.raw_os_error() == Some(libc::ELOOP) => {
             corrupt(restore, entry, "it is a symbolic link".into())
         }
-        false => Error::io("opening", &source.full(&entry.path), error),
+        false => Error::io("opening", &source.full(entry.path), error),
     })?;
-    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &source.full(&entry.path), error))?;
+    let found = Stat::of(&file).map_err(|error| Error::io("looking at", &source.full(entry.path), error))?;
     if found.kind != Kind::File || found.size != entry.size {
         let why = format!("it has {} bytes where the manifest has {}", found.size, entry.size);
         return Err(corrupt(restore, entry, why));
@@ -142,6 +149,6 @@ fn open(restore: &Restore<'_>, entry: &FileEntry) -> Result<(File, Stat)> {
     Ok((file, found))
 }
 
-fn corrupt(restore: &Restore<'_>, entry: &FileEntry, why: String) -> Error {
-    Error::at(Code::Corrupt, "restoring from", &restore.source.full(&entry.path), why)
+fn corrupt(restore: &Restore<'_>, entry: &FileEntry<&Path>, why: String) -> Error {
+    Error::at(Code::Corrupt, "restoring from", &restore.source.full(entry.path), why)
 }

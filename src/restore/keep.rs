@@ -54,19 +54,19 @@ impl<'a> Keeper<'a> {
 
     /// One is tried, if there is one.
     fn can_clone(&self) -> bool {
-        let is_there = |entry: &&FileEntry| entry.size > 0 && self.find(entry).is_some();
+        let is_there = |entry: &FileEntry<&Path>| entry.size > 0 && self.find(entry).is_some();
         let first = self.restore.manifest.files.iter().find(is_there);
-        let opened = first.and_then(|entry| Some((self.target.open_file(&entry.path).ok()?, &entry.path)));
+        let opened = first.and_then(|entry| Some((self.target.open_file(entry.path).ok()?, entry.path)));
         opened.is_some_and(|(file, path)| self.staging.can_clone(&file, path))
     }
 
     /// Whether a file may be kept, as far as can be told without reading it.
-    pub fn may_keep(&self, entry: &FileEntry) -> bool {
+    pub fn may_keep(&self, entry: &FileEntry<&Path>) -> bool {
         self.find(entry).is_some_and(|found| self.may_link(entry, &found) || self.may_clone(entry))
     }
 
     /// Keeps a file, if it is what the manifest says. `None`: it is to come from the snapshot.
-    pub fn keep(&self, entry: &FileEntry, buffer: &mut [u8]) -> Result<Option<Kept>> {
+    pub fn keep(&self, entry: &FileEntry<&Path>, buffer: &mut [u8]) -> Result<Option<Kept>> {
         let (Some(found), Some(attributes)) = (self.find(entry), &entry.attributes) else { return Ok(None) };
         if self.may_link(entry, &found) {
             return self.link(entry, &found, buffer);
@@ -78,22 +78,22 @@ impl<'a> Keeper<'a> {
     }
 
     /// What the target has under that name, if it is a file of that length.
-    fn find(&self, entry: &FileEntry) -> Option<Stat> {
-        let found = self.target.find(&entry.path).ok().flatten();
+    fn find(&self, entry: &FileEntry<&Path>) -> Option<Stat> {
+        let found = self.target.find(entry.path).ok().flatten();
         found.filter(|found| (found.kind, found.size) == (Kind::File, entry.size))
     }
 
     /// Where the snapshot's own is cloned, that is read once too.
-    fn may_clone(&self, entry: &FileEntry) -> bool {
+    fn may_clone(&self, entry: &FileEntry<&Path>) -> bool {
         self.clones && !(self.staging.clones() && entry.size >= CLONE_FROM)
     }
 
-    fn may_link(&self, entry: &FileEntry, found: &Stat) -> bool {
+    fn may_link(&self, entry: &FileEntry<&Path>, found: &Stat) -> bool {
         let is_immutable = matches!(entry.class, Some(FileClass::Immutable { .. }));
         let keep_undo = self.restore.settings.keep_undo;
         let is_left_alone = !keep_undo || (is_immutable && !self.clones);
         let is_the_same = attributes_agree(entry, found);
-        let in_asides = || if is_immutable { self.names_in_asides(&entry.path, found) } else { 0 };
+        let in_asides = || if is_immutable { self.names_in_asides(entry.path, found) } else { 0 };
         is_left_alone
             && is_the_same
             && !self.restore.job.host.has_validate()
@@ -108,23 +108,28 @@ impl<'a> Keeper<'a> {
         self.asides.iter().filter(is_it).count() as u64
     }
 
-    fn link(&self, entry: &FileEntry, found: &Stat, buffer: &mut [u8]) -> Result<Option<Kept>> {
-        let Some(linked) = self.staging.link_of(self.target, &entry.path)? else { return Ok(None) };
+    fn link(&self, entry: &FileEntry<&Path>, found: &Stat, buffer: &mut [u8]) -> Result<Option<Kept>> {
+        let Some(linked) = self.staging.link_of(self.target, entry.path)? else { return Ok(None) };
         let stat = linked.stat();
         let is_it = (stat.device, stat.inode) == (found.device, found.inode) && stat.links == found.links + 1;
         let is_the_same = (stat.kind, stat.size) == (Kind::File, entry.size) && attributes_agree(entry, stat);
         if !is_it || !is_the_same || !self.is_what_it_should_be(entry, |done| linked.read(buffer, done))? {
             return Ok(None);
         }
-        let imprint = self.restore.read_back(self.staging, &entry.path, linked.finish()?)?;
+        let imprint = self.restore.read_back(self.staging, entry.path, linked.finish()?)?;
         self.restore.job.monitor.kept(entry.size);
         Ok(Some(Kept { imprint, is_link: true }))
     }
 
-    fn clone(&self, entry: &FileEntry, attributes: &Attributes, buffer: &mut [u8]) -> Result<Option<Kept>> {
-        let Ok(file) = self.target.open_file(&entry.path) else { return Ok(None) };
-        let mut staged = self.staging.receive(&entry.path, attributes.mode)?;
-        let from = Named { file: &file, top: self.target.path(), relative: &entry.path };
+    fn clone(
+        &self,
+        entry: &FileEntry<&Path>,
+        attributes: &Attributes,
+        buffer: &mut [u8],
+    ) -> Result<Option<Kept>> {
+        let Ok(file) = self.target.open_file(entry.path) else { return Ok(None) };
+        let mut staged = self.staging.receive(entry.path, attributes.mode)?;
+        let from = Named { file: &file, top: self.target.path(), relative: entry.path };
         let is_cloned = staged.share(from, entry.size).unwrap_or(false);
         if !is_cloned
             || !self.is_what_it_should_be(entry, |done| staged.read_back(entry.size, buffer, done))?
@@ -132,7 +137,7 @@ impl<'a> Keeper<'a> {
             return Ok(None);
         }
         let imprint = staged.finish(attributes)?.imprint;
-        let imprint = self.restore.read_back(self.staging, &entry.path, imprint)?;
+        let imprint = self.restore.read_back(self.staging, entry.path, imprint)?;
         self.restore.job.monitor.kept(entry.size);
         Ok(Some(Kept { imprint, is_link: false }))
     }
@@ -140,7 +145,7 @@ impl<'a> Keeper<'a> {
     /// Whether its bytes have the manifest's checksum. One that cannot be read has not.
     fn is_what_it_should_be(
         &self,
-        entry: &FileEntry,
+        entry: &FileEntry<&Path>,
         read: impl FnOnce(&dyn Fn(u64)) -> Result<u32>,
     ) -> Result<bool> {
         let monitor = &self.restore.job.monitor;
@@ -158,6 +163,6 @@ impl<'a> Keeper<'a> {
     }
 }
 
-fn attributes_agree(entry: &FileEntry, stat: &Stat) -> bool {
+fn attributes_agree(entry: &FileEntry<&Path>, stat: &Stat) -> bool {
     entry.attributes.is_some_and(|attributes| attributes.are_of(stat))
 }

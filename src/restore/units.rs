@@ -46,11 +46,19 @@ pub struct Coming<'a> {
 impl<'a> Coming<'a> {
     /// Those of a snapshot.
     pub fn of_manifest(manifest: &'a Manifest) -> Self {
-        let files = manifest.files.iter().map(|entry| entry.path.as_path());
+        let files = manifest.files.paths();
         let links = manifest.links.iter().map(|entry| entry.path.as_path());
         let directories = manifest.directories.iter().map(|entry| entry.path.as_path());
-        let above = manifest.files.iter().flat_map(|entry| entry.path.ancestors().skip(1));
-        Self { directories: directories.chain(above).collect(), others: files.chain(links).collect() }
+        let mut directories: BTreeSet<&Path> = directories.collect();
+        let mut last = None;
+        // Files that are sorted mostly have the directory of the one before.
+        for above in files.clone().map(Path::parent) {
+            if above != last {
+                directories.extend(above.iter().flat_map(|above| above.ancestors()));
+                last = above;
+            }
+        }
+        Self { directories, others: files.chain(links).collect() }
     }
 
     /// Those that a walk found.

@@ -71,7 +71,7 @@ pub fn newest_data_dir_id(root: &Dir) -> Option<Uuid> {
     numbers.sort_unstable();
     let newest = |number: &u64| {
         let snapshot = root.open_dir(Path::new(&name_of(*number))).ok()?;
-        crate::snapshot::read(&snapshot).ok()?.data_dir_id
+        crate::snapshot::describe(&snapshot).ok()?.head.data_dir_id
     };
     numbers.iter().rev().find_map(newest)
 }

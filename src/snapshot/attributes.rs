@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::sys::attributes;
 use crate::sys::dir::{Dir, Stat};
 
 /// Mode, owner and mtime. Extended attributes are not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Permission bits; those that give privileges do not come back.
     pub mode: u32,
@@ -22,32 +23,60 @@ pub struct Attributes {
     pub mtime_ns: i128,
 }
 
-/// What a staged file looks like on its file system, which may keep times more coarsely.
+/// What a staged file looks like on its file system, which may keep times more coarsely. There are as many as
+/// files, so they are kept in the least that takes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imprint {
-    /// Its mode.
-    pub mode: u32,
-    /// Its mtime.
-    pub mtime_ns: i128,
+    mode: u32,
+    mtime_sub_ns: u32,
+    mtime_s: i64,
     /// Its bytes were proved before: its inode and change time then. Who has written to it since moved that.
-    pub proved: Option<(u64, i128)>,
+    proved: Option<(NonZeroU64, i64)>,
 }
 
+const NS: i128 = 1_000_000_000;
+
 impl Imprint {
+    /// That of a file that is finished.
+    pub fn of(stat: &Stat) -> Self {
+        Self::with(stat.mode, stat.mtime_ns)
+    }
+
+    /// That of a file of this mode and time.
+    pub fn with(mode: u32, mtime_ns: i128) -> Self {
+        // A file has no time whose seconds take more.
+        let mtime_s = mtime_ns.div_euclid(NS) as i64;
+        Self { mode, mtime_sub_ns: mtime_ns.rem_euclid(NS) as u32, mtime_s, proved: None }
+    }
+
+    /// The bytes of the file that looks like that were proved. One whose times lie centuries away is read again.
+    pub fn proved(self, now: &Stat) -> Self {
+        Self { proved: proof(now), ..self }
+    }
+
+    /// Whether its bytes were proved before.
+    pub fn was_proved(&self) -> bool {
+        self.proved.is_some()
+    }
+
     /// Whether a staged file is still what it was when it was finished. Some file systems round a time
     /// down only once they have it from their disk or server again (CIFS to 100 ns, others to two
     /// seconds); whoever writes moves it to later.
     pub fn is_still(&self, now: &Stat) -> bool {
-        const COARSE_NS: i128 = 2_000_000_000;
-        let rounded = self.mtime_ns - now.mtime_ns;
-        let is_it = self.proved.is_none_or(|(inode, _)| inode == now.inode);
+        const COARSE_NS: i128 = 2 * NS;
+        let rounded = i128::from(self.mtime_s) * NS + i128::from(self.mtime_sub_ns) - now.mtime_ns;
+        let is_it = self.proved.is_none_or(|(inode, _)| inode.get() == now.inode);
         is_it && self.mode == now.mode && (0..COARSE_NS).contains(&rounded)
     }
 
     /// Whether its bytes need not be read: they were proved, and nothing at all has changed since.
     pub fn is_proved(&self, now: &Stat) -> bool {
-        self.proved == Some((now.inode, now.ctime_ns))
+        self.proved.is_some() && self.proved == proof(now)
     }
+}
+
+fn proof(stat: &Stat) -> Option<(NonZeroU64, i64)> {
+    Some((NonZeroU64::new(stat.inode)?, i64::try_from(stat.ctime_ns).ok()?))
 }
 
 impl Attributes {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Manifest, parse};
+use super::describe::Description;
+use super::parse;
 use crate::error::{Error, Result};
 use crate::io::{open, thread};
 use crate::paths::absolute;
@@ -41,27 +42,27 @@ impl Snapshot {
 
     /// What is at `location`, readable or not.
     pub(crate) fn describe(location: PathBuf) -> Self {
-        match open_directory(&location).and_then(|dir| parse::read(&dir)) {
-            Ok(manifest) => Self::of(location, &manifest, None),
-            Err(error) => Self::of(location, &Manifest::default(), Some(error)),
+        match open_directory(&location).and_then(|dir| parse::describe(&dir)) {
+            Ok(description) => Self::of(location, description, None),
+            Err(error) => Self::of(location, Description::default(), Some(error)),
         }
     }
 
-    fn of(location: PathBuf, manifest: &Manifest, error: Option<Error>) -> Self {
+    fn of(location: PathBuf, description: Description, error: Option<Error>) -> Self {
+        let Description { head, totals } = description;
         let name = location.file_name().unwrap_or_default().to_string_lossy();
-        let (files_shared, bytes_shared) = manifest.shared();
         Self {
-            id: manifest.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
-            layout: manifest.layout.clone(),
-            metadata: manifest.metadata.clone(),
-            started_at: told(manifest.started_at_ms),
-            finished_at: told(manifest.finished_at_ms),
-            files: manifest.files.len() as u64,
-            bytes: manifest.bytes(),
-            files_shared,
-            bytes_shared,
-            files_skipped: manifest.files_skipped,
-            files_left_out: manifest.files_left_out,
+            id: head.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
+            layout: head.layout,
+            metadata: head.metadata,
+            started_at: told(head.started_at_ms),
+            finished_at: told(head.finished_at_ms),
+            files: totals.files,
+            bytes: totals.bytes,
+            files_shared: totals.files_shared,
+            bytes_shared: totals.bytes_shared,
+            files_skipped: head.files_skipped,
+            files_left_out: head.files_left_out,
             location,
             error,
         }

@@ -4,24 +4,30 @@
 //! (CRC-32/ISO-HDLC of the logical bytes) are Alopex's; the rest is ours. The last field is a
 //! checksum of all bytes before it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::checkpoint::{Checkpoint, VERSION as CHECKPOINT_VERSION};
+use super::entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, SourceId};
+use super::files::Files;
 use super::{Attributes, CHECKPOINT, MANIFEST};
 use crate::datadir::names::LIFECYCLE;
 use crate::io::checksum::Summed;
 use crate::layout::FileClass;
 use crate::paths::hex;
-use crate::sys::dir::Stat;
 
 /// The version that this library writes and reads.
 pub const VERSION: u64 = 1;
+
+/// The longest path that a manifest may hold: four times the 4096 bytes that a call of the kernel takes, more
+/// than any host opens. A deeper tree is refused when it is backed up.
+pub const LONGEST_IN_MANIFEST: usize = 1 << 14;
 
 /// The last line but one: the checksum of the bytes before the line.
 pub const CHECKSUM_START: &str = ",\n  \"checksum\": \"crc32:";
@@ -61,98 +67,11 @@ pub struct Manifest {
     /// Symbolic links, sorted.
     pub links: Vec<LinkEntry>,
     /// Files, sorted.
-    pub files: Vec<FileEntry>,
+    pub files: Files,
 }
 
-/// A directory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DirectoryEntry {
-    /// Relative to the snapshot.
-    pub path: PathBuf,
-    /// Mode, owner, mtime.
-    pub attributes: Attributes,
-}
-
-/// A symbolic link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkEntry {
-    /// Relative to the snapshot.
-    pub path: PathBuf,
-    /// What it holds.
-    pub target: PathBuf,
-    /// Owner and mtime.
-    pub attributes: Attributes,
-}
-
-/// A file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileEntry {
-    /// Relative to the snapshot.
-    pub path: PathBuf,
-    /// Its logical size in bytes.
-    pub size: u64,
-    /// CRC-32/ISO-HDLC of its logical bytes.
-    pub crc32: u32,
-    /// As what it was captured; `None`: a bare manifest.
-    pub class: Option<FileClass>,
-    /// Mode, owner, mtime; `None`: a bare manifest.
-    pub attributes: Option<Attributes>,
-    /// Which source file it was, for sharing with a later snapshot; `None`: made by a hook, or not known
-    /// to have been left alone.
-    pub source: Option<SourceId>,
-    /// It is that of an earlier snapshot; `None`: it was read from its source for this one.
-    pub shared: Option<Shared>,
-    /// It is the live file itself, as a checkpoint has it: none of its bytes was read, and its checksum is not known.
-    pub live: bool,
-}
-
-/// The identity of a source file when it was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceId {
-    /// Its device.
-    pub device: u64,
-    /// Its inode.
-    pub inode: u64,
-    /// When it was made, in nanoseconds since 1970, where its file system tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub born_ns: Option<i64>,
-    /// When it or what is known of it last changed, in nanoseconds since 1970; `None`: nothing may be shared
-    /// by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ctime_ns: Option<i64>,
-}
-
-impl SourceId {
-    /// That of a file whose stat and birth these are.
-    pub fn of(stat: &Stat, born_ns: Option<i64>) -> Self {
-        let ctime_ns = i64::try_from(stat.ctime_ns).ok();
-        Self { device: stat.device, inode: stat.inode, born_ns, ctime_ns }
-    }
-
-    /// Whether both are of one inode, as far as can be told: device numbers change where times of birth do not.
-    pub fn is_inode_of(&self, other: &Self) -> bool {
-        let by_birth = self.born_ns.is_some() || self.device == other.device;
-        self.inode == other.inode && self.born_ns == other.born_ns && by_birth
-    }
-}
-
-/// What is known of the stored file that several snapshots share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shared {
-    /// The snapshot for which its bytes were read from the source, by its place in the manifest's origins.
-    pub origin: u32,
-    /// When it was last read back from the disk, in milliseconds since 1970.
-    pub verified_at_ms: u64,
-}
-
-/// An earlier snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// Its id.
-    pub id: Uuid,
-    /// When it was about to be published, in milliseconds since 1970.
-    pub at_ms: u64,
-}
+/// How much is written at once.
+const BUFFER: usize = 64 << 10;
 
 impl Manifest {
     /// What its file is called, at the top of what it describes.
@@ -165,18 +84,13 @@ impl Manifest {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
-    /// The number of the files that are an earlier snapshot's, and the sum of their logical sizes.
-    pub fn shared(&self) -> (u64, u64) {
-        let shared = self.files.iter().filter(|file| file.shared.is_some());
-        shared.fold((0, 0), |(files, bytes), file| (files + 1, file.size.saturating_add(bytes)))
-    }
-
     /// Writes it, sorted.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut out = Summed::new(out);
-        self.write_fields(&mut out)?;
-        let (out, (sum, _)) = out.end();
-        write!(out, "{CHECKSUM_START}{sum:08x}{CHECKSUM_END}")
+        // A checksum of many small pieces takes longer than that of a few.
+        let mut fields = BufWriter::with_capacity(BUFFER, Summed::new(out));
+        self.write_fields(&mut fields)?;
+        let (out, (sum, _)) = fields.into_inner().map_err(IntoInnerError::into_error)?.end();
+        out.write_all(format!("{CHECKSUM_START}{sum:08x}{CHECKSUM_END}").as_bytes())
     }
 
     fn write_fields(&self, out: &mut impl Write) -> io::Result<()> {
@@ -222,41 +136,41 @@ fn list<T: Serialize>(out: &mut impl Write, name: &str, lines: impl Iterator<Ite
 }
 
 /// A path as text, and its bytes in hexadecimal where the text cannot hold them.
-fn texts(path: &OsStr) -> (String, Option<String>) {
+fn texts(path: &OsStr) -> (Cow<'_, str>, Option<String>) {
     let hex = path.to_str().is_none().then(|| hex::encode(path.as_bytes()));
-    (path.to_string_lossy().into_owned(), hex)
+    (path.to_string_lossy(), hex)
 }
 
 #[derive(Serialize)]
-struct DirectoryLine {
-    path: String,
+struct DirectoryLine<'e> {
+    path: Cow<'e, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
     #[serde(flatten)]
     attributes: Attributes,
 }
 
-impl DirectoryLine {
-    fn of(entry: &DirectoryEntry) -> Self {
+impl<'e> DirectoryLine<'e> {
+    fn of(entry: &'e DirectoryEntry) -> Self {
         let (path, path_hex) = texts(entry.path.as_os_str());
         Self { path, path_hex, attributes: entry.attributes }
     }
 }
 
 #[derive(Serialize)]
-struct LinkLine {
-    path: String,
+struct LinkLine<'e> {
+    path: Cow<'e, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
-    target: String,
+    target: Cow<'e, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_hex: Option<String>,
     #[serde(flatten)]
     attributes: Attributes,
 }
 
-impl LinkLine {
-    fn of(entry: &LinkEntry) -> Self {
+impl<'e> LinkLine<'e> {
+    fn of(entry: &'e LinkEntry) -> Self {
         let (path, path_hex) = texts(entry.path.as_os_str());
         let (target, target_hex) = texts(entry.target.as_os_str());
         Self { path, path_hex, target, target_hex, attributes: entry.attributes }
@@ -264,8 +178,8 @@ impl LinkLine {
 }
 
 #[derive(Serialize)]
-struct FileLine {
-    path: String,
+struct FileLine<'e> {
+    path: Cow<'e, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
     size: u64,
@@ -285,8 +199,8 @@ struct FileLine {
     verified_at_ms: Option<u64>,
 }
 
-impl FileLine {
-    fn of(entry: &FileEntry) -> Self {
+impl<'e> FileLine<'e> {
+    fn of(entry: FileEntry<&'e Path>) -> Self {
         let (path, path_hex) = texts(entry.path.as_os_str());
         Self {
             path,

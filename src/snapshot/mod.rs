@@ -2,19 +2,26 @@
 
 mod attributes;
 mod checkpoint;
+mod describe;
+mod entries;
+mod fields;
+mod files;
 mod info;
 mod manifest;
+mod names;
 mod parse;
 
 pub use attributes::{Attributes, Imprint};
 pub use checkpoint::Checkpoint;
+pub use entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
+pub use files::{Files, order};
 pub use info::{Snapshot, open_directory};
 #[cfg(fuzzing)]
 pub use manifest::{CHECKSUM_END, CHECKSUM_START};
-pub use manifest::{DirectoryEntry, FileEntry, LinkEntry, Manifest, Origin, Shared, SourceId};
+pub use manifest::{LONGEST_IN_MANIFEST, Manifest};
 #[cfg(fuzzing)]
-pub use parse::parse as parse_manifest;
-pub use parse::{LONGEST_IN_MANIFEST, read};
+pub use parse::read_whole as read_manifest;
+pub use parse::{describe, read};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";

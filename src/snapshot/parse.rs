@@ -1,34 +1,26 @@
-//! Reading a manifest. What it says is hostile until it is proved otherwise.
+//! Reading a manifest, in one pass from its file. What it says is hostile until it is proved otherwise, and
+//! nothing of it is used before its end was seen.
 
-use std::ffi::OsString;
-use std::fmt;
-use std::io::Read;
-use std::marker::PhantomData;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use uuid::Uuid;
 
-use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION, is_reserved};
-use super::{
-    Attributes, CHECKPOINT, DirectoryEntry, FileEntry, LinkEntry, MANIFEST, Manifest, Origin, Shared,
-    SourceId,
-};
+use super::describe::{Counted, Description, Totals};
+use super::fields::{self, Form, Lists, SHORTAGE, shortage};
+use super::files::order;
+use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION};
+use super::names::{Clash, Names};
+use super::{CHECKPOINT, DirectoryEntry, FileEntry, Files, LinkEntry, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
-use crate::io::checksum;
-use crate::layout::FileClass;
-use crate::paths::{hex, relative};
+use crate::io::checksum::Checksum;
+use crate::paths::hex;
 use crate::sys::dir::{Dir, Kind, Stat, is_absent};
 use crate::sys::memory;
 
-/// The largest manifest that is read into memory: some four million files.
+/// The largest manifest that is read: some four million files.
 const LARGEST: u64 = 1 << 30;
-
-/// The longest path that a manifest may hold: four times the 4096 bytes that a call of the kernel takes, more
-/// than any host opens. A deeper tree is refused when it is backed up.
-pub const LONGEST_IN_MANIFEST: usize = 1 << 14;
 
 const DOING: &str = "reading the manifest";
 
@@ -38,342 +30,252 @@ const NO_SNAPSHOT: &str = "it is a checkpoint and no snapshot: its files are the
 
 /// Reads the manifest of the snapshot in `directory`.
 pub fn read(directory: &Dir) -> Result<Manifest> {
-    let path = directory.full(Path::new(MANIFEST));
-    let is_checkpoint = || matches!(directory.find(Path::new(CHECKPOINT)), Ok(Some(_)));
-    let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
-        true if is_checkpoint() => Error::at(Code::Unsupported, DOING, directory.path(), NO_SNAPSHOT),
-        true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
-        false => Error::io(DOING, &path, error),
-    })?;
-    let stat = Stat::of(&file).map_err(|error| Error::io(DOING, &path, error))?;
-    if stat.kind != Kind::File {
-        return Err(Error::at(Code::Corrupt, DOING, &path, "it is not a regular file"));
-    }
-    if stat.size > LARGEST {
-        let why = format!("{} bytes are more than {LARGEST}", stat.size);
-        return Err(Error::at(Code::Unsupported, DOING, &path, why));
-    }
-    // What is made of it takes about as much again.
-    let mut bytes = Vec::new();
-    memory::reserve(&mut bytes, stat.size as usize + 1)
-        .and_then(|()| memory::require_room(stat.size as usize))
-        .map_err(|error| Error::io(DOING, &path, error))?;
-    file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| Error::io(DOING, &path, error))?;
-    parse(&bytes).map_err(|(code, why)| match code {
-        Code::Io => Error::io(DOING, &path, std::io::Error::from_raw_os_error(libc::ENOMEM)),
-        _ => Error::at(code, DOING, &path, why),
-    })
+    let opened = Opened::of(directory)?;
+    read_whole(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal))
 }
 
-type Refused = (Code, String);
-
-fn corrupt(why: impl Into<String>) -> Refused {
-    (Code::Corrupt, why.into())
+/// Reads what the manifest of the snapshot in `directory` says of all of it. Its files are not kept.
+pub fn describe(directory: &Dir) -> Result<Description> {
+    let opened = Opened::of(directory)?;
+    describe_from(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal))
 }
 
-/// How too little memory for a list passes through the parser's errors.
-const SHORTAGE: &str = "there is no memory for its lists";
+struct Opened {
+    file: File,
+    length: u64,
+    path: PathBuf,
+}
 
-fn unreadable(error: &serde_json::Error, what: &str) -> Refused {
+impl Opened {
+    fn of(directory: &Dir) -> Result<Self> {
+        let path = directory.full(Path::new(MANIFEST));
+        let is_checkpoint = || matches!(directory.find(Path::new(CHECKPOINT)), Ok(Some(_)));
+        let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+            true if is_checkpoint() => Error::at(Code::Unsupported, DOING, directory.path(), NO_SNAPSHOT),
+            true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
+            false => Error::io(DOING, &path, error),
+        })?;
+        let stat = Stat::of(&file).map_err(|error| Error::io(DOING, &path, error))?;
+        if stat.kind != Kind::File {
+            return Err(Error::at(Code::Corrupt, DOING, &path, "it is not a regular file"));
+        }
+        if stat.size > LARGEST {
+            let why = format!("{} bytes are more than {LARGEST}", stat.size);
+            return Err(Error::at(Code::Unsupported, DOING, &path, why));
+        }
+        // One text of it may be nearly all of it, and is then there twice for a moment.
+        memory::require_room(2 * stat.size as usize).map_err(|error| Error::io(DOING, &path, error))?;
+        Ok(Self { file, length: stat.size, path })
+    }
+
+    fn error(&self, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::Io(error) => Error::io(DOING, &self.path, error),
+            Refusal::Is(code, why) => Error::at(code, DOING, &self.path, why),
+        }
+    }
+}
+
+/// Why a manifest is not read.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It could not be.
+    Io(io::Error),
+    /// It is none of which anything may be believed.
+    Is(Code, String),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Refusal::Io(error)
+    }
+}
+
+type Answer<T> = std::result::Result<T, Refusal>;
+
+fn corrupt(why: impl Into<String>) -> Refusal {
+    Refusal::Is(Code::Corrupt, why.into())
+}
+
+fn unreadable(error: serde_json::Error, what: &str) -> Refusal {
     match error.to_string() {
-        why if why.starts_with(SHORTAGE) => (Code::Io, SHORTAGE.into()),
+        _ if error.is_io() => Refusal::Io(error.into()),
+        why if why.starts_with(SHORTAGE) => Refusal::Io(io::Error::from_raw_os_error(libc::ENOMEM)),
         why => corrupt(format!("{what}{why}")),
     }
 }
 
-/// Parses a manifest of any kind that this library reads.
-pub fn parse(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
-    let Version { version } = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("it is truncated or not a manifest: {error}")))?;
-    if version != VERSION {
-        let why = format!("it is of version {version}, this library reads version {VERSION}");
-        return Err((Code::Unsupported, why));
+/// Reads a manifest of any kind that this library reads.
+pub fn read_whole(text: &mut (impl Read + Seek), length: u64) -> Answer<Manifest> {
+    let mut lists = Whole::default();
+    match attempt(text, length, &mut lists) {
+        Ok(head) => lists.end(head),
+        Err(first) => Err(why(text, length, first)),
     }
-    let manifest = match checksum_at_end(bytes) {
-        Some((body, sum)) if checksum::of(body) == sum => parse_ours(bytes)?,
-        Some(_) => return Err(corrupt("its own checksum does not match")),
-        None => parse_bare(bytes)?,
+}
+
+fn describe_from(text: &mut (impl Read + Seek), length: u64) -> Answer<Description> {
+    let mut counted = Counted::default();
+    if let Ok(head) = attempt(text, length, &mut counted)
+        && let Some(totals) = counted.end(&head)
+    {
+        return Ok(Description { head, totals });
+    }
+    // It is sorted otherwise, as one of Alopex may be, or there is something wrong with it, and this says what.
+    let whole = read_whole(text, length)?;
+    let mut totals = Totals::default();
+    whole.files.iter().for_each(|file| totals.add(&file));
+    let head = Manifest { directories: Vec::new(), links: Vec::new(), files: Files::default(), ..whole };
+    Ok(Description { head, totals })
+}
+
+/// Reads it once. What is wrong with it may have a cause that is to be told first.
+fn attempt(text: &mut (impl Read + Seek), length: u64, lists: &mut impl Lists) -> Answer<Manifest> {
+    let end = checksum_at_end(text, length)?;
+    let (form, what) = match end {
+        Some(_) => (Form::Ours, ""),
+        None => (Form::Bare, "it has no checksum at its end and is not a bare one: "),
     };
-    check_paths(&manifest)?;
-    Ok(manifest)
+    let mut covered = Covered::of(text, length, end)?;
+    match fields::read(BufReader::with_capacity(BUFFER, &mut covered), form, lists) {
+        Ok((VERSION, head)) if covered.matches(end) => Ok(head),
+        Ok(_) => Err(corrupt("its own checksum does not match")),
+        Err(error) => Err(unreadable(error, what)),
+    }
 }
 
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
-}
-
-/// The bytes that the checksum covers, and the checksum.
-fn checksum_at_end(bytes: &[u8]) -> Option<(&[u8], u32)> {
-    let rest = bytes.strip_suffix(CHECKSUM_END.as_bytes())?;
-    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(8)?)?;
-    let body = rest.strip_suffix(CHECKSUM_START.as_bytes())?;
-    let sum = hex::decode(std::str::from_utf8(digits).ok()?)?;
-    Some((body, u32::from_be_bytes(sum.try_into().ok()?)))
-}
-
-/// Exactly what Alopex writes. Any other key must be covered by a checksum, else one flipped byte
-/// in a key would downgrade a manifest of ours silently.
-fn parse_bare(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
+/// The first thing that is wrong with what was not read: it is no text of that kind, its version is another,
+/// its checksum does not match, or else what was found.
+fn why(text: &mut (impl Read + Seek), length: u64, found: Refusal) -> Refusal {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Bare {
-        #[serde(rename = "version")]
-        _version: u64,
-        entries: Entries<BareEntry>,
+    struct Version {
+        version: u64,
     }
-    let bare: Bare = serde_json::from_slice(bytes)
-        .map_err(|error| unreadable(&error, "it has no checksum at its end and is not a bare one: "))?;
-    let files = bare.entries.0.into_iter().map(|BareEntry(entry)| entry).collect();
-    Ok(Manifest { files: sorted(files, |file| &file.path), ..Manifest::default() })
+    if matches!(found, Refusal::Io(_)) {
+        return found;
+    }
+    let look = || {
+        let end = checksum_at_end(text, length)?;
+        let mut covered = Covered::of(text, length, end)?;
+        let Version { version } = serde_json::from_reader(BufReader::with_capacity(BUFFER, &mut covered))
+            .map_err(|error| unreadable(error, "it is truncated or not a manifest: "))?;
+        if version != VERSION {
+            let why = format!("it is of version {version}, this library reads version {VERSION}");
+            return Err(Refusal::Is(Code::Unsupported, why));
+        }
+        match covered.matches(end) {
+            true => Ok(()),
+            false => Err(corrupt("its own checksum does not match")),
+        }
+    };
+    look().err().unwrap_or(found)
 }
 
-/// An entry with exactly Alopex's keys.
-struct BareEntry(FileEntry);
+/// How much is read at once.
+const BUFFER: usize = 64 << 10;
 
-impl Entry for BareEntry {
-    type Line = BareLine;
-
-    fn of(line: BareLine) -> std::result::Result<Self, Refused> {
-        let BareLine { path, size, crc32 } = line;
-        let path = path_of(path, None)?;
-        Ok(Self(FileEntry {
-            path,
-            size,
-            crc32,
-            class: None,
-            attributes: None,
-            source: None,
-            shared: None,
-            live: false,
-        }))
-    }
+/// The checksum that stands at the end, and how many bytes it covers.
+#[derive(Clone, Copy)]
+struct End {
+    covers: u64,
+    checksum: u32,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BareLine {
-    path: String,
-    size: u64,
-    crc32: u32,
+fn checksum_at_end(text: &mut (impl Read + Seek), length: u64) -> io::Result<Option<End>> {
+    const LENGTH: usize = CHECKSUM_START.len() + 8 + CHECKSUM_END.len();
+    let Some(covers) = length.checked_sub(LENGTH as u64) else { return Ok(None) };
+    text.seek(SeekFrom::Start(covers))?;
+    let mut end = [0; LENGTH];
+    text.read_exact(&mut end)?;
+    let checksum = || {
+        let digits = end.strip_prefix(CHECKSUM_START.as_bytes())?.strip_suffix(CHECKSUM_END.as_bytes())?;
+        let sum = hex::decode(std::str::from_utf8(digits).ok()?)?;
+        Some(u32::from_be_bytes(sum.try_into().ok()?))
+    };
+    Ok(checksum().map(|checksum| End { covers, checksum }))
 }
 
-fn parse_ours(bytes: &[u8]) -> std::result::Result<Manifest, Refused> {
-    #[derive(Deserialize)]
-    struct Ours {
-        id: Option<Uuid>,
-        #[serde(default)]
-        data_dir_id: Option<Uuid>,
-        started_at_ms: u64,
-        finished_at_ms: u64,
-        layout: String,
-        rules: Vec<(String, String)>,
-        metadata: String,
-        files_skipped: u64,
-        files_left_out: u64,
-        #[serde(default)]
-        origins: Vec<Origin>,
-        top: Option<Attributes>,
-        directories: Entries<DirectoryEntry>,
-        links: Entries<LinkEntry>,
-        entries: Entries<FileEntry>,
-    }
-    let ours: Ours = serde_json::from_slice(bytes).map_err(|error| unreadable(&error, ""))?;
-    let rules = ours.rules.into_iter().map(|(glob, class)| Ok((glob, class_of(&class)?)));
-    if ours.top.is_some_and(|top| !is_a_files(top.mtime_ns)) {
-        return Err(corrupt("its time of the data directory is no file's"));
-    }
-    let origins = ours.origins.len();
-    let is_beyond = |file: &&FileEntry| file.shared.is_some_and(|shared| shared.origin as usize >= origins);
-    if let Some(file) = ours.entries.0.iter().find(is_beyond) {
-        return Err(corrupt(format!("it does not have the origin of {:?}", file.path)));
-    }
-    Ok(Manifest {
-        checkpoint: None,
-        id: ours.id,
-        data_dir_id: ours.data_dir_id,
-        started_at_ms: ours.started_at_ms,
-        finished_at_ms: ours.finished_at_ms,
-        layout: ours.layout,
-        rules: rules.collect::<std::result::Result<_, _>>()?,
-        metadata: hex::decode(&ours.metadata).ok_or_else(|| corrupt("its metadata is not hexadecimal"))?,
-        files_skipped: ours.files_skipped,
-        files_left_out: ours.files_left_out,
-        origins: ours.origins,
-        top: ours.top,
-        directories: sorted(ours.directories.0, |entry| &entry.path),
-        links: sorted(ours.links.0, |entry| &entry.path),
-        files: sorted(ours.entries.0, |entry| &entry.path),
-    })
+/// A text from its start, with the checksum of what has gone by.
+struct Covered<R> {
+    text: io::Take<R>,
+    left: u64,
+    checksum: Checksum,
 }
 
-/// An entry of any of the three lists.
-#[derive(Deserialize)]
-struct Line {
-    path: String,
-    path_hex: Option<String>,
-    target: Option<String>,
-    target_hex: Option<String>,
-    size: Option<u64>,
-    crc32: Option<u32>,
-    class: Option<String>,
-    mode: Option<u32>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    mtime_ns: Option<i128>,
-    source: Option<SourceId>,
-    origin: Option<u32>,
-    verified_at_ms: Option<u64>,
-}
-
-impl Line {
-    fn attributes(&self) -> Option<Attributes> {
-        let mtime_ns = self.mtime_ns.filter(|mtime_ns| is_a_files(*mtime_ns))?;
-        Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns })
+impl<R: Read + Seek> Covered<R> {
+    fn of(mut text: R, length: u64, end: Option<End>) -> io::Result<Self> {
+        text.seek(SeekFrom::Start(0))?;
+        let left = end.map_or(0, |end| end.covers);
+        Ok(Self { text: text.take(length), left, checksum: Checksum::default() })
     }
 
-    fn shared(&self) -> Option<Shared> {
-        self.origin.map(|origin| Shared { origin, verified_at_ms: self.verified_at_ms.unwrap_or(0) })
-    }
-
-    fn lacks(&self, what: &str) -> Refused {
-        corrupt(format!("its entry {:?} lacks its {what}", self.path))
+    fn matches(&self, end: Option<End>) -> bool {
+        self.left == 0 && end.is_none_or(|end| end.checksum == self.checksum.value())
     }
 }
 
-/// Whether a file can have such a time: its seconds are of 64 bits.
-fn is_a_files(mtime_ns: i128) -> bool {
-    i64::try_from(mtime_ns.div_euclid(1_000_000_000)).is_ok()
-}
-
-impl Entry for DirectoryEntry {
-    type Line = Line;
-
-    fn of(line: Line) -> std::result::Result<Self, Refused> {
-        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
-        Ok(Self { path: path_of(line.path, line.path_hex)?, attributes })
+impl<R: Read> Read for Covered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(buffer)?;
+        let covered = usize::try_from(self.left).map_or(read, |left| left.min(read));
+        self.checksum.update(&buffer[..covered]);
+        self.left -= covered as u64;
+        Ok(read)
     }
 }
 
-impl Entry for LinkEntry {
-    type Line = Line;
+/// The lists of a manifest.
+#[derive(Default)]
+struct Whole {
+    directories: Vec<DirectoryEntry>,
+    links: Vec<LinkEntry>,
+    files: Files,
+}
 
-    fn of(line: Line) -> std::result::Result<Self, Refused> {
-        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
-        let target = line.target.clone().ok_or_else(|| line.lacks("target"))?;
-        Ok(Self {
-            path: path_of(line.path, line.path_hex)?,
-            target: PathBuf::from(raw(target, line.target_hex)?),
-            attributes,
+impl Lists for Whole {
+    fn directory(&mut self, entry: DirectoryEntry) -> std::result::Result<(), String> {
+        memory::reserve_one(&mut self.directories).map_err(shortage)?;
+        self.directories.push(entry);
+        Ok(())
+    }
+
+    fn link(&mut self, entry: LinkEntry) -> std::result::Result<(), String> {
+        memory::reserve_one(&mut self.links).map_err(shortage)?;
+        self.links.push(entry);
+        Ok(())
+    }
+
+    fn file(&mut self, entry: FileEntry) -> std::result::Result<(), String> {
+        self.files.push(&entry).map_err(shortage)
+    }
+}
+
+impl Whole {
+    /// All is read: it is sorted, and no two entries contradict each other.
+    fn end(mut self, head: Manifest) -> Answer<Manifest> {
+        let origins = head.origins.len();
+        let is_beyond =
+            |file: &FileEntry<&Path>| file.shared.is_some_and(|shared| shared.origin as usize >= origins);
+        if let Some(file) = self.files.iter().find(is_beyond) {
+            return Err(corrupt(format!("it does not have the origin of {:?}", file.path)));
+        }
+        self.directories.sort_by(|a, b| order(&a.path, &b.path));
+        self.links.sort_by(|a, b| order(&a.path, &b.path));
+        self.files.sort();
+        self.require_names()?;
+        Ok(Manifest { directories: self.directories, links: self.links, files: self.files, ..head })
+    }
+
+    fn require_names(&self) -> Answer<()> {
+        let directories = self.directories.iter().map(|entry| (entry.path.clone(), true));
+        let links = self.links.iter().map(|entry| (entry.path.clone(), false));
+        let mut names = Names::among(directories.chain(links).collect());
+        let checked = self.files.paths().try_for_each(|path| names.file(path)).and_then(|()| names.end());
+        checked.map_err(|clash| match clash {
+            Clash::Refused(why) => corrupt(why),
+            Clash::Order => Refusal::Is(Code::Internal, "its names were not sorted".into()),
         })
     }
-}
-
-impl Entry for FileEntry {
-    type Line = Line;
-
-    fn of(line: Line) -> std::result::Result<Self, Refused> {
-        let attributes = line.attributes().ok_or_else(|| line.lacks("attributes"))?;
-        Ok(Self {
-            size: line.size.ok_or_else(|| line.lacks("size"))?,
-            crc32: line.crc32.ok_or_else(|| line.lacks("checksum"))?,
-            class: line.class.as_deref().map(class_of).transpose()?,
-            attributes: Some(attributes),
-            source: line.source,
-            shared: line.shared(),
-            live: false,
-            path: path_of(line.path, line.path_hex)?,
-        })
-    }
-}
-
-/// What a line of a list stands for.
-trait Entry: Sized {
-    type Line: for<'de> Deserialize<'de>;
-
-    fn of(line: Self::Line) -> std::result::Result<Self, Refused>;
-}
-
-/// A list whose lines are checked one by one as they are read: a hostile one ends at its first bad
-/// line, before it takes memory.
-struct Entries<T>(Vec<T>);
-
-impl<'de, T: Entry> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        struct OneByOne<T>(PhantomData<T>);
-        impl<'de, T: Entry> Visitor<'de> for OneByOne<T> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of entries")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut lines: A) -> std::result::Result<Vec<T>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(line) = lines.next_element()? {
-                    memory::reserve_one(&mut entries).map_err(|_| de::Error::custom(SHORTAGE))?;
-                    entries.push(T::of(line).map_err(|(_, why)| de::Error::custom(why))?);
-                }
-                Ok(entries)
-            }
-        }
-        from.deserialize_seq(OneByOne(PhantomData)).map(Self)
-    }
-}
-
-fn class_of(name: &str) -> std::result::Result<FileClass, Refused> {
-    FileClass::from_name(name).ok_or_else(|| corrupt(format!("it names an unknown file class {name:?}")))
-}
-
-fn raw(text: String, hexadecimal: Option<String>) -> std::result::Result<OsString, Refused> {
-    let Some(digits) = hexadecimal else { return Ok(text.into()) };
-    let bytes =
-        hex::decode(&digits).ok_or_else(|| corrupt(format!("the name {text:?} is not hexadecimal")))?;
-    Ok(OsString::from_vec(bytes))
-}
-
-fn path_of(text: String, hexadecimal: Option<String>) -> std::result::Result<PathBuf, Refused> {
-    let path = PathBuf::from(raw(text, hexadecimal)?);
-    let refuse = |why: &str| corrupt(format!("its path {path:?} {why}"));
-    if path.as_os_str().as_bytes().contains(&0) {
-        return Err(refuse("holds a NUL"));
-    }
-    if path.as_os_str().len() > LONGEST_IN_MANIFEST {
-        return Err(corrupt(format!("one of its paths has {} bytes", path.as_os_str().len())));
-    }
-    let plain = relative(&path).map_err(|_| refuse("is not a plain relative one"))?;
-    if is_reserved(&plain) {
-        return Err(refuse("is the library's own"));
-    }
-    Ok(plain)
-}
-
-fn sorted<T>(mut entries: Vec<T>, path: impl Fn(&T) -> &PathBuf) -> Vec<T> {
-    entries.sort_by(|a, b| path(a).cmp(path(b)));
-    entries
-}
-
-/// No name twice, no file where a directory must be, no size that a file cannot have.
-fn check_paths(manifest: &Manifest) -> std::result::Result<(), Refused> {
-    if let Some(file) = manifest.files.iter().find(|file| i64::try_from(file.size).is_err()) {
-        return Err(corrupt(format!("the size of {:?} is no file's", file.path)));
-    }
-    let directories = manifest.directories.iter().map(|entry| (entry.path.as_path(), true));
-    let links = manifest.links.iter().map(|entry| (entry.path.as_path(), false));
-    let files = manifest.files.iter().map(|entry| (entry.path.as_path(), false));
-    let mut all: Vec<(&Path, bool)> = directories.chain(links).chain(files).collect();
-    // By components: what lies below a name follows it at once.
-    all.sort_unstable();
-    for pair in all.windows(2) {
-        let ((path, is_directory), (next, _)) = (pair[0], pair[1]);
-        if path == next {
-            return Err(corrupt(format!("it names {path:?} twice")));
-        }
-        if !is_directory && next.starts_with(path) {
-            return Err(corrupt(format!("it names {path:?} as a file and as a directory")));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

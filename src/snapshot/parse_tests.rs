@@ -1,5 +1,38 @@
+use std::ffi::OsString;
+use std::io::Cursor;
+use std::os::unix::ffi::OsStringExt;
+
+use uuid::Uuid;
+
 use super::*;
-use crate::snapshot::manifest::Manifest;
+use crate::io::checksum;
+use crate::layout::FileClass;
+use crate::snapshot::Attributes;
+use crate::snapshot::entries::{Origin, Shared, SourceId};
+
+/// Reads it whole, and asks for its description too, which must not say more of it than the whole.
+fn parse(bytes: &[u8]) -> std::result::Result<Manifest, (Code, String)> {
+    let length = bytes.len() as u64;
+    let plain = |refusal| match refusal {
+        Refusal::Is(code, why) => (code, why),
+        Refusal::Io(error) => panic!("{error}"),
+    };
+    let whole = read_whole(&mut Cursor::new(bytes), length).map_err(plain);
+    let described = describe_from(&mut Cursor::new(bytes), length).map_err(plain);
+    match (&whole, described) {
+        (Ok(whole), Ok(described)) => {
+            let mut totals = Totals::default();
+            whole.files.iter().for_each(|file| totals.add(&file));
+            assert_eq!(described.totals, totals);
+            let head =
+                Manifest { files: Files::default(), directories: vec![], links: vec![], ..whole.clone() };
+            assert_eq!(format!("{:?}", described.head), format!("{head:?}"));
+        }
+        (Err(whole), Err(described)) => assert_eq!(whole, &described),
+        (whole, described) => panic!("{whole:?} {:?}", described.map(|_| ())),
+    }
+    whole
+}
 
 fn ours() -> Manifest {
     let attributes = Attributes { mode: 0o644, uid: 1, gid: 2, mtime_ns: -5 };
@@ -28,8 +61,14 @@ fn ours() -> Manifest {
         top: Some(attributes),
         directories: vec![DirectoryEntry { path: "d".into(), attributes }],
         links: vec![LinkEntry { path: "l".into(), target: "../x\n".into(), attributes }],
-        files: vec![file(b"a\n\"\\b"), file(b"d/\xff\xfe"), file(b"z")],
+        files: files(&[file(b"a\n\"\\b"), file(b"d/\xff\xfe"), file(b"z")]),
     }
+}
+
+fn files(entries: &[FileEntry]) -> Files {
+    let mut files = Files::default();
+    entries.iter().for_each(|entry| files.push(entry).unwrap());
+    files
 }
 
 fn text(manifest: &Manifest) -> Vec<u8> {
@@ -53,7 +92,10 @@ fn what_was_written_is_read_again() {
     assert_eq!(again.files, manifest.files);
     assert_eq!(again.directories, manifest.directories);
     assert_eq!(again.links, manifest.links);
-    assert_eq!((again.shared(), &again.origins), ((3, 21), &manifest.origins));
+    assert_eq!(&again.origins, &manifest.origins);
+    let mut totals = Totals::default();
+    again.files.iter().for_each(|file| totals.add(&file));
+    assert_eq!(totals, Totals { files: 3, bytes: 21, files_shared: 3, bytes_shared: 21 });
     assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
     assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
 }
@@ -86,7 +128,7 @@ fn an_origin_that_is_not_there_is_refused() {
 #[test]
 fn a_source_without_a_change_time_is_read_and_nothing_may_be_shared_by_it() {
     let files = parse(&changed(",\"ctime_ns\":9223372036854775807", "")).unwrap().files;
-    assert_eq!(files[0].source.unwrap().ctime_ns, None);
+    assert_eq!(files.at(0).source.unwrap().ctime_ns, None);
 }
 
 #[test]
@@ -127,8 +169,8 @@ fn with_any_bit_flipped_it_is_refused() {
 #[test]
 fn the_bare_form_of_alopex_is_read() {
     let manifest = parse(bare("sst/1.sst").as_bytes()).unwrap();
-    assert_eq!(manifest.files[0].path, Path::new("sst/1.sst"));
-    assert_eq!(manifest.files[0].attributes, None);
+    assert_eq!(manifest.files.at(0).path, Path::new("sst/1.sst"));
+    assert_eq!(manifest.files.at(0).attributes, None);
 }
 
 #[test]
@@ -211,4 +253,57 @@ fn alopex_reads_what_is_written() {
     assert_eq!(manifest.version, 1);
     let last = manifest.entries.last().unwrap();
     assert_eq!((last.path.as_str(), last.size, last.crc32), ("z", 7, 9));
+}
+
+fn counted(bytes: &[u8]) -> Option<Totals> {
+    let mut counted = Counted::default();
+    let head = attempt(&mut Cursor::new(bytes), bytes.len() as u64, &mut counted).ok()?;
+    counted.end(&head)
+}
+
+#[test]
+fn what_this_library_wrote_is_described_without_keeping_its_files() {
+    assert_eq!(counted(&text(&ours())).unwrap().files, 3);
+    assert_eq!(counted(&changed("\"origin\":1", "\"origin\":2")), None);
+    assert_eq!(counted(&changed("\"path\":\"z\"", "\"path\":\"l\"")), None, "a file that is a link too");
+    assert_eq!(counted(&changed("\"path\":\"z\"", "\"path\":\"l/z\"")), None, "a file below a link");
+    assert_eq!(counted(&changed("\"path\":\"l\"", "\"path\":\"d\"")), None, "a link that is a directory");
+}
+
+#[test]
+fn one_that_is_sorted_otherwise_is_read_and_described_all_the_same() {
+    let bytes = changed("\"path\":\"z\"", "\"path\":\"Z\"");
+    assert_eq!(counted(&bytes), None);
+    let read = parse(&bytes).unwrap();
+    assert!(read.files.paths().is_sorted(), "{read:?}");
+    let last = parse(&changed(",\n  \"metadata\": \"00ff0a\"", "")).unwrap_err().1;
+    assert!(last.contains("Metadata"), "{last}");
+    let metadata = ",\n  \"metadata\": \"00ff0a\"";
+    let twice = parse(&changed(metadata, &metadata.repeat(2))).unwrap_err().1;
+    assert!(twice.contains("twice"), "{twice}");
+}
+
+#[test]
+fn a_hostile_one_takes_no_memory_behind_its_first_bad_line() {
+    struct OnlyCounted(u64);
+    impl Lists for OnlyCounted {
+        fn directory(&mut self, _: DirectoryEntry) -> std::result::Result<(), String> {
+            Ok(())
+        }
+
+        fn link(&mut self, _: LinkEntry) -> std::result::Result<(), String> {
+            Ok(())
+        }
+
+        fn file(&mut self, _: FileEntry) -> std::result::Result<(), String> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+    let line = |path: &str| format!(r#"{{"path": {path:?}, "size": 0, "crc32": 0}}"#);
+    let lines: Vec<_> = (0..10_000).map(|number| line(if number == 3 { "../x" } else { "a" })).collect();
+    let json = format!("{{\"version\": 1, \"entries\": [{}]}}", lines.join(","));
+    let mut read = OnlyCounted(0);
+    attempt(&mut Cursor::new(json.as_bytes()), json.len() as u64, &mut read).unwrap_err();
+    assert_eq!(read.0, 3);
 }

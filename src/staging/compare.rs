@@ -1,18 +1,17 @@
 //! Comparing a tree with its manifest.
 
-use std::hash::{BuildHasher, RandomState};
+use std::fs::File;
 use std::path::Path;
-
-use hashbrown::HashTable;
 
 use crate::error::{Code, Error, Result};
 use crate::io::copy::{self, Named, checksum};
 use crate::io::pool;
+use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::each_directory;
 use crate::layout::Rules;
 use crate::monitor::Monitor;
 use crate::settings::VerifyLevel;
-use crate::snapshot::{FileEntry, Imprint, Manifest};
+use crate::snapshot::{FileEntry, Imprint, Manifest, order};
 use crate::sys::dir::{Dir, Kind};
 use crate::sys::{file, memory};
 
@@ -38,60 +37,60 @@ pub struct Comparison<'a> {
 pub fn compare(comparison: &Comparison<'_>, threads: usize) -> Result<()> {
     comparison.names()?;
     comparison.links()?;
-    pool::for_each(threads, &comparison.manifest.files, |index, entry, buffer| {
+    let dirs = || SortedDirs::new(comparison.tree);
+    pool::for_each_of(threads, comparison.manifest.files.len(), dirs, |index, dirs, buffer| {
         comparison.monitor.check()?;
-        comparison.file(index, entry, buffer)?;
+        comparison.file(index, dirs, buffer)?;
         comparison.monitor.file_verified();
         Ok(())
     })
 }
 
-/// The names of a manifest, found by their bytes, and which of them were found in the tree.
+/// The names of a manifest, each of its lists sorted, and which of them were found in the tree.
 struct Expected<'a> {
     manifest: &'a Manifest,
-    index: HashTable<u32>,
-    hasher: RandomState,
     found: Vec<bool>,
+    /// The place behind the last file that was asked for.
+    next: usize,
 }
 
 impl<'a> Expected<'a> {
     fn of(manifest: &'a Manifest) -> std::io::Result<Self> {
         let count = manifest.files.len() + manifest.links.len() + manifest.directories.len();
-        memory::require_room(count * 8)?;
-        let hasher = RandomState::new();
-        let mut expected = Self { manifest, index: HashTable::new(), hasher, found: vec![false; count] };
-        let hash = |number: &u32| expected.hasher.hash_one(of_number(manifest, *number).0.as_os_str());
-        let mut index = HashTable::with_capacity(count);
-        for number in 0..count as u32 {
-            index.insert_unique(hash(&number), number, hash);
-        }
-        expected.index = index;
-        Ok(expected)
+        let mut found = Vec::new();
+        memory::reserve(&mut found, count)?;
+        found.resize(count, false);
+        Ok(Self { manifest, found, next: 0 })
     }
 
     /// What kind the manifest has under a name, which is marked as found.
     fn take(&mut self, path: &Path) -> Option<Kind> {
-        let hash = self.hasher.hash_one(path.as_os_str());
-        let is_it = |number: &u32| of_number(self.manifest, *number).0.as_os_str() == path.as_os_str();
-        let number = *self.index.find(hash, is_it)?;
-        self.found[number as usize] = true;
-        Some(of_number(self.manifest, number).1)
+        let (number, kind) = self.place_of(path)?;
+        self.found[number] = true;
+        Some(kind)
+    }
+
+    fn place_of(&mut self, path: &Path) -> Option<(usize, Kind)> {
+        let Manifest { files, links, directories, .. } = self.manifest;
+        if let Some(place) = files.place_of(path, self.next) {
+            self.next = place + 1;
+            return Some((place, Kind::File));
+        }
+        if let Ok(place) = links.binary_search_by(|entry| order(&entry.path, path)) {
+            return Some((files.len() + place, Kind::Symlink));
+        }
+        let place = directories.binary_search_by(|entry| order(&entry.path, path)).ok()?;
+        Some((files.len() + links.len() + place, Kind::Directory))
     }
 
     /// The first name that was not found.
     fn missing(&self) -> Option<&'a Path> {
-        let missing = (0..).zip(&self.found).filter(|(_, found)| !**found);
-        missing.map(|(number, _)| of_number(self.manifest, number).0).min()
-    }
-}
-
-/// A name of a manifest by its number: its files, its links, its directories.
-fn of_number(manifest: &Manifest, number: u32) -> (&Path, Kind) {
-    let (files, links) = (&manifest.files, &manifest.links);
-    match number as usize {
-        at if at < files.len() => (&files[at].path, Kind::File),
-        at if at < files.len() + links.len() => (&links[at - files.len()].path, Kind::Symlink),
-        at => (&manifest.directories[at - files.len() - links.len()].path, Kind::Directory),
+        let Manifest { files, links, directories, .. } = self.manifest;
+        let links = links.iter().map(|entry| entry.path.as_path());
+        let directories = directories.iter().map(|entry| entry.path.as_path());
+        let all = files.paths().chain(links).chain(directories);
+        let missing = all.zip(&self.found).filter(|(_, found)| !**found);
+        missing.map(|(path, _)| path).min()
     }
 }
 
@@ -102,8 +101,10 @@ impl Comparison<'_> {
         let bare = self.manifest.top.is_none();
         let mut expected =
             Expected::of(self.manifest).map_err(|error| Error::io(DOING, tree.path(), error))?;
-        each_directory(tree, std::path::PathBuf::new(), |directory, _, entries| {
+        each_directory(tree, std::path::PathBuf::new(), |directory, _, mut entries| {
             let mut below = Vec::new();
+            // In the order of the manifest.
+            entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             for entry in entries {
                 self.monitor.check()?;
                 let path = directory.join(&entry.name);
@@ -145,8 +146,9 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    fn file(&self, index: usize, entry: &FileEntry, buffer: &mut [u8]) -> Result<()> {
-        let path = || self.tree.full(&entry.path);
+    fn file(&self, index: usize, dirs: &mut SortedDirs<'_>, buffer: &mut [u8]) -> Result<()> {
+        let entry = self.manifest.files.at(index);
+        let path = || self.tree.full(entry.path);
         let failed = |error| Error::io(DOING, &path(), error);
         let refuse = |why: String| Err(Error::at(Code::Corrupt, DOING, &path(), why));
         if entry.live {
@@ -154,7 +156,8 @@ impl Comparison<'_> {
             self.monitor.verified(entry.size);
             return Ok(());
         }
-        let stat = self.tree.stat(&entry.path).map_err(failed)?;
+        let (directory, name) = dirs.parent_of(entry.path).map_err(failed)?;
+        let stat = directory.stat(name).map_err(failed)?;
         if stat.size != entry.size {
             return refuse(format!("it has {} bytes where the manifest has {}", stat.size, entry.size));
         }
@@ -163,7 +166,7 @@ impl Comparison<'_> {
         }
         let imprint = self.imprints.map(|imprints| &imprints[index]);
         // A link made elsewhere to a file of an earlier snapshot moves its change time too: then it is read.
-        let is_proved = match imprint.filter(|imprint| imprint.proved.is_some()) {
+        let is_proved = match imprint.filter(|imprint| imprint.was_proved()) {
             Some(imprint) => imprint.is_proved(&stat),
             None => self.level < VerifyLevel::Checksum,
         };
@@ -171,7 +174,8 @@ impl Comparison<'_> {
             self.monitor.verified(entry.size);
             return Ok(());
         }
-        let found = self.read(entry, buffer)?;
+        let file = directory.open_file(name).map_err(failed)?;
+        let found = self.read(&file, &entry, buffer)?;
         if found != entry.crc32 {
             return refuse(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32));
         }
@@ -179,19 +183,17 @@ impl Comparison<'_> {
     }
 
     /// The checksum of a file's bytes, from the disk where the level says so.
-    fn read(&self, entry: &FileEntry, buffer: &mut [u8]) -> Result<u32> {
-        let path = || self.tree.full(&entry.path);
-        let file = self.tree.open_file(&entry.path).map_err(|error| Error::io(DOING, &path(), error))?;
+    fn read(&self, file: &File, entry: &FileEntry<&Path>, buffer: &mut [u8]) -> Result<u32> {
+        let from = Named { file, top: self.tree.path(), relative: entry.path };
         if self.level == VerifyLevel::Media {
-            file::evict(&file).map_err(|error| {
+            file::evict(file).map_err(|error| {
                 let why = format!("its pages cannot be dropped here ({error}), so what the disk has cannot be read; the level `checksum` can be used");
-                Error::at(Code::Unsupported, DOING, &path(), why)
+                Error::at(Code::Unsupported, DOING, &from.path(), why)
             })?;
         }
         if entry.size > copy::BUFFER as u64 {
-            file::will_read_in_order(&file);
+            file::will_read_in_order(file);
         }
-        let from = Named { file: &file, top: self.tree.path(), relative: &entry.path };
         let done = |bytes| self.monitor.verified(bytes);
         checksum(from, entry.size, buffer, self.monitor, done).map_err(|error| match error.code() {
             // It shrank after its size was looked at.

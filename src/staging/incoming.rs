@@ -118,6 +118,6 @@ impl<'s> Incoming<'s> {
         let stat = Stat::of(&self.file).map_err(|error| Error::io("looking at", &full(), error))?;
         let crc32 = self.checksum.value();
         self.staging.make_durable(self.path, self.file, stat.size)?;
-        Ok(Arrived { crc32, imprint: Imprint { mode: stat.mode, mtime_ns: stat.mtime_ns, proved: None } })
+        Ok(Arrived { crc32, imprint: Imprint::of(&stat) })
     }
 }

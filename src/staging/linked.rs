@@ -48,6 +48,6 @@ impl Linked<'_> {
         let now = Stat::of(&self.file)
             .map_err(|error| Error::io("looking at", &self.staging.dir.full(self.path), error))?;
         self.staging.make_durable(self.path, self.file, now.size)?;
-        Ok(Imprint { mode: now.mode, mtime_ns: now.mtime_ns, proved: None })
+        Ok(Imprint::of(&now))
     }
 }

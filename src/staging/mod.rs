@@ -82,10 +82,33 @@ impl Staging {
     /// file will have: nobody else gets into this tree before that.
     pub fn receive<'s>(&'s self, path: &'s Path, mode: u32) -> Result<Incoming<'s>> {
         self.make_dir(path.parent().unwrap_or(Path::new("")))?;
+        self.create((&self.dir, path), path, mode)
+    }
+
+    /// The same where many come: of those that follow each other in one directory, that stays open in `dirs`.
+    pub fn receive_in<'s>(
+        &'s self,
+        dirs: &mut SortedDirs<'_>,
+        path: &'s Path,
+        mode: u32,
+    ) -> Result<Incoming<'s>> {
+        if !dirs.has_open(path) {
+            self.make_dir(path.parent().unwrap_or(Path::new("")))?;
+        }
+        let place = dirs.parent_of(path).map_err(|error| Error::io("making", &self.dir.full(path), error))?;
+        self.create(place, path, mode)
+    }
+
+    fn create<'s>(
+        &'s self,
+        (directory, name): (&Dir, &Path),
+        path: &'s Path,
+        mode: u32,
+    ) -> Result<Incoming<'s>> {
         let mode = mode & 0o777 | 0o600;
-        let mut made = self.dir.create_file(path, mode);
+        let mut made = directory.create_file(name, mode);
         if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
-            made = self.dir.unlink(path).and_then(|()| self.dir.create_file(path, mode));
+            made = directory.unlink(name).and_then(|()| directory.create_file(name, mode));
         }
         let file = made.map_err(|error| Error::io("making", &self.dir.full(path), error))?;
         Ok(Incoming::new(self, path, file, Checksum::default()))
@@ -107,7 +130,7 @@ impl Staging {
     pub fn proved(&self, path: &Path, imprint: Imprint) -> Result<Imprint> {
         let stat =
             self.dir.stat(path).map_err(|error| Error::io("looking at", &self.dir.full(path), error))?;
-        Ok(Imprint { proved: Some((stat.inode, stat.ctime_ns)), ..imprint })
+        Ok(imprint.proved(&stat))
     }
 
     /// Takes a file away again.

@@ -28,7 +28,7 @@ impl<'a> Sharing<'a> {
 
     /// Takes in a file of the earlier snapshot by its entry there. `None`: it is not what the entry says, or
     /// it cannot be shared, for whatever reason: then it is copied as ever.
-    pub fn take(&mut self, entry: &FileEntry) -> Result<Option<Imprint>> {
+    pub fn take(&mut self, entry: &FileEntry<&Path>) -> Result<Option<Imprint>> {
         let Some(attributes) = &entry.attributes else { return Ok(None) };
         self.staging.make_dir(entry.path.parent().unwrap_or(Path::new("")))?;
         if self.staging.shares_by_clones() != Some(false) {
@@ -43,11 +43,11 @@ impl<'a> Sharing<'a> {
         }
     }
 
-    fn clone_of(&mut self, entry: &FileEntry, attributes: &Attributes) -> Result<Option<Imprint>> {
-        let opened = self.from.parent_of(&entry.path).and_then(|(parent, name)| parent.open_file(name));
+    fn clone_of(&mut self, entry: &FileEntry<&Path>, attributes: &Attributes) -> Result<Option<Imprint>> {
+        let opened = self.from.parent_of(entry.path).and_then(|(parent, name)| parent.open_file(name));
         let is_it = |stat: Stat| is_what_it_was(&stat, entry, attributes);
         let Some(from) = opened.ok().filter(|from| Stat::of(from).is_ok_and(is_it)) else { return Ok(None) };
-        let staged = self.staging.receive(&entry.path, attributes.mode)?;
+        let staged = self.staging.receive(entry.path, attributes.mode)?;
         match file::clone(&from, staged.file()) {
             Ok(true) if Stat::of(staged.file()).is_ok_and(|stat| stat.size == entry.size) => {}
             outcome => {
@@ -55,19 +55,19 @@ impl<'a> Sharing<'a> {
                     self.staging.will_share_by_clones(false);
                 }
                 drop(staged);
-                self.staging.forget(&entry.path)?;
+                self.staging.forget(entry.path)?;
                 return Ok(None);
             }
         }
         self.staging.will_share_by_clones(true);
         let arrived = staged.finish(attributes)?;
-        let stat = self.to.parent_of(&entry.path).and_then(|(parent, name)| parent.stat(name));
-        Ok(stat.ok().map(|stat| Imprint { proved: Some((stat.inode, stat.ctime_ns)), ..arrived.imprint }))
+        let stat = self.to.parent_of(entry.path).and_then(|(parent, name)| parent.stat(name));
+        Ok(stat.ok().map(|stat| arrived.imprint.proved(&stat)))
     }
 
-    fn link_to(&mut self, entry: &FileEntry, attributes: &Attributes) -> io::Result<Option<Imprint>> {
-        let (from, name) = self.from.parent_of(&entry.path)?;
-        let (to, _) = self.to.parent_of(&entry.path)?;
+    fn link_to(&mut self, entry: &FileEntry<&Path>, attributes: &Attributes) -> io::Result<Option<Imprint>> {
+        let (from, name) = self.from.parent_of(entry.path)?;
+        let (to, _) = self.to.parent_of(entry.path)?;
         match from.link(name, to, name) {
             // An earlier look let go of one of that name.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -81,13 +81,12 @@ impl<'a> Sharing<'a> {
             to.unlink(name)?;
             return Ok(None);
         }
-        let proved = Some((stat.inode, stat.ctime_ns));
-        Ok(Some(Imprint { mode: stat.mode, mtime_ns: stat.mtime_ns, proved }))
+        Ok(Some(Imprint::of(&stat).proved(&stat)))
     }
 }
 
 /// Whether a stored file looks as it did when its snapshot was made: who changed one by hand changed its time.
-fn is_what_it_was(stat: &Stat, entry: &FileEntry, attributes: &Attributes) -> bool {
-    let was = Imprint { mode: stat.mode, mtime_ns: attributes.mtime_ns, proved: None };
+fn is_what_it_was(stat: &Stat, entry: &FileEntry<&Path>, attributes: &Attributes) -> bool {
+    let was = Imprint::with(stat.mode, attributes.mtime_ns);
     stat.kind == Kind::File && stat.size == entry.size && was.is_still(stat)
 }

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from ._arguments import AnyPath, decode_path, encode_path, encode_text
 from ._caller import Caller
-from ._constants import CheckpointFlags, Symlinks, VerifyLevel
+from ._constants import CheckpointFlags, Share, Symlinks, VerifyLevel
 from ._errors import call
 from ._exit import refuse_at_exit
 from ._ffi import lib
@@ -41,6 +41,13 @@ class Coordinator:
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
     metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
     where the file system can.
+    share: a Share, whether a backup shares with the snapshot before it (what ``latest`` gives) the immutable
+    files that have not changed since: then it costs what has changed. A snapshot is complete all the same,
+    deleting one harms no other, and what is restored shares with none.
+    reread_after: how long ago a shared file may have been read back from the disk, in seconds; each backup
+    reads what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of
+    what can be shared, whichever is more. A file that is bad is copied anew, and ``Job.warnings`` names it.
+    0: some in each backup; None: never.
     no_posix_locks: this process holds no fcntl locks on the files, see the C header.
 
     Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and
@@ -75,6 +82,8 @@ class Coordinator:
         freeze_timeout: float | None = 30.0,
         min_free: int = 0,
         metadata: bytes | None = None,
+        share: int = Share.SAFELY,
+        reread_after: float | None = 86_400.0,
         clone: bool = True,
         no_posix_locks: bool = False,
         checkpoint: SimpleHook | None = None,
@@ -102,6 +111,8 @@ class Coordinator:
             freeze_timeout=freeze_timeout,
             min_free=min_free,
             metadata=metadata,
+            share=share,
+            reread_after=reread_after,
             clone=clone,
             no_posix_locks=no_posix_locks,
         )

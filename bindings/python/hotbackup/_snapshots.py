@@ -35,6 +35,10 @@ class Snapshot:
     """How many files it has."""
     bytes: int
     """The sum of their sizes."""
+    files_shared: int
+    """How many of them it shares with an earlier snapshot, by links or clones."""
+    bytes_shared: int
+    """The sum of the sizes of these: what its backup did not take anew."""
     files_skipped: int
     """FIFOs, sockets, devices and the library's own leftovers."""
     files_left_out: int
@@ -130,6 +134,8 @@ def _read(address: int) -> Snapshot:
         finished_at_ms=lib.backup_snapshot_finished_at_ms(address),
         files=lib.backup_snapshot_files(address),
         bytes=lib.backup_snapshot_bytes(address),
+        files_shared=lib.backup_snapshot_files_shared(address),
+        bytes_shared=lib.backup_snapshot_bytes_shared(address),
         files_skipped=lib.backup_snapshot_files_skipped(address),
         files_left_out=lib.backup_snapshot_files_left_out(address),
         error=None if error is None else describe(error),

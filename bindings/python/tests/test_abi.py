@@ -23,6 +23,7 @@ ENUMS: dict[str, type[IntEnum]] = {
     "FILE_": hotbackup.FileClass,
     "VERIFY_": hotbackup.VerifyLevel,
     "SYMLINKS_": hotbackup.Symlinks,
+    "SHARE_": hotbackup.Share,
     "RECOVERED_": hotbackup.Recovered,
     "": hotbackup.Code,
 }

@@ -9,13 +9,14 @@ from typing import Callable
 
 import pytest
 from conftest import REPOSITORY
-from world import SECONDS, Gate, SaidNo, World, tree
+from sharing_cases import SHARING
+from world import SECONDS, Gate, SaidNo, World, flip, tree
 
 import hotbackup
 from hotbackup import BackupError, Code, FileClass, Kind, State
 
 Case = Callable[[World], object]
-CASES: dict[str, Case] = {}
+CASES: dict[str, Case] = dict(SHARING)
 
 
 def case(*names: str) -> Callable[[Case], Case]:
@@ -414,11 +415,7 @@ def verify(world: World) -> None:
 @case("verify-corrupt")
 def verify_corrupt(world: World) -> None:
     snapshot = world.backup()
-    with open(snapshot / "2.sst", "r+b") as file:
-        file.seek(50_000)
-        byte = file.read(1)[0]
-        file.seek(50_000)
-        file.write(bytes([byte ^ 1]))
+    flip(snapshot / "2.sst")
     hotbackup.verify(snapshot, **world.hooks("validate", "progress")).wait()
 
 
