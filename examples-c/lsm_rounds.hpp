@@ -125,7 +125,7 @@ public:
                     static_cast<unsigned long long>(shared >> 10));
     }
 
-    // So many checkpoints of a database that is written to. `opened` opens one where it lies; `used` opens it
+    // Half as many checkpoints of a database that is written to. `opened` opens one where it lies; `used` opens it
     // to write to it, which must leave the live database alone: that is compared when it is stopped().
     void checkpoints(hotbackup::Coordinator &coordinator, Writers &writers, const Churn &churn, unsigned rounds,
                      const ReadBack &opened, const std::function<void(const fs::path &)> &used)
@@ -144,6 +144,7 @@ public:
             hotbackup::remove_checkpoint(made.front().location);
             made.pop_front();
         };
+        rounds = (rounds + 1) / 2;
         for (unsigned round = 1; round <= rounds; round++) {
             wait_for_churn(writers, churn);
             auto began = Clock::now();

@@ -20,7 +20,7 @@ fn it_is_in_no_roots_list_is_never_the_latest_and_no_prune_counts_it() {
     let (place, backup, made) = with_both();
     let root = BackupRoot::at(place.root());
     let all = || root.list().unwrap().iter().map(|one| one.location().to_path_buf()).collect::<Vec<_>>();
-    assert_eq!(all(), [backup.clone()]);
+    assert_eq!(all(), std::slice::from_ref(&backup));
     assert_eq!(root.latest().unwrap().location(), backup);
     assert_eq!(root.prune(1).unwrap(), 0);
     assert_eq!(all(), [backup]);

@@ -15,7 +15,7 @@ const ROUNDS: &str = "20";
 
 const EXACT: &str = ": 20 snapshots, 0 wrong";
 
-const CHECKPOINTS: &str = ": 20 checkpoints, 0 wrong";
+const CHECKPOINTS: &str = ": 10 checkpoints, 0 wrong";
 
 const VARIANTS: [&str; 7] = [
     "named",
