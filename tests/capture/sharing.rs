@@ -16,6 +16,9 @@ use hotbackup::{BackupRoot, Code, FileClass, Options, Share, Snapshot};
 
 const SIZE: usize = 300_000;
 
+/// What happens to a path between two backups.
+type Change<'a> = &'a dyn Fn(&Path);
+
 /// Tables that were written an hour ago, and what is no table.
 fn with_tables() -> Place {
     let place = Place::new();
@@ -176,7 +179,7 @@ fn a_table_that_is_another_in_any_way_is_copied() {
     let set_back = |path: &Path, to: &fs::Metadata| {
         File::options().write(true).open(path).unwrap().set_modified(to.modified().unwrap()).unwrap();
     };
-    let changes: [(&str, &dyn Fn(&Path)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("it has grown", &|path| {
             let before = fs::metadata(path).unwrap();
             let file = File::options().write(true).open(path).unwrap();
@@ -301,7 +304,7 @@ fn a_store_through_a_mapping_into_a_page_that_was_dirty_is_not_missed() {
 
 #[test]
 fn what_is_wrong_with_the_snapshot_before_means_a_copy() {
-    let wrongs: [(&str, u64, &dyn Fn(&Path)); 5] = [
+    let wrongs: [(&str, u64, Change); 5] = [
         ("its manifest is damaged", 0, &|snapshot| {
             let manifest = snapshot.join("snapshot.manifest");
             let text = fs::read_to_string(&manifest).unwrap().replace("\"mode\":", "\"mood\":");
