@@ -26,7 +26,13 @@ pub struct Directory {
     pub parent: Option<DirectoryId>,
     /// The last observation that found it.
     pub seen: u32,
+    /// What it was before the observation of this number shared the first of its files.
+    pub shared: (u32, Option<Stamps>),
 }
+
+/// What tells that no name of a directory has changed: its inode, and when it was last written to and changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stamps(pub u64, pub i128, pub i128);
 
 /// The names of all sources.
 pub struct Catalog {
@@ -43,7 +49,13 @@ pub struct Catalog {
 impl Catalog {
     /// Of so many sources, of which nothing was seen yet.
     pub fn new(sources: usize) -> Self {
-        let top = |source| Directory { source, path: Arc::from(Path::new("")), parent: None, seen: 0 };
+        let top = |source| Directory {
+            source,
+            path: Arc::from(Path::new("")),
+            parent: None,
+            seen: 0,
+            shared: (0, None),
+        };
         Self {
             directories: (0..sources).map(top).collect(),
             records: Vec::new(),
@@ -111,7 +123,7 @@ impl Catalog {
         let (path, parent) = (Arc::from(self.relative(name)), Some(self[name].directory));
         let id = DirectoryId(self.directories.len() as u32);
         memory::reserve_one(&mut self.directories)?;
-        self.directories.push(Directory { source, path, parent, seen: 0 });
+        self.directories.push(Directory { source, path, parent, seen: 0, shared: (0, None) });
         self[name].as_directory = Some(id);
         Ok(id)
     }

@@ -81,8 +81,10 @@ impl Survey {
         let mut to_pin = Vec::new();
         for name in names {
             context.monitor().check()?;
-            match opened.of(&self.catalog, self.catalog[*name].directory) {
+            let id = self.catalog[*name].directory;
+            match opened.of(&self.catalog, id) {
                 Ok(directory) => {
+                    self.note_stamps(id, directory);
                     if !self.share_one(context, &mut sharing, directory, *name)? {
                         to_pin.push(*name);
                     }

@@ -7,8 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::catalog::Stamps;
 use super::context::Context;
-use super::ids::NameId;
+use super::ids::{DirectoryId, NameId};
 use super::observation::Observation;
 use super::open_directory::OpenDirectory;
 use super::previous::Previous;
@@ -68,8 +69,21 @@ impl Survey {
         Ok(true)
     }
 
+    /// Remembers what a directory was before any of its files was looked at, where that can tell later that none
+    /// was replaced: its last change lies so far back that another one has another time, and no server answers
+    /// for it from memory.
+    pub fn note_stamps(&mut self, id: DirectoryId, directory: &Dir) {
+        if self.catalog[id].shared.0 == self.number {
+            return;
+        }
+        let pins = &self.pins[self.catalog[id].source];
+        let is_old = |stamps: &Stamps| pins.is_old(stamps.1) && pins.is_old(stamps.2);
+        let stamps = directory.is_on_a_disk_of_the_kernels().then(|| stamps_of(directory)).flatten();
+        self.catalog[id].shared = (self.number, stamps.filter(is_old));
+    }
+
     /// The last look of a window: whether each shared file still is what was shared. The path of one that is not,
-    /// which the next observation pins.
+    /// which the next observation pins. Where a directory stands still, so do its names.
     pub fn shared_that_changed(
         &mut self,
         context: &Context<'_>,
@@ -77,11 +91,22 @@ impl Survey {
     ) -> Result<Option<PathBuf>> {
         let mut opened = OpenDirectory::new(&context.sources);
         let mut changed = None;
+        let mut last = None;
         for name in &seen.files {
             let Hold::Shared(shared) = &self.catalog[*name].hold else { continue };
             context.monitor().check()?;
-            let found = opened
-                .of(&self.catalog, self.catalog[*name].directory)
+            let id = self.catalog[*name].directory;
+            let directory = opened.of(&self.catalog, id);
+            if last.is_none_or(|(last, _)| last != id) {
+                let was = self.catalog[id].shared.1;
+                let stands_still =
+                    was.is_some() && was == directory.as_ref().ok().and_then(|now| stamps_of(now));
+                last = Some((id, stands_still));
+            }
+            if last == Some((id, true)) {
+                continue;
+            }
+            let found = directory
                 .and_then(|directory| Stat::with_birth(directory, Path::new(self.catalog.name(*name))));
             let is_still = match found {
                 Ok((stat, born_ns)) => {
@@ -97,6 +122,11 @@ impl Survey {
         }
         Ok(changed.map(|name| context.place(&self.catalog, name).path))
     }
+}
+
+fn stamps_of(directory: &Dir) -> Option<Stamps> {
+    let stat = directory.stat(Path::new("")).ok()?;
+    Some(Stamps(stat.inode, stat.mtime_ns, stat.ctime_ns))
 }
 
 /// Whether a file whose change time alone is another has the bytes that are stored. It is read without a pin, which
