@@ -1,11 +1,13 @@
 // What the examples with RocksDB and LevelDB do with their databases: back one up, restore it, let
-// the engine open and check it, and compare every key; so many times, while writers never stop.
+// the engine open and check it, and compare every key; so many times, while writers never stop. The same
+// with checkpoints, which the engine opens where they lie, as copies, and to write to them.
 #pragma once
 
 #include <hotbackup.hpp>
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -84,11 +86,7 @@ public:
         unsigned rounds = how.rounds;
         std::vector<double> windows;
         for (unsigned round = 1; round <= rounds; round++) {
-            // Flushes and compactions must be under way, however slow the machine is.
-            for (std::uint64_t made = churn.made; churn.made < made + 3;) {
-                writers.rethrow();
-                std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            }
+            wait_for_churn(writers, churn);
             std::this_thread::sleep_for(how.pause);
             std::uint64_t before = churn.both();
             auto job = coordinator.start();
@@ -127,6 +125,59 @@ public:
                     static_cast<unsigned long long>(shared >> 10));
     }
 
+    // So many checkpoints of a database that is written to. `opened` opens one where it lies; `used` opens it
+    // to write to it, which must leave the live database alone: that is compared when it is stopped().
+    void checkpoints(hotbackup::Coordinator &coordinator, Writers &writers, const Churn &churn, unsigned rounds,
+                     const ReadBack &opened, const std::function<void(const fs::path &)> &used)
+    {
+        // Of those that stay the live engine deletes many tables.
+        constexpr std::size_t kStay = 3;
+        struct Made {
+            fs::path location;
+            Contents expected;
+        };
+        std::deque<Made> made;
+        std::vector<double> took;
+        std::uint64_t linked = 0, copied = 0;
+        auto again = [&] {
+            compare_checkpoint(opened(made.front().location), made.front().expected, made.front().location);
+            hotbackup::remove_checkpoint(made.front().location);
+            made.pop_front();
+        };
+        for (unsigned round = 1; round <= rounds; round++) {
+            wait_for_churn(writers, churn);
+            auto began = Clock::now();
+            auto job = coordinator.start_checkpoint();
+            job.wait();
+            took.push_back(Milliseconds(Clock::now() - began).count());
+            linked += job.status().bytes_linked;
+            copied += job.status().bytes_copied;
+            model_.advance(writers.frozen());
+            fs::path copy = dir_ / "copied";
+            fs::copy(job.location(), copy, fs::copy_options::recursive);
+            compare_checkpoint(read_back_(copy), model_.contents(), job.location());
+            fs::remove_all(copy);
+            if (round % 2 == 0) {
+                compare_checkpoint(opened(job.location()), model_.contents(), job.location());
+                used(job.location());
+                hotbackup::remove_checkpoint(job.location());
+                continue;
+            }
+            made.push_back({job.location(), model_.contents()});
+            if (made.size() > kStay)
+                again();
+        }
+        while (!made.empty())
+            again();
+        writers.rethrow();
+        if (linked == 0)
+            throw std::runtime_error(name_ + ": no table was linked, which proves nothing");
+        std::printf("%s: %u checkpoints, 0 wrong: each is the point of its freeze, where it lies, copied, and later\n"
+                    "  each took %.1f ms (median; at most %.1f); %.1f MB were linked, %.1f copied\n",
+                    name_.c_str(), rounds, median(took), largest(took), static_cast<double>(linked) / 1e6,
+                    static_cast<double>(copied) / 1e6);
+    }
+
     // One of a database that is closed and at this point.
     void stopped(hotbackup::Coordinator &coordinator, const Point &point)
     {
@@ -159,6 +210,23 @@ public:
     }
 
 private:
+    // Flushes and compactions must be under way, however slow the machine is.
+    static void wait_for_churn(const Writers &writers, const Churn &churn)
+    {
+        for (std::uint64_t made = churn.made; churn.made < made + 3;) {
+            writers.rethrow();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
+
+    void compare_checkpoint(const Contents &found, const Contents &expected, const fs::path &location) const
+    {
+        std::string differs = difference(found, expected);
+        if (!differs.empty())
+            throw std::runtime_error(name_ + ": THE CHECKPOINT IS WRONG: " + differs + " (" + location.string() +
+                                     ")");
+    }
+
     fs::path restored(const fs::path &snapshot) const
     {
         fs::path target = dir_ / "restored";

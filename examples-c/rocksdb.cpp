@@ -125,14 +125,16 @@ rocksdb::Options live_options(const Variant &variant, const fs::path &logs, lsm:
 // one: RocksDB 7.8 crashes when it flushes one of several (in MarkLogsSynced).
 class Database {
 public:
-    Database(const Variant &variant, const rocksdb::Options &options, const fs::path &path)
+    Database(const Variant &variant, const rocksdb::Options &options, const fs::path &path, bool read_only = false)
         : unlogged_(variant.unlogged)
     {
         std::vector<rocksdb::ColumnFamilyDescriptor> families = {{rocksdb::kDefaultColumnFamilyName, options}};
         if (!variant.recycled)
             families.push_back({"odd", options});
         rocksdb::DB *opened = nullptr;
-        check(rocksdb::DB::Open(options, path, families, &families_, &opened), "opening");
+        check(read_only ? rocksdb::DB::OpenForReadOnly(options, path, families, &families_, &opened)
+                        : rocksdb::DB::Open(options, path, families, &families_, &opened),
+              "opening");
         db_.reset(opened);
     }
     ~Database()
@@ -158,6 +160,18 @@ public:
 
     // All families, at once with `atomic_flush`, else one after the other.
     void flush() { check(db_->Flush(rocksdb::FlushOptions(), families_), "flushing"); }
+
+    // Commits of its own, that make logs, tables and manifests of its own.
+    void use()
+    {
+        for (int round = 0; round < 3; round++) {
+            for (unsigned number = 1; number <= 300; number++)
+                commit(lsm::batch_of(number % lsm::kWriters, 1000000 + number), false);
+            flush();
+            for (auto *family : families_)
+                check(db_->CompactRange(rocksdb::CompactRangeOptions(), family, nullptr, nullptr), "compacting");
+        }
+    }
 
     // RocksDB's own checks, and all that is in there.
     lsm::Contents checked_contents()
@@ -313,6 +327,12 @@ void run(const Variant &variant, const fs::path &dir, const lsm::Arguments &argu
         trial.live(coordinator, writers, churn, arguments);
         if (!variant.flushes()) // else no log is missed
             trial.self_check(coordinator, writers);
+        auto opened = [&](const fs::path &location) {
+            return Database(variant, options_of(variant, location / kLogs), location, true).checked_contents();
+        };
+        trial.checkpoints(coordinator, writers, churn, arguments.rounds, opened, [&](const fs::path &location) {
+            Database(variant, options_of(variant, location / kLogs), location).use();
+        });
         coordinator.close(); // no hook is called any more
         writers.stop();
         last = writers.last();

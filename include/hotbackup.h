@@ -32,8 +32,8 @@
  *     is set to NULL or, on failure, to a new error that the caller frees, whatever it held before:
  *     free the old one first. There is no thread-local and no global error.
  *  3. Outputs come last before the error, must not be NULL, and are written only on success. But
- *     backup_start and backup_run write *out before the first hook is called, and backup_run
- *     leaves it set when the job then fails.
+ *     those that start or run a backup or a checkpoint write *out before the first hook is called,
+ *     and those that run it leave it set when the job then fails.
  *  4. NULL and out-of-range arguments are BACKUP_INVALID_ARGUMENT, never a crash; accessors give
  *     NULL or 0 for a NULL handle; freeing NULL is fine. A defect of the library, such as a panic
  *     in it, is BACKUP_INTERNAL.
@@ -53,7 +53,7 @@
  *     backup_coordinator_close and the end of the restore or verification that used it. Job handles
  *     never hold it. Hooks are shared by all that was opened or started with them.
  * 10. Hooks run one at a time, with no lock of the library held, on the job's own thread or, with
- *     backup_run, on the caller's. They may call anything: waiting for their own job is
+ *     backup_run and backup_checkpoint_run, on the caller's. They may call anything: waiting for their own job is
  *     BACKUP_CONFLICT, closing and freeing there do not wait. They must not unwind (throw,
  *     longjmp) through the library.
  * 11. After fork the child gets BACKUP_CONFLICT from handles of its parent, and may free them; it
@@ -86,7 +86,7 @@ typedef struct backup_error backup_error;
 /// about this backup. On the hook's own thread alone, and not after the hook has returned.
 typedef struct backup_hook backup_hook;
 
-/// One backup, restore or verification. Any thread may use a handle at any time, until it is
+/// One backup, checkpoint, restore or verification. Any thread may use a handle at any time, until it is
 /// freed; it stays good after its coordinator is closed.
 typedef struct backup_job backup_job;
 
@@ -147,7 +147,8 @@ typedef struct {
     uint64_t bytes_copied;
     /// Bytes shared by the file system (reflinks).
     uint64_t bytes_cloned;
-    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target had.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target
+    /// had; of a checkpoint those of the live files.
     uint64_t bytes_linked;
     /// Bytes that are holes on both sides.
     uint64_t bytes_holes;
@@ -260,11 +261,12 @@ const char *backup_code_name(backup_code code);
 #define BACKUP_VERIFY_SIZE 1
 
 /// A verification compares names and sizes, and every job reads each byte back, from the cache or
-/// the disk. The default.
+/// the disk; a backup of what it shares with the snapshot before it not more than
+/// backup_options_set_reread_after says. The default.
 #define BACKUP_VERIFY_CHECKSUM 2
 
 /// A verification compares names and sizes, and every job reads each byte back, evicted from the
-/// cache first so that the disk must give it.
+/// cache first so that the disk must give it; a backup of what it shares likewise.
 #define BACKUP_VERIFY_MEDIA 3
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
@@ -542,8 +544,8 @@ backup_code backup_coordinator_open(const char *data_dir,
 /// The backup root, absolute. Valid until the coordinator is closed; NULL for NULL. (since 0.1)
 const char *backup_coordinator_root(const backup_coordinator *coordinator);
 
-/// Cancels the backup that runs, waits for its end and frees the coordinator; handles of its jobs
-/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's
+/// Cancels the backup or checkpoint that runs, waits for its end, removes the checkpoints that were
+/// to go with the coordinator, and frees it; handles of its jobs stay good. From a hook of that backup it cancels and returns without waiting, and the job's
 /// end does the rest. Hooks may use the coordinator until then, other threads must not. NULL is
 /// fine. (since 0.1)
 void backup_coordinator_close(backup_coordinator *coordinator);
@@ -570,6 +572,49 @@ backup_code backup_find(backup_coordinator *coordinator,
                         backup_job **out,
                         backup_error **error);
 
+/* ---- Checkpoints --------------------------------------------------------------------------
+ *
+ * A consistent point by links to the live files: what one pushes away, opens read-only, or copies
+ * elsewhere. It is no backup: it shares its files, and so their disk and its faults, with the
+ * database. */
+
+/// The checkpoint is removed when its coordinator is closed or, after a crash, by backup_recover.
+#define BACKUP_CHECKPOINT_UNTIL_CLOSE 1
+
+/// The host vouches that nothing ever truncates, rewrites in place or touches an immutable file that
+/// has several names, not even when it is deleted: then an engine of any layout can have
+/// checkpoints, and whatever is immutable is linked. Where it is not so, the checkpoint changes with
+/// the live database.
+#define BACKUP_CHECKPOINT_LINKS_ARE_SAFE 2
+
+/// Starts a checkpoint and returns at once: a directory at the consistent point of a freeze, made as
+/// backup_start makes a backup and with the same hooks, but for its immutable files, which are links
+/// to the live ones, so that it takes milliseconds and no space. It lies in .lifecycle/checkpoints
+/// of the data directory (backup_location), is no snapshot, and is in no root's list. Its engine may
+/// open it read-only where it lies, or a copy of it anywhere. flags: BACKUP_CHECKPOINT_* or-ed; with
+/// 0 it stays until backup_checkpoint_remove. Errors are those of backup_start, but for those of the
+/// root, and BACKUP_UNSUPPORTED: the layout is not rocksdb, leveldb or pebble, and the host does not
+/// vouch for its links; as the job's result: links are refused, or a further source lies on another
+/// file system. (since 0.1)
+backup_code backup_checkpoint_start(backup_coordinator *coordinator,
+                                    int32_t flags,
+                                    backup_job **out,
+                                    backup_error **error);
+
+/// Makes a checkpoint with its hooks on this thread, as backup_run does a backup. (since 0.1)
+backup_code backup_checkpoint_run(backup_coordinator *coordinator,
+                                  int32_t flags,
+                                  backup_job **out,
+                                  backup_error **error);
+
+/// Removes a checkpoint, by the location of its job. The live database keeps its files; the space of
+/// those that it has deleted since comes back. Nobody may have it open. BACKUP_NOT_FOUND: it is not
+/// there; BACKUP_INVALID_ARGUMENT: no checkpoint is made at such a place, or what is there is none
+/// (a copy is its owner's to remove); BACKUP_CONFLICT: somebody holds a lock (flock) on its
+/// directory. (since 0.1)
+backup_code backup_checkpoint_remove(const char *location,
+                                     backup_error **error);
+
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
 /// Makes a snapshot.
@@ -580,6 +625,9 @@ backup_code backup_find(backup_coordinator *coordinator,
 
 /// Reads a snapshot and compares it.
 #define BACKUP_KIND_VERIFY 3
+
+/// Makes a checkpoint.
+#define BACKUP_KIND_CHECKPOINT 4
 
 /// Accepted, not begun.
 #define BACKUP_STATE_QUEUED 1
@@ -631,8 +679,8 @@ backup_code backup_status(const backup_job *job,
 /// The job's UUID. Valid until the handle is freed; NULL for NULL. (since 0.1)
 const char *backup_id(const backup_job *job);
 
-/// Where the result is, absolute: the snapshot that is made (its name is chosen at the start, and
-/// it is there once the job has completed), the target of a restore, the snapshot verified. Valid
+/// Where the result is, absolute: the snapshot or the checkpoint that is made (its name is chosen at
+/// the start, and it is there once the job has completed), the target of a restore, the snapshot verified. Valid
 /// until the handle is freed; NULL for NULL. (since 0.1)
 const char *backup_location(const backup_job *job);
 
@@ -672,8 +720,8 @@ backup_code backup_set_rate_limit(const backup_job *job,
 /// watcher. -1: there is none to give. (since 0.1)
 int32_t backup_eventfd(const backup_job *job);
 
-/// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:
-/// its coordinator owns it. The last handle of a running restore or verification cancels it and
+/// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup or a
+/// checkpoint goes on: its coordinator owns it. The last handle of a running restore or verification cancels it and
 /// waits for its end, except from a hook of it. NULL is fine. (since 0.1)
 void backup_free(backup_job *job);
 
@@ -717,7 +765,8 @@ backup_code backup_verify_start(const char *snapshot,
 
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
 /// it before the database is opened; may be called always. It also removes the links with which a
-/// killed backup holds the space of deleted files. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
+/// killed backup holds the space of deleted files, and the checkpoints that were to go with their
+/// coordinator. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
 /// a coordinator or a restore is at work there. (since 0.1)
 backup_code backup_recover(const char *target, int32_t *outcome, backup_error **error);
 

@@ -179,6 +179,16 @@ std::int64_t milliseconds_of(const std::chrono::duration<Rep, Period> &given) {
     return ceil<milliseconds>(exact).count();
 }
 
+// In seconds, rounded up; UINT64_MAX, which is for ever, where it is longer than std::chrono::seconds can say.
+template <class Rep, class Period>
+std::uint64_t seconds_of(const std::chrono::duration<Rep, Period> &given) {
+    using namespace std::chrono;
+    const duration<long double> exact(given);
+    if (exact < seconds::zero()) throw Error(Code::InvalidArgument, "an age must not be negative");
+    if (exact >= seconds::max()) return UINT64_MAX;
+    return static_cast<std::uint64_t>(ceil<seconds>(exact).count());
+}
+
 } // namespace detail
 /// @endcond
 
@@ -193,6 +203,7 @@ enum class Kind : std::int32_t {
     Backup = BACKUP_KIND_BACKUP,   ///< Makes a snapshot.
     Restore = BACKUP_KIND_RESTORE, ///< Puts a snapshot in place.
     Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
+    Checkpoint = BACKUP_KIND_CHECKPOINT, ///< Makes a checkpoint.
 };
 
 /// How far a job has come.
@@ -240,7 +251,7 @@ struct Progress {
     std::uint64_t files_done = 0;     ///< Files dealt with.
     std::uint64_t bytes_copied = 0;   ///< Bytes read and written.
     std::uint64_t bytes_cloned = 0;   ///< Bytes shared by the file system (reflinks).
-    std::uint64_t bytes_linked = 0;   ///< Bytes shared with an earlier snapshot, or that a target had.
+    std::uint64_t bytes_linked = 0;   ///< Bytes shared with a snapshot, a target, or the live files.
     std::uint64_t bytes_holes = 0;    ///< Bytes that are holes on both sides.
     std::uint64_t files_skipped = 0;  ///< FIFOs, sockets, devices, leftovers: no data.
     std::uint64_t files_left_out = 0; ///< Immutable files that were still being built.
@@ -350,6 +361,22 @@ public:
     /// closing its coordinator and destroying its last handle do not wait. With Coordinator::run() that is
     /// so until run() returns.
     bool in_hook() const { return backup_in_hook(handle()) != 0; }
+
+    /// What is wrong, though it does not fail the job: Code::Corrupt is a file that was to be shared with the
+    /// previous snapshot and whose stored bytes are bad, and names all snapshots that hold it. There may be
+    /// more while the job runs; those of an ended job stay.
+    std::vector<Error> warnings() const {
+        std::vector<Error> found;
+        for (;;) {
+            backup_error *warning = nullptr, *error = nullptr;
+            const backup_code code = backup_warning(handle(), found.size(), &warning, &error);
+            const detail::OwnedError owned(warning);
+            detail::OwnedError why(error);
+            if (code == BACKUP_NOT_FOUND) return found;
+            detail::check(code, std::move(why));
+            found.push_back(detail::error_of(backup_error_code(warning), warning));
+        }
+    }
 
     /// Asks the job to end with Code::Cancelled, and returns at once. No effect on a job that has
     /// ended or begun to publish.
@@ -631,6 +658,18 @@ enum class Symlinks : std::int32_t {
     Preserve = BACKUP_SYMLINKS_PRESERVE, ///< The link itself is kept.
 };
 
+/// Whether a backup shares files with the snapshot before it.
+enum class Share : std::int32_t {
+    /// It takes each file anew.
+    Never = BACKUP_SHARE_NEVER,
+    /// It shares what has not changed, by clones where the root's file system makes them, else by hard links;
+    /// but not by links where there is a validate hook, since an engine that writes to what it opens would
+    /// write to older snapshots. The default.
+    Safely = BACKUP_SHARE_SAFELY,
+    /// By links beneath a validate hook too: the host vouches that it writes to nothing it looks at.
+    Always = BACKUP_SHARE_ALWAYS,
+};
+
 /// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
 /// may be changed, used for several, or destroyed at any time; a hook is shared by all that took it,
 /// and destroyed, on any thread, with the last of them and of the options. They can be moved, not
@@ -728,6 +767,20 @@ public:
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
+    /// Whether a backup shares with the snapshot before it (what latest() gives) the immutable files that have
+    /// not changed since. They are neither pinned nor read, so a backup costs what has changed. A snapshot is
+    /// complete all the same, deleting one harms no other, and what is restored shares with none.
+    Options &share(Share share) & { return set(backup_options_set_share, static_cast<std::int32_t>(share)); }
+
+    /// How long ago a shared file may have been read back from the disk. Each backup reads what was not for
+    /// longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of what can be shared,
+    /// whichever is more. A file that is bad is copied anew, and Job::warnings() names it. Rounded up to
+    /// seconds. 0: some in each backup; std::chrono::seconds::max(): none. The default is a day.
+    template <class Rep, class Period>
+    Options &reread_after(const std::chrono::duration<Rep, Period> &age) & {
+        return set(backup_options_set_reread_after, detail::seconds_of(age));
+    }
+
     /// Whether a restore keeps files of its target that are what the snapshot has, by their checksums, so
     /// that one over nearly the same costs reading; see backup_options_set_keep_matching. The default is
     /// false.
@@ -813,6 +866,8 @@ public:
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
+    Options share(Share s) && { return std::move(share(s)); }
+    template <class D> Options reread_after(const D &age) && { return std::move(reread_after(age)); }
     Options keep_matching(bool keep = true) && { return std::move(keep_matching(keep)); }
     Options clone(bool allowed) && { return std::move(clone(allowed)); }
     Options no_posix_locks(bool none = true) && { return std::move(no_posix_locks(none)); }
@@ -859,6 +914,31 @@ private:
     std::unique_ptr<backup_options, Free> handle_;
 };
 
+// ---- Checkpoints -------------------------------------------------------------------------------
+
+/// How a checkpoint is made: flags, to be or-ed.
+enum class CheckpointFlags : std::int32_t {
+    None = 0, ///< It stays until remove_checkpoint().
+    /// It is removed when its coordinator is closed or, after a crash, by recover().
+    UntilClose = BACKUP_CHECKPOINT_UNTIL_CLOSE,
+    /// The host vouches that nothing ever truncates, rewrites in place or touches an immutable file that
+    /// has several names, not even when it is deleted: so any layout will do, and whatever is immutable is
+    /// linked. Where it is not so, the checkpoint changes with the live database.
+    LinksAreSafe = BACKUP_CHECKPOINT_LINKS_ARE_SAFE,
+};
+
+/// Both flags.
+constexpr CheckpointFlags operator|(CheckpointFlags a, CheckpointFlags b) noexcept {
+    return static_cast<CheckpointFlags>(static_cast<std::int32_t>(a) | static_cast<std::int32_t>(b));
+}
+
+/// Removes a checkpoint, by the location of its job. The live database keeps its files. Code::NotFound:
+/// it is not there; Code::InvalidArgument: no checkpoint is made at such a place, or what is there is
+/// none; Code::Conflict: somebody holds a lock (flock) on its directory.
+inline void remove_checkpoint(const std::filesystem::path &location) {
+    detail::call(backup_checkpoint_remove, detail::text(location));
+}
+
 // ---- Coordinators ------------------------------------------------------------------------------
 
 /// The backups of one data directory; its host opens it once, and keeps it while the database is open.
@@ -884,7 +964,8 @@ public:
     /// As close().
     ~Coordinator() { close(); }
 
-    /// Cancels the backup that runs and waits for its end; from a hook of that backup it does not wait.
+    /// Cancels the backup or checkpoint that runs, waits for its end, and removes the checkpoints that were
+    /// to go with it; from a hook of what runs it does not wait.
     /// Hooks may use the coordinator until this returns, other threads must not. Once is enough.
     void close() noexcept {
         backup_coordinator_close(handle_);
@@ -908,7 +989,24 @@ public:
     /// and Job::wait() do; find() then gives the job.
     Job run() { return detail::Jobs::make(backup_run, handle()); }
 
-    /// A backup of this coordinator by its id; without one the running, else the newest. The last 32
+    /// Starts a checkpoint and returns at once: a directory in `.lifecycle/checkpoints` of the data
+    /// directory (Job::location()) whose immutable files are links to the live ones. Hooks and errors are
+    /// those of start(), but for the errors of the root; Code::Unsupported: the layout is not rocksdb,
+    /// leveldb or pebble, and the host does not vouch for its links; out of Job::wait(): links are refused,
+    /// or a further source lies on another file system.
+    Job start_checkpoint(CheckpointFlags flags = CheckpointFlags::None) & {
+        return detail::Jobs::make(backup_checkpoint_start, handle(), static_cast<std::int32_t>(flags));
+    }
+    /// @cond
+    Job start_checkpoint(CheckpointFlags flags = CheckpointFlags::None) && = delete;
+    /// @endcond
+
+    /// Makes a checkpoint with its hooks on this thread and returns the completed job, as run() does.
+    Job run_checkpoint(CheckpointFlags flags = CheckpointFlags::None) {
+        return detail::Jobs::make(backup_checkpoint_run, handle(), static_cast<std::int32_t>(flags));
+    }
+
+    /// A backup or checkpoint of this coordinator by its id; without one the running, else the newest. The last 32
     /// that have ended are known, others are Code::NotFound.
     Job find(const std::string &id = {}) const {
         return detail::Jobs::make(backup_find, handle(), id.empty() ? nullptr : detail::text(id));
@@ -988,6 +1086,10 @@ public:
     std::uint64_t files() const noexcept { return files_; }
     /// The sum of their sizes.
     std::uint64_t bytes() const noexcept { return bytes_; }
+    /// How many of its files it shares with an earlier snapshot, by links or clones.
+    std::uint64_t files_shared() const noexcept { return files_shared_; }
+    /// The sum of the sizes of these: what its backup did not take anew.
+    std::uint64_t bytes_shared() const noexcept { return bytes_shared_; }
     /// FIFOs, sockets, devices and the library's own leftovers, which are not data.
     std::uint64_t files_skipped() const noexcept { return files_skipped_; }
     /// Immutable files that were still being built and belong to no consistent point.
@@ -1005,6 +1107,8 @@ private:
           started_at_(detail::time_of(backup_snapshot_started_at_ms(s))),
           finished_at_(detail::time_of(backup_snapshot_finished_at_ms(s))),
           files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
+          files_shared_(backup_snapshot_files_shared(s)),
+          bytes_shared_(backup_snapshot_bytes_shared(s)),
           files_skipped_(backup_snapshot_files_skipped(s)),
           files_left_out_(backup_snapshot_files_left_out(s)) {
         std::size_t size = 0;
@@ -1032,6 +1136,8 @@ private:
     std::optional<Time> finished_at_;
     std::uint64_t files_;
     std::uint64_t bytes_;
+    std::uint64_t files_shared_;
+    std::uint64_t bytes_shared_;
     std::uint64_t files_skipped_;
     std::uint64_t files_left_out_;
     std::optional<Error> error_;

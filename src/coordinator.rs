@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use crate::sync::Mutex;
 use uuid::Uuid;
 
-use crate::backup::{self, Plan};
+use crate::backup::{self, Plan, Prepared};
 use crate::datadir::leftovers::remove_stale_pins;
 use crate::datadir::locks::open_host;
 use crate::error::{Code, Error, Result};
@@ -19,6 +19,8 @@ use crate::job::{Hooks, HooksThread, Job, JobState, Kind, NewJob, PreparedJob, s
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::root::BackupRoot;
+use crate::root::checkpoints::{checkpoint_remove, remove_stale};
+use crate::settings::CheckpointOptions;
 use crate::sys::random;
 
 /// How many ended jobs can still be found.
@@ -46,6 +48,8 @@ struct Runtime {
     history: VecDeque<Arc<JobState>>,
     /// The thread of the running or the last job.
     thread: Option<JoinHandle<()>>,
+    /// Checkpoints that go when it is closed.
+    until_close: Vec<PathBuf>,
 }
 
 impl Coordinator {
@@ -59,6 +63,7 @@ impl Coordinator {
             // Nothing may move in a further source either.
             let locks = held.iter().map(open_host).collect::<Result<Vec<_>>>()?;
             remove_stale_pins(&held[0], &held.iter().collect::<Vec<_>>());
+            remove_stale(&held[0], false);
             Ok(((locks, held), plan))
         })?;
         Ok(Self(Some(Arc::new(Inner {
@@ -78,14 +83,25 @@ impl Coordinator {
 
     /// Starts a backup and returns at once; its hooks run on a thread of its own.
     pub fn start(&self) -> Result<Job> {
-        self.start_with(|job| job)
+        self.start_with(self.prepare()?, |job| job)
     }
 
-    /// Starts a backup; `publish` gets the job before its first hook is called, and must not use the
+    /// Starts a checkpoint as [`start`](Self::start) does a backup: a directory in `.lifecycle/checkpoints` whose
+    /// immutable files are links to the live ones. [`Code::Unsupported`]: the layout is none of an engine that
+    /// leaves such files alone, and nobody vouched for it ([`CheckpointOptions::links_are_safe`]); as the job's
+    /// result: links are refused, or a further source lies on another file system.
+    pub fn start_checkpoint(&self, options: CheckpointOptions) -> Result<Job> {
+        self.start_with(self.prepare_checkpoint(options)?, |job| job)
+    }
+
+    /// Starts what is prepared; `publish` gets the job before its first hook is called, and must not use the
     /// coordinator.
-    pub(crate) fn start_with<T>(&self, publish: impl FnOnce(Job) -> T) -> Result<T> {
+    pub(crate) fn start_with<T>(
+        &self,
+        prepared: PreparedBackup,
+        publish: impl FnOnce(Job) -> T,
+    ) -> Result<T> {
         let inner = self.inner();
-        let prepared = self.prepare()?;
         let thread = HooksThread::spawn(|prepared: PreparedBackup| {
             // The job's result is with the job.
             let _ = prepared.run();
@@ -106,6 +122,23 @@ impl Coordinator {
     /// Takes the root's lock and chooses the snapshot's name; the backup itself happens in
     /// [`PreparedBackup::run`], its hooks on the thread that calls that.
     pub fn prepare(&self) -> Result<PreparedBackup> {
+        let plan = self.inner().plan.clone();
+        self.prepare_job(Kind::Backup, false, move |id| backup::prepare(plan, id))
+    }
+
+    /// Prepares a checkpoint as [`prepare`](Self::prepare) does a backup.
+    pub fn prepare_checkpoint(&self, options: CheckpointOptions) -> Result<PreparedBackup> {
+        let plan = self.inner().plan.clone();
+        let prepare = move |id| backup::prepare_checkpoint(plan, id, options);
+        self.prepare_job(Kind::Checkpoint, options.until_close, prepare)
+    }
+
+    fn prepare_job(
+        &self,
+        kind: Kind,
+        until_close: bool,
+        prepare: impl FnOnce(Uuid) -> Result<(PathBuf, Prepared)> + Send + 'static,
+    ) -> Result<PreparedBackup> {
         let inner = self.inner();
         same_process(inner.process)?;
         let id = random::uuid()?;
@@ -118,10 +151,8 @@ impl Coordinator {
             }
             runtime.busy = true;
         }
-        let plan = inner.plan.clone();
-        let prepare = move || backup::prepare(plan, id);
-        let job = NewJob { id, kind: Kind::Backup, settings: &inner.plan.job, hooks: &inner.hooks };
-        match job.prepare(prepare, backup::run) {
+        let job = NewJob { id, kind, settings: &inner.plan.job, hooks: &inner.hooks };
+        match job.prepare(move || prepare(id), backup::run) {
             Err(error) => {
                 inner.runtime.lock().busy = false;
                 Err(error)
@@ -129,7 +160,7 @@ impl Coordinator {
             Ok(job) => {
                 let state = job.state().clone();
                 inner.remember(&state);
-                Ok(PreparedBackup { parts: Some((inner.clone(), job)), state })
+                Ok(PreparedBackup { parts: Some((inner.clone(), job)), state, until_close })
             }
         }
     }
@@ -208,6 +239,8 @@ impl Inner {
 pub struct PreparedBackup {
     parts: Option<(Arc<Inner>, PreparedJob)>,
     state: Arc<JobState>,
+    /// What it makes goes when its coordinator is closed.
+    until_close: bool,
 }
 
 impl PreparedBackup {
@@ -226,7 +259,12 @@ impl PreparedBackup {
     /// The coordinator is let go of before the job counts as ended: who waited for the end may
     /// rely on its hooks being destroyed with it.
     fn end(&self, inner: Arc<Inner>, result: Result<()>) -> Result<()> {
-        inner.runtime.lock().busy = false;
+        let mut runtime = inner.runtime.lock();
+        runtime.busy = false;
+        if self.until_close && result.is_ok() {
+            runtime.until_close.push(self.job().location().to_path_buf());
+        }
+        drop(runtime);
         drop(inner);
         self.state.end(result.clone());
         result
@@ -285,6 +323,10 @@ impl Keeper {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        for checkpoint in std::mem::take(&mut self.runtime.lock().until_close) {
+            // One that cannot be removed a recovery tries again.
+            let _ = checkpoint_remove(checkpoint);
+        }
         if let Some(keeper) = self.keeper.take() {
             keeper.end();
         }

@@ -115,7 +115,8 @@ pub use monitor::Phase;
 pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
 pub use root::BackupRoot;
-pub use settings::{METADATA_MAX, Share, Symlinks, VerifyLevel};
+pub use root::checkpoints::checkpoint_remove;
+pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks, VerifyLevel};
 pub use snapshot::Snapshot;
 pub use standalone::{restore, verify};
 

@@ -17,7 +17,7 @@ pub enum VerifyLevel {
     None,
     /// Names and sizes.
     Size,
-    /// And every byte, from the cache or the disk.
+    /// And every byte, from the cache or the disk; in a backup but for what it shares with the snapshot before.
     Checksum,
     /// And every byte, evicted from the cache first so that the disk must give it.
     Media,
@@ -51,6 +51,36 @@ pub enum Share {
 pub struct Source {
     pub(crate) path: PathBuf,
     pub(crate) prefix: PathBuf,
+}
+
+/// How a checkpoint is made, as [`Coordinator::start_checkpoint`](crate::Coordinator::start_checkpoint) takes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckpointOptions {
+    pub(crate) until_close: bool,
+    pub(crate) links_are_safe: bool,
+}
+
+impl CheckpointOptions {
+    /// It stays until it is removed, and is made under the layouts `rocksdb`, `leveldb` and `pebble` alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It is removed once its coordinator is closed, or, after a crash, by [`recover`](crate::recover).
+    #[must_use]
+    pub fn until_close(mut self) -> Self {
+        self.until_close = true;
+        self
+    }
+
+    /// For an engine of another layout, and for the host's own immutable files: the host vouches that nothing
+    /// ever truncates, rewrites in place or touches an immutable file that has several names, not even when it
+    /// is deleted. Where that is not so, the checkpoint changes with the live database.
+    #[must_use]
+    pub fn links_are_safe(mut self) -> Self {
+        self.links_are_safe = true;
+        self
+    }
 }
 
 /// All choices, each checked when it was made.

@@ -87,6 +87,8 @@ func toSnapshot(from *C.backup_snapshot) Snapshot {
 		FinishedAt:   toTime(C.backup_snapshot_finished_at_ms(from)),
 		Files:        uint64(C.backup_snapshot_files(from)),
 		Bytes:        uint64(C.backup_snapshot_bytes(from)),
+		FilesShared:  uint64(C.backup_snapshot_files_shared(from)),
+		BytesShared:  uint64(C.backup_snapshot_bytes_shared(from)),
 		FilesSkipped: uint64(C.backup_snapshot_files_skipped(from)),
 		FilesLeftOut: uint64(C.backup_snapshot_files_left_out(from)),
 	}
@@ -106,6 +108,19 @@ func deleteSnapshot(root, idOrName string) error {
 	}
 	var failure *C.backup_error
 	code := C.backup_delete(path, which, &failure)
+	return result(code, failure)
+}
+
+func removeCheckpoint(location string) error {
+	gcPoint()
+	var given cStrings
+	defer given.free()
+	path, err := given.add("the checkpoint", location)
+	if err != nil {
+		return err
+	}
+	var failure *C.backup_error
+	code := C.backup_checkpoint_remove(path, &failure)
 	return result(code, failure)
 }
 

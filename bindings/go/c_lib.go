@@ -100,19 +100,27 @@ func closeCoordinator(coordinator coordinatorPtr) {
 	C.backup_coordinator_close(coordinator)
 }
 
-func startBackup(coordinator coordinatorPtr) (jobPtr, error) {
+// noCheckpoint stands for a backup where flags of a checkpoint are asked for.
+const noCheckpoint CheckpointFlags = -1
+
+func startBackup(coordinator coordinatorPtr, flags CheckpointFlags) (jobPtr, error) {
 	gcPoint()
 	var out jobPtr
 	var failure *C.backup_error
-	code := C.backup_start(coordinator, &out, &failure)
+	var code C.backup_code
+	if flags == noCheckpoint {
+		code = C.backup_start(coordinator, &out, &failure)
+	} else {
+		code = C.backup_checkpoint_start(coordinator, C.int32_t(flags), &out, &failure)
+	}
 	return out, result(code, failure)
 }
 
 // runBackup writes *out before it calls the first hook.
-func runBackup(coordinator coordinatorPtr, out *jobPtr) error {
+func runBackup(coordinator coordinatorPtr, flags CheckpointFlags, out *jobPtr) error {
 	gcPoint()
 	var failure *C.backup_error
-	code := C.hb_go_run(coordinator, out, &failure)
+	code := C.hb_go_run(coordinator, C.int32_t(flags), out, &failure)
 	return result(code, failure)
 }
 
@@ -168,6 +176,23 @@ func jobStatus(job jobPtr) (Progress, error) {
 	var failure *C.backup_error
 	code := C.backup_status(job, &status, C.sizeof_backup_progress, &failure)
 	return toProgress(&status), result(code, failure)
+}
+
+// jobWarnings are those that there are by now.
+func jobWarnings(job jobPtr) ([]error, error) {
+	gcPoint()
+	var all []error
+	for {
+		var out, failure *C.backup_error
+		code := C.backup_warning(job, C.size_t(len(all)), &out, &failure)
+		if err := result(code, failure); err != nil {
+			if code == C.BACKUP_NOT_FOUND {
+				err = nil
+			}
+			return all, err
+		}
+		all = append(all, result(C.backup_error_code(out), out))
+	}
 }
 
 func jobCancel(job jobPtr) error {

@@ -239,6 +239,36 @@ func WithClone(allowed bool) Option {
 	})
 }
 
+// WithShare is whether a backup shares with the snapshot before it (what [Latest] gives) the immutable files
+// that have not changed since; [ShareSafely] is the default. They are neither pinned nor read, so a backup
+// costs what has changed. A snapshot is complete all the same, deleting one harms no other, and what is
+// restored shares with none.
+func WithShare(share Share) Option {
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_share(o, C.int32_t(share), e)
+	})
+}
+
+// WithRereadAfter is how long ago a shared file may have been read back from the disk. Each backup reads
+// what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of what can
+// be shared, whichever is more. A file that is bad is copied anew, and [Job.Warnings] names it. Rounded up to
+// seconds. 0: some in each backup; [NeverReread]: none. The default is a day.
+func WithRereadAfter(age time.Duration) Option {
+	if age < 0 {
+		return refused(invalid("the age after which files are read back is negative: %v", age))
+	}
+	seconds := uint64(age / time.Second)
+	switch {
+	case age == NeverReread:
+		seconds = math.MaxUint64
+	case age%time.Second != 0:
+		seconds++
+	}
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_reread_after(o, C.uint64_t(seconds), e)
+	})
+}
+
 // WithNoPosixLocks vouches that this process holds no fcntl locks on the files concerned, so that
 // jobs may run where the library's threads cannot leave the process's descriptor table (some
 // containers), which is [ErrUnsupported] otherwise.

@@ -34,8 +34,9 @@ func TestWhatIsClosedGivesErrors(t *testing.T) {
 		w.must(job.Close())
 	}
 	_, status := job.Status()
+	_, warnings := job.Warnings()
 	for what, err := range map[string]error{
-		"wait": job.Wait(ctx), "status": status, "cancel": job.Cancel(), "rate limit": job.SetRateLimit(1),
+		"wait": job.Wait(ctx), "status": status, "warnings": warnings, "cancel": job.Cancel(), "rate limit": job.SetRateLimit(1),
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: %v", what, err)

@@ -63,6 +63,25 @@ const (
 	SymlinksPreserve Symlinks = 1
 )
 
+// Share is whether a backup shares files with the snapshot before it.
+type Share int32
+
+// The choices.
+const (
+	// ShareNever takes each file anew.
+	ShareNever Share = 0
+	// ShareSafely shares what has not changed, by clones where the root's file system makes them, else by
+	// hard links; but not by links where there is a validate hook, since an engine that writes to what it
+	// opens would write to older snapshots. The default.
+	ShareSafely Share = 1
+	// ShareAlways shares by links beneath a validate hook too: the host vouches that it writes to nothing it
+	// looks at.
+	ShareAlways Share = 2
+)
+
+// NeverReread is the age for [WithRereadAfter] that means never.
+const NeverReread time.Duration = math.MaxInt64
+
 // Kind is what a job is for.
 type Kind uint32
 
@@ -74,6 +93,21 @@ const (
 	KindRestore Kind = 2
 	// KindVerify reads a snapshot and compares it.
 	KindVerify Kind = 3
+	// KindCheckpoint makes a checkpoint.
+	KindCheckpoint Kind = 4
+)
+
+// CheckpointFlags is how a checkpoint is made; 0: it stays until [RemoveCheckpoint].
+type CheckpointFlags int32
+
+// The flags, to be or-ed.
+const (
+	// CheckpointUntilClose: it is removed when its coordinator is closed or, after a crash, by [Recover].
+	CheckpointUntilClose CheckpointFlags = 1
+	// CheckpointLinksAreSafe: the host vouches that nothing ever truncates, rewrites in place or touches an
+	// immutable file that has several names, not even when it is deleted: so any layout will do, and whatever
+	// is immutable is linked. Where it is not so, the checkpoint changes with the live database.
+	CheckpointLinksAreSafe CheckpointFlags = 2
 )
 
 // State is where a job stands.
@@ -130,7 +164,7 @@ const (
 )
 
 var (
-	kindNames      = []string{1: "backup", 2: "restore", 3: "verify"}
+	kindNames      = []string{1: "backup", 2: "restore", 3: "verify", 4: "checkpoint"}
 	stateNames     = []string{1: "queued", 2: "running", 3: "completed", 4: "failed", 5: "cancelled"}
 	phaseNames     = []string{"none", "checkpoint", "pin", "freeze", "copy", "verify", "publish", "swap"}
 	recoveredNames = []string{"nothing", "old", "new"}
@@ -173,7 +207,7 @@ type Progress struct {
 	// BytesCloned are shared by the file system (reflinks).
 	BytesCloned uint64
 	// BytesLinked are shared with an earlier snapshot, by links or clones; of a restore those that its
-	// target had.
+	// target had; of a checkpoint those of the live files.
 	BytesLinked uint64
 	// BytesHoles are holes on both sides.
 	BytesHoles uint64

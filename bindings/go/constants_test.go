@@ -29,9 +29,12 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"VERIFY_NONE": int64(VerifyNone), "VERIFY_SIZE": int64(VerifySize),
 		"VERIFY_CHECKSUM": int64(VerifyChecksum), "VERIFY_MEDIA": int64(VerifyMedia),
 		"SYMLINKS_FAIL": int64(SymlinksFail), "SYMLINKS_PRESERVE": int64(SymlinksPreserve),
+		"SHARE_NEVER": int64(ShareNever), "SHARE_SAFELY": int64(ShareSafely), "SHARE_ALWAYS": int64(ShareAlways),
 
 		"KIND_BACKUP": int64(KindBackup), "KIND_RESTORE": int64(KindRestore), "KIND_VERIFY": int64(KindVerify),
-		"STATE_QUEUED": int64(StateQueued), "STATE_RUNNING": int64(StateRunning),
+		"KIND_CHECKPOINT": int64(KindCheckpoint), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
+		"CHECKPOINT_LINKS_ARE_SAFE": int64(CheckpointLinksAreSafe),
+		"STATE_QUEUED":              int64(StateQueued), "STATE_RUNNING": int64(StateRunning),
 		"STATE_COMPLETED": int64(StateCompleted), "STATE_FAILED": int64(StateFailed), "STATE_CANCELLED": int64(StateCancelled),
 		"PHASE_NONE": int64(PhaseNone), "PHASE_CHECKPOINT": int64(PhaseCheckpoint), "PHASE_PIN": int64(PhasePin),
 		"PHASE_FREEZE": int64(PhaseFreeze), "PHASE_COPY": int64(PhaseCopy), "PHASE_VERIFY": int64(PhaseVerify),

@@ -62,13 +62,15 @@ func (c *Coordinator) Root() string { return c.core.root }
 // another directory has taken the data directory's place. [ErrNotFound]: a root that was used before is
 // not there now. [ErrIO], [ErrNoSpace]: the root cannot be written. [ErrCancelled]: ctx had ended already.
 // Everything later is the job's result, which [Job.Wait] returns.
-func (c *Coordinator) Start(ctx context.Context) (*Job, error) {
+func (c *Coordinator) Start(ctx context.Context) (*Job, error) { return c.start(ctx, noCheckpoint) }
+
+func (c *Coordinator) start(ctx context.Context, flags CheckpointFlags) (*Job, error) {
 	if err := notStarted(ctx); err != nil {
 		return nil, err
 	}
 	var job *Job
 	err := c.use(func(ptr coordinatorPtr) error {
-		started, err := startBackup(ptr)
+		started, err := startBackup(ptr, flags)
 		if err == nil {
 			job = c.adopt(started)
 			job.watch.cancelWith(ctx)
@@ -81,7 +83,9 @@ func (c *Coordinator) Start(ctx context.Context) (*Job, error) {
 // Run makes a backup with its hooks on the calling goroutine, locked to its OS thread, for hosts whose
 // objects are bound to a thread, and returns the job's result. The job is returned too when it failed;
 // nil: there is none, for the reasons that Start has.
-func (c *Coordinator) Run(ctx context.Context) (*Job, error) {
+func (c *Coordinator) Run(ctx context.Context) (*Job, error) { return c.run(ctx, noCheckpoint) }
+
+func (c *Coordinator) run(ctx context.Context, flags CheckpointFlags) (*Job, error) {
 	if err := notStarted(ctx); err != nil {
 		return nil, err
 	}
@@ -91,7 +95,7 @@ func (c *Coordinator) Run(ctx context.Context) (*Job, error) {
 	err := c.use(func(ptr coordinatorPtr) error {
 		forget := c.core.hooks.expect(r)
 		defer forget()
-		err := runBackup(ptr, r.out)
+		err := runBackup(ptr, flags, r.out)
 		if *r.out == nil {
 			return err
 		}
@@ -133,7 +137,8 @@ func (c *Coordinator) Find(id string) (*Job, error) {
 	return job, err
 }
 
-// Close cancels the backup that runs and waits for its end; nothing of the coordinator is left then, no
+// Close cancels the backup or checkpoint that runs, waits for its end, and removes the checkpoints that were
+// to go with the coordinator; nothing of the coordinator is left then, no
 // thread, descriptor or hook, and its jobs stay good. From a hook of that backup it cancels and returns without
 // waiting, and the job's end does the rest. May be called any number of times, by any goroutine; always nil.
 func (c *Coordinator) Close() error {

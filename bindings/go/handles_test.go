@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -101,6 +102,24 @@ func TestAFoundJobHasTheResultOfTheStartedOne(t *testing.T) {
 	close(let)
 	if err := found.Wait(ctx); !errors.Is(err, reason) || !errors.Is(err, ErrCancelled) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestWarningsAreThereWhileTheJobRunsAndAfterItsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.canShare()
+	always := WithShare(ShareAlways)
+	w.rot(filepath.Join(w.shares(0, 0, always).Location(), "2.sst"))
+	job, goOn := heldInValidate(w, func() *Coordinator { return w.open(always, WithRereadAfter(0)) })
+	running := w.warnings(job, 1)
+	if !errors.Is(running[0], ErrCorrupt) {
+		t.Errorf("%v", running[0])
+	}
+	goOn()
+	w.must(job.Wait(ctx))
+	w.warnings(job, 1)[0] = nil // a list of the caller's own
+	if ended := w.warnings(job, 1); ended[0] == nil || ended[0].Error() != running[0].Error() {
+		t.Errorf("%v, while it ran %v", ended[0], running[0])
 	}
 }
 

@@ -2,6 +2,7 @@ package hotbackup
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -79,6 +80,17 @@ func (j *Job) Status() (now Progress, err error) {
 		func() error { now = j.watch.final; return nil },
 	)
 	return now, err
+}
+
+// Warnings are what is wrong, though it does not fail the job. [ErrCorrupt]: a file that was to be shared with
+// the previous snapshot and whose stored bytes are bad; it names all snapshots that hold it. There may be more
+// while the job runs; those of an ended job stay.
+func (j *Job) Warnings() (all []error, err error) {
+	err = j.use(
+		func(ptr jobPtr) error { all, err = jobWarnings(ptr); return err },
+		func() error { all = slices.Clone(j.watch.warnings); return nil },
+	)
+	return all, err
 }
 
 // Cancel asks the job to end with [ErrCancelled], and returns at once. A job that has ended, or has

@@ -62,9 +62,10 @@ static int32_t progress(void *handle, const backup_progress *now, backup_hook *h
     return leave(&before, hotbackupGoProgress((uintptr_t)handle, (backup_progress *)now, hook));
 }
 
-backup_code hb_go_run(backup_coordinator *coordinator, backup_job **out, backup_error **error) {
+backup_code hb_go_run(backup_coordinator *coordinator, int32_t flags, backup_job **out, backup_error **error) {
     runs++;
-    backup_code code = backup_run(coordinator, out, error);
+    backup_code code = flags < 0 ? backup_run(coordinator, out, error)
+                                 : backup_checkpoint_run(coordinator, flags, out, error);
     runs--;
     return code;
 }

@@ -18,8 +18,8 @@
 // Once, on a thread of Go's, before any other.
 void hb_go_init(void);
 
-// backup_run.
-backup_code hb_go_run(backup_coordinator *, backup_job **, backup_error **);
+// backup_run; with flags of 0 and more, backup_checkpoint_run.
+backup_code hb_go_run(backup_coordinator *, int32_t flags, backup_job **, backup_error **);
 
 // The hooks of one call of Open, Restore or Verify; the values are known in c_hooks.go.
 enum { HB_GO_CHECKPOINT, HB_GO_FREEZE, HB_GO_THAW, HB_GO_RELEASE };

@@ -22,6 +22,9 @@ type Snapshot struct {
 	StartedAt, FinishedAt time.Time
 	// Files is how many it has, Bytes the sum of their sizes.
 	Files, Bytes uint64
+	// FilesShared is how many of these it shares with an earlier snapshot, by links or clones, BytesShared the
+	// sum of their sizes: what its backup did not take anew.
+	FilesShared, BytesShared uint64
 	// FilesSkipped are FIFOs, sockets, devices and the library's own leftovers, which are not data.
 	FilesSkipped uint64
 	// FilesLeftOut are immutable files that were still being built and belong to no consistent point.

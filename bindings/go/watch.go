@@ -14,13 +14,14 @@ type watch struct {
 	core         *core // nil: a restore or a verification
 	done         chan struct{}
 
-	mu     sync.RWMutex
-	ptr    jobPtr       // nil once it has ended
-	owner  *Coordinator // is not forgotten before that
-	stop   func() bool  // lets go of the context of the start
-	why    error        // the cause of that context, which cancelled the job
-	final  Progress
-	result error
+	mu       sync.RWMutex
+	ptr      jobPtr       // nil once it has ended
+	owner    *Coordinator // is not forgotten before that
+	stop     func() bool  // lets go of the context of the start
+	why      error        // the cause of that context, which cancelled the job
+	final    Progress
+	warnings []error
+	result   error
 }
 
 // newWatch takes over the handle.
@@ -58,13 +59,14 @@ func (w *watch) awaitEvent() {
 func (w *watch) finish() {
 	result := jobWait(w.ptr, true)
 	final, _ := jobStatus(w.ptr)
+	warnings, _ := jobWarnings(w.ptr)
 	w.mu.Lock()
 	var failure *Error
 	if errors.As(result, &failure) && failure.Code == ErrCancelled && failure.Err == nil {
 		failure.Err = w.why
 	}
 	ptr, stop := w.ptr, w.stop
-	w.ptr, w.owner, w.stop, w.result, w.final = nil, nil, nil, result, final
+	w.ptr, w.owner, w.stop, w.result, w.final, w.warnings = nil, nil, nil, result, final, warnings
 	w.mu.Unlock()
 	if stop != nil {
 		stop()

@@ -28,6 +28,8 @@ type world struct {
 	watches   func(Progress, *Hook) error            // the same of progress
 	looks     func(staging string, hook *Hook) error // the same of validate
 
+	logs int // how many there have been, of those that share
+
 	mu    sync.Mutex
 	calls []string
 }

@@ -13,7 +13,9 @@ use super::source::{Source, locate};
 use crate::error::{Error, Result};
 use crate::io::copy::Named;
 use crate::job::{HookMailbox, JobContext};
+use crate::layout::FileClass;
 use crate::monitor::Monitor;
+use crate::root::checkpoints::remove_stale;
 use crate::settings::JobSettings;
 use crate::snapshot::Attributes;
 use crate::staging::Staging;
@@ -38,7 +40,8 @@ impl<'a> Context<'a> {
     /// Opens the sources, and makes the staging.
     pub fn open(prepared: &'a Prepared, job: &'a JobContext) -> Result<Self> {
         prepared.root.clean()?;
-        let sources = Source::open_all(&prepared.plan, &prepared.root.dir)?;
+        let sources = Source::open_all(&prepared.plan, &prepared.plan.root)?;
+        remove_stale(&sources[0].dir, false);
         let staging = Staging::new(prepared.root.make_staging(prepared.id)?, &job.monitor);
         let mut previous = Previous::of(prepared);
         if let Some(previous) = &mut previous {
@@ -65,6 +68,11 @@ impl<'a> Context<'a> {
     /// Who is told, and may stop it.
     pub fn monitor(&self) -> &Monitor {
         &self.job.monitor
+    }
+
+    /// Whether a checkpoint is made, and links a file of that class and path.
+    pub fn links(&self, class: FileClass, path: &Path) -> bool {
+        self.prepared.linking.as_ref().is_some_and(|linking| linking.links(class, path))
     }
 
     /// How many I/O threads copy.

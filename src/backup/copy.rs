@@ -10,6 +10,7 @@ use super::contents::{Contents, Saved, Staged, directories_with_parents, drop_st
 use super::context::{Context, Place};
 use super::ids::NameId;
 use super::in_window::ends;
+use super::live;
 use super::open_directory::OpenDirectory;
 use super::pin::{Pin, not_pinned};
 use super::policy::HEAD;
@@ -144,6 +145,10 @@ impl<'c, 'a> Copying<'c, 'a> {
                     self.context.monitor().linked(shared.size);
                     let entry = previous.shared_entry(shared.file, self.record.class, shared.source);
                     return Ok(Some(Saved { entry, imprint: shared.imprint }));
+                }
+                let pins = &self.survey.pins[self.source];
+                if let Some(live) = live::link(self.context, pins, self.record, &self.place)? {
+                    return Ok(Some(live));
                 }
                 match self.copy_immutable(&mut opened.staging, buffer)? {
                     Some(saved) => saved,
@@ -312,6 +317,7 @@ impl<'c, 'a> Copying<'c, 'a> {
             attributes: Some(Attributes::of(stat)),
             source: None,
             shared: None,
+            live: false,
         };
         Saved { entry, imprint: arrived.imprint }
     }
@@ -348,6 +354,7 @@ fn save_given(context: &Context<'_>, path: &Path, bytes: &[u8]) -> Result<Saved>
         attributes: Some(attributes),
         source: None,
         shared: None,
+        live: false,
     };
     Ok(Saved { entry, imprint: arrived.imprint })
 }

@@ -9,7 +9,7 @@ use super::plan::identity;
 use super::previous::Previous;
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Summed;
-use crate::snapshot::{Attributes, Files, Imprint, MANIFEST, Manifest, Origin};
+use crate::snapshot::{Attributes, Checkpoint, Files, Imprint, Manifest, Origin};
 use crate::staging::Proof;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Dir, Kind, Stat};
@@ -30,7 +30,7 @@ pub fn verify(context: &Context<'_>, contents: Contents) -> Result<()> {
         job: context.job,
     };
     proof.of_staged(staging, &imprints)?;
-    check_manifest(context, written)?;
+    check_manifest(context, &manifest, written)?;
     staging.seal(&manifest.directories)
 }
 
@@ -47,6 +47,9 @@ pub fn publish(context: &Context<'_>) -> Result<()> {
     staging.sync_top()?;
     require_root_in_its_place(context)?;
     context.monitor().commit()?;
+    if prepared.linking.is_some() {
+        return prepared.root.publish_checkpoint(staging.dir.path(), &prepared.name);
+    }
     prepared.root.publish(staging.dir.path(), &prepared.name)?;
     prepared.root.seal(&context.sources[0].dir);
     Ok(())
@@ -54,13 +57,15 @@ pub fn publish(context: &Context<'_>) -> Result<()> {
 
 /// Nobody would find a snapshot in a root that was moved or unmounted meanwhile.
 fn require_root_in_its_place(context: &Context<'_>) -> Result<()> {
-    let path = &context.plan().root;
-    let there = Dir::open(path).map_err(|error| Error::io("opening the backup root", path, error))?;
+    let path = context.prepared.root.dir.path();
+    let what =
+        if context.prepared.linking.is_some() { "the directory of checkpoints" } else { "the backup root" };
+    let there = Dir::open(path).map_err(|error| Error::io(&format!("opening {what}"), path, error))?;
     if identity(&there)? == identity(&context.prepared.root.dir)? {
         return Ok(());
     }
     let why = "another directory has taken its place since the backup began";
-    Err(Error::at(Code::Conflict, "publishing in the backup root", path, why))
+    Err(Error::at(Code::Conflict, &format!("publishing in {what}"), path, why))
 }
 
 fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<Imprint>)> {
@@ -69,8 +74,10 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
     let Staged { mut files, imprints } = contents.staged;
     let counts = context.monitor().counts();
     let metadata = context.host().take_metadata();
+    let checkpoint = prepared.linking.as_ref().map(|linking| Checkpoint { until_close: linking.until_close });
     let origins = origins_of(context.previous.as_ref(), &mut files);
     let manifest = Manifest {
+        checkpoint,
         id: Some(prepared.id),
         data_dir_id: prepared.data_dir.id,
         started_at_ms: prepared.clock.started_at_ms(),
@@ -107,7 +114,7 @@ fn origins_of(previous: Option<&Previous>, files: &mut Files) -> Vec<Origin> {
 
 /// Returns the checksum and the length of what was written.
 fn write_manifest(context: &Context<'_>, manifest: &Manifest) -> Result<(u32, u64)> {
-    let (staging, path) = (&context.staging, Path::new(MANIFEST));
+    let (staging, path) = (&context.staging, Path::new(manifest.name()));
     let failed = |error| Error::io("writing the manifest", &staging.dir.full(path), error);
     let staged = staging.receive(path, 0o600)?;
     let mut out = Summed::new(staged.file());
@@ -119,12 +126,13 @@ fn write_manifest(context: &Context<'_>, manifest: &Manifest) -> Result<(u32, u6
 
 /// The manifest is what makes the rest a snapshot, so it is read back at every level, from the
 /// disk.
-fn check_manifest(context: &Context<'_>, written: (u32, u64)) -> Result<()> {
+fn check_manifest(context: &Context<'_>, manifest: &Manifest, written: (u32, u64)) -> Result<()> {
     let dir = &context.staging.dir;
-    let path = dir.full(Path::new(MANIFEST));
+    let name = Path::new(manifest.name());
+    let path = dir.full(name);
     let failed = |error| Error::io("verifying", &path, error);
     let corrupt = || Error::at(Code::Corrupt, "verifying", &path, "it is not what was written to it");
-    let file = dir.open_file(Path::new(MANIFEST)).map_err(|_| corrupt())?;
+    let file = dir.open_file(name).map_err(|_| corrupt())?;
     let stat = Stat::of(&file).map_err(failed)?;
     // Where a sandbox refuses that, from the cache.
     let _ = evict(&file);

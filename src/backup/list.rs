@@ -18,7 +18,7 @@ use crate::io::walk::each_directory;
 use crate::job::{LiveFile, LiveFiles};
 use crate::layout::FileClass;
 use crate::root::claim::is_the_librarys;
-use crate::snapshot::{LONGEST_IN_MANIFEST, MANIFEST};
+use crate::snapshot::{CHECKPOINT, LONGEST_IN_MANIFEST, MANIFEST};
 use crate::sys::dir::{Dir, Entry, Kind};
 use crate::sys::memory;
 
@@ -193,11 +193,11 @@ fn is_ours(source: &Source, directory: &Path, entry: &Entry) -> bool {
     is_at_top && entry.name == LIFECYCLE || source.root.as_deref().is_some_and(is_root)
 }
 
-/// FIFOs, sockets and devices; the manifest that an Alopex restore leaves; a mount's `lost+found`.
+/// FIFOs, sockets and devices; the manifest that an Alopex restore or a copied checkpoint leaves; a mount's `lost+found`.
 fn is_no_data(directory: &Path, entry: &Entry) -> bool {
     let is_at_top = directory.as_os_str().is_empty();
     entry.kind == Kind::Other
-        || is_at_top && entry.name == MANIFEST
+        || is_at_top && (entry.name == MANIFEST || entry.name == CHECKPOINT)
         || is_at_top && entry.name == "lost+found" && entry.kind == Kind::Directory
 }
 

@@ -9,7 +9,7 @@
 //! * an observation: `observe`, `list` with `named` and `links`, `pin` with `lanes`;
 //! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
 //! * sharing with the snapshot before: `previous`, `reread`, `share`;
-//! * copy: `room`, `copy`, `contents`;
+//! * copy: `room`, `copy`, `contents`; of a checkpoint `linking`, `live`;
 //! * verify and publish: `finish`.
 
 mod blocks;
@@ -22,8 +22,10 @@ mod finish;
 mod ids;
 mod in_window;
 mod lanes;
+mod linking;
 mod links;
 mod list;
+mod live;
 mod named;
 mod observation;
 mod observe;
@@ -42,7 +44,7 @@ mod source;
 mod survey;
 
 pub use plan::Plan;
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, prepare, prepare_checkpoint};
 
 use crate::error::{Code, Result};
 use crate::io::remove::remove_tree;
@@ -61,7 +63,11 @@ const UNHARMED: &str = "no snapshot was made, and `latest` and older snapshots a
 /// Makes the backup. Whatever happens, the host is let go of first and no residue stays.
 pub fn run(prepared: Prepared, job: &JobContext) -> Result<()> {
     let outcome = job.host.enter(Phase::Checkpoint).and_then(|()| open_and_make(&prepared, job));
-    outcome.map_err(|error| error.or_at("backing up", &prepared.plan.data_dir).aftermath(UNHARMED))
+    let (doing, unharmed) = match prepared.linking {
+        None => ("backing up", UNHARMED),
+        Some(_) => ("making a checkpoint of", "no checkpoint was made, and the database is as it was"),
+    };
+    outcome.map_err(|error| error.or_at(doing, &prepared.plan.data_dir).aftermath(unharmed))
 }
 
 fn open_and_make(prepared: &Prepared, job: &JobContext) -> Result<()> {
@@ -89,6 +95,9 @@ fn make_or_let_go(context: &Context<'_>, mut survey: Survey) -> Result<()> {
 
 fn make(context: &Context<'_>, survey: &mut Survey) -> Result<()> {
     let host = context.host();
+    if context.prepared.linking.is_some() {
+        live::require_links(context, survey)?;
+    }
     host.checkpoint()?;
     let contents = capture_and_copy(context, survey)?;
     host.release()?;

@@ -106,10 +106,12 @@ impl Pin {
 impl Pins {
     /// Makes the directory of the links, and removes what a crashed backup has left.
     pub fn new(source: &Dir, id: Uuid, sources: usize, threads: usize) -> Result<Self> {
-        let links = match Lanes::make(source, id, threads) {
-            Ok(links) => Some(links),
+        let (links, refusal) = match Lanes::make(source, id, threads) {
+            Ok(links) => (Some(links), None),
             // A source that is read-only for us, or full, is pinned by descriptors.
-            Err(error) if is_refusal(error.os_error()) => None,
+            Err(error) if is_refusal(error.os_error()) => {
+                (None, Some(io::Error::from_raw_os_error(error.os_error())))
+            }
             Err(error) => return Err(error),
         };
         Ok(Self {
@@ -119,7 +121,7 @@ impl Pins {
             most_open: descriptor_limit() / (2 * sources),
             share: 2 * sources,
             read_only: source.is_read_only().unwrap_or(false),
-            refusal: Mutex::new(None),
+            refusal: Mutex::new(refusal),
             expected: 0,
             made: AtomicU64::new(0),
             careful: false,
@@ -306,6 +308,37 @@ impl Pins {
         }
     }
 
+    /// The stat of what a link holds. `None`: the pin is none, or nobody can write to its file.
+    pub fn look(&self, pin: &Pin) -> io::Result<Option<Stat>> {
+        self.stat_of(pin)
+    }
+
+    /// Moves the link of a pin to another directory of its file system, in which it has this path.
+    pub fn give(&self, pin: &Pin, to: &Dir, path: &Path) -> io::Result<()> {
+        match (&pin.by, &self.links) {
+            (By::Link(number), Some(links)) => {
+                let (lane, name) = links.place(*number);
+                lane.rename(&name, to, path)
+            }
+            _ => Err(self.why_no_links()),
+        }
+    }
+
+    /// Tries whether links made here can be moved there.
+    pub fn could_give(&self, to: &Dir) -> io::Result<()> {
+        let Some(links) = &self.links else { return Err(self.why_no_links()) };
+        // No pin is called so.
+        let (dir, probe) = (links.place(0).0, Path::new("probe"));
+        let tried = dir.create_file(probe, 0o600).and_then(|_| dir.link(probe, to, probe));
+        small::remove(dir, probe)?;
+        tried.and_then(|()| to.unlink(probe))
+    }
+
+    fn why_no_links(&self) -> io::Error {
+        let refused = self.refusal.lock().as_ref().and_then(io::Error::raw_os_error);
+        io::Error::from_raw_os_error(refused.unwrap_or(libc::EOPNOTSUPP))
+    }
+
     /// Lets go of a pin.
     pub fn drop_pin(&self, pin: Pin) -> Result<()> {
         self.let_go(&pin.by)
@@ -356,7 +389,7 @@ fn unlink((pins, name): (&Dir, PathBuf)) -> Result<()> {
 
 /// Refusals to link, after which an open descriptor serves. A full disk is one too: it may be saved to
 /// another.
-fn is_refusal(os_error: i32) -> bool {
+pub fn is_refusal(os_error: i32) -> bool {
     const REFUSALS: [i32; 10] = [
         libc::ENOSPC,
         libc::EDQUOT,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::datadir::names::{DEFAULT_ROOT, LIFECYCLE, OWNER_NAME};
+use crate::datadir::names::{CHECKPOINTS, DEFAULT_ROOT, LIFECYCLE, OWNER_NAME};
 use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
@@ -156,6 +156,9 @@ fn check_root(root: &Path, data_dir: &Path, sources: &[Planned]) -> Result<()> {
     }
     if sources.iter().any(|source| source.path.starts_with(&real)) {
         return refuse("the data directory or another source lies in it");
+    }
+    if sources.iter().any(|source| real.starts_with(source.path.join(CHECKPOINTS))) {
+        return refuse("it lies where checkpoints do");
     }
     // A restored data directory may hold a manifest at its top and is no snapshot.
     let above = real.ancestors().filter(|above| !data_dir.starts_with(above));

@@ -27,7 +27,8 @@ impl Previous {
     /// That of a root. `None`: there is none to share with. Whatever is wrong with it, a full backup is right.
     pub fn of(prepared: &Prepared) -> Option<Self> {
         let id = prepared.data_dir.id?;
-        if prepared.plan.share == Share::Never || prepared.took_over {
+        let is_checkpoint = prepared.linking.is_some();
+        if prepared.plan.share == Share::Never || prepared.took_over || is_checkpoint {
             return None;
         }
         let root = &prepared.root;

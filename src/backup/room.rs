@@ -53,8 +53,9 @@ pub fn require_room_for_the_copy(context: &Context<'_>, catalog: &Catalog, files
         let is_there = matches!(record.captured, Captured::Copied(_) | Captured::Cloned { .. })
             || record.shared().is_some()
             || will_be_cloned(context, record);
+        let is_linked = || context.links(record.class, &context.place(catalog, *name).path);
         let (size, allocated) = record.size_and_allocated();
-        (!is_there).then_some((*name, size, allocated))
+        (!is_there && !is_linked()).then_some((*name, size, allocated))
     };
     require_room_for(context, catalog, files.iter().filter_map(waits))
 }

@@ -20,8 +20,8 @@ pub struct Source {
 
 impl Source {
     /// Opens all sources of a plan.
-    pub fn open_all(plan: &Plan, root: &Dir) -> Result<Vec<Self>> {
-        let real_root = root.path().canonicalize().unwrap_or_else(|_| root.path().to_path_buf());
+    pub fn open_all(plan: &Plan, root: &Path) -> Result<Vec<Self>> {
+        let real_root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
         let open = |source: &Planned| {
             let dir = source.open()?;
             let root = real_root.strip_prefix(&source.path).ok().map(Path::to_path_buf);

@@ -6,7 +6,9 @@
 //! | `.lifecycle/owner`, in the data directory and in each further source | its host, for as long as its coordinator is open | a restore, an undo or a recovery, for the whole of it; a restore above or below it, for a moment, to see whether its host is there |
 //! | `.lifecycle` itself, in the data directory | | a backup, for the whole of it; whoever removes what killed backups have pinned, for as long as that takes |
 //! | `lock` in a root | | a backup, a delete or a prune, for the whole of it |
+//! | `lock` beside checkpoints | | a checkpoint that is made, for the whole of it |
 //! | the directory of a job: its staging, its pins | | the job that made it, for as long as it uses it; whoever removes what killed jobs have left |
+//! | the directory of a checkpoint | whoever wants it to stay (a host's own reader) | its removal, until it is gone |
 //! | the directory of a snapshot | a restore or a verification, for as long as it reads it | a delete or a prune, until it is gone |
 //!
 //! Whoever takes several takes them in this order: a coordinator `owner`, then `.lifecycle`, which it lets go

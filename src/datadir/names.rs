@@ -46,6 +46,9 @@ pub const JOURNAL: &str = ".lifecycle/restore/journal";
 /// Where snapshots live, unless the host says otherwise.
 pub const DEFAULT_ROOT: &str = ".lifecycle/backup";
 
+/// Where checkpoints lie.
+pub const CHECKPOINTS: &str = ".lifecycle/checkpoints";
+
 /// What restores have replaced: directories called `ts-<n>`, each with the record of its swap beside it.
 pub const ASIDE: &str = ".lifecycle/restore-backup";
 

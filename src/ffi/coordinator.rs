@@ -13,7 +13,7 @@ use super::guard;
 use super::job::backup_job;
 use super::options::{backup_options, or_defaults};
 use super::text::{c_text, lend};
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, PreparedBackup};
 use crate::error::{Code, Error, Result};
 
 /// The backups of one data directory; its host opens it once and keeps it while the database is
@@ -53,8 +53,8 @@ pub unsafe extern "C" fn backup_coordinator_root(coordinator: Option<&backup_coo
     lend(coordinator.map(|coordinator| &coordinator.root))
 }
 
-/// Cancels the backup that runs, waits for its end and frees the coordinator; handles of its jobs
-/// stay good. From a hook of that backup it cancels and returns without waiting, and the job's
+/// Cancels the backup or checkpoint that runs, waits for its end, removes the checkpoints that were
+/// to go with the coordinator, and frees it; handles of its jobs stay good. From a hook of that backup it cancels and returns without waiting, and the job's
 /// end does the rest. Hooks may use the coordinator until then, other threads must not. NULL is
 /// fine. (since 0.1)
 #[unsafe(no_mangle)]
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn backup_start(
     unsafe {
         guard::call(error, || {
             let (coordinator, out) = (of(coordinator)?, Out::new(out, "out")?);
-            coordinator.start_with(|job| out.put_handle(job.into()))
+            coordinator.start_with(coordinator.prepare()?, |job| out.put_handle(job.into()))
         })
     }
 }
@@ -112,9 +112,7 @@ pub unsafe extern "C" fn backup_run(
     unsafe {
         guard::call(error, || {
             let (coordinator, out) = (of(coordinator)?, Out::new(out, "out")?);
-            let prepared = coordinator.prepare()?;
-            out.put_handle(prepared.job().into());
-            prepared.run()
+            run(coordinator.prepare()?, out)
         })
     }
 }
@@ -145,9 +143,15 @@ pub unsafe extern "C" fn backup_find(
 
 /// # Safety
 /// The handle is NULL or live.
-unsafe fn of<'a>(coordinator: *mut backup_coordinator) -> Result<&'a Coordinator> {
+pub unsafe fn of<'a>(coordinator: *mut backup_coordinator) -> Result<&'a Coordinator> {
     // SAFETY: as this function's caller says.
     Ok(&unsafe { args::shared(coordinator, "coordinator") }?.coordinator)
+}
+
+/// Runs what is prepared, with its hooks on this thread.
+pub fn run(prepared: PreparedBackup, out: Out<*mut backup_job>) -> Result<()> {
+    out.put_handle(prepared.job().into());
+    prepared.run()
 }
 
 fn uuid(id: &[u8]) -> Result<Uuid> {

@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::job::{Job, Kind, State};
 use crate::monitor::Phase;
 
-/// One backup, restore or verification. Any thread may use a handle at any time, until it is
+/// One backup, checkpoint, restore or verification. Any thread may use a handle at any time, until it is
 /// freed; it stays good after its coordinator is closed.
 pub struct backup_job {
     job: Job,
@@ -38,6 +38,8 @@ pub const BACKUP_KIND_BACKUP: u32 = 1;
 pub const BACKUP_KIND_RESTORE: u32 = 2;
 /// Reads a snapshot and compares it.
 pub const BACKUP_KIND_VERIFY: u32 = 3;
+/// Makes a checkpoint.
+pub const BACKUP_KIND_CHECKPOINT: u32 = 4;
 
 /// Accepted, not begun.
 pub const BACKUP_STATE_QUEUED: u32 = 1;
@@ -72,6 +74,7 @@ const _: () = {
     assert!(BACKUP_KIND_BACKUP == Kind::Backup as u32);
     assert!(BACKUP_KIND_RESTORE == Kind::Restore as u32);
     assert!(BACKUP_KIND_VERIFY == Kind::Verify as u32);
+    assert!(BACKUP_KIND_CHECKPOINT == Kind::Checkpoint as u32);
     assert!(BACKUP_STATE_QUEUED == State::Queued as u32);
     assert!(BACKUP_STATE_RUNNING == State::Running as u32);
     assert!(BACKUP_STATE_COMPLETED == State::Completed as u32);
@@ -113,8 +116,8 @@ pub unsafe extern "C" fn backup_id(job: Option<&backup_job>) -> *const c_char {
     lend(job.map(|job| &job.id))
 }
 
-/// Where the result is, absolute: the snapshot that is made (its name is chosen at the start, and
-/// it is there once the job has completed), the target of a restore, the snapshot verified. Valid
+/// Where the result is, absolute: the snapshot or the checkpoint that is made (its name is chosen at
+/// the start, and it is there once the job has completed), the target of a restore, the snapshot verified. Valid
 /// until the handle is freed; NULL for NULL. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_location(job: Option<&backup_job>) -> *const c_char {
@@ -205,8 +208,8 @@ pub unsafe extern "C" fn backup_eventfd(job: Option<&backup_job>) -> i32 {
     quiet(-1, || job.and_then(|job| job.job.eventfd()).map_or(-1, |event| event.as_raw_fd()))
 }
 
-/// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup goes on:
-/// its coordinator owns it. The last handle of a running restore or verification cancels it and
+/// Frees a handle and its strings, never one that is borrowed (backup_hook_job). A backup or a
+/// checkpoint goes on: its coordinator owns it. The last handle of a running restore or verification cancels it and
 /// waits for its end, except from a hook of it. NULL is fine. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_free(job: Option<Box<backup_job>>) {

@@ -11,6 +11,7 @@
 
 mod args;
 mod caught;
+mod checkpoint;
 mod code;
 mod coordinator;
 mod disk;

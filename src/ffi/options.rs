@@ -25,10 +25,11 @@ pub const BACKUP_VERIFY_NONE: i32 = 0;
 /// A verification compares names and sizes.
 pub const BACKUP_VERIFY_SIZE: i32 = 1;
 /// A verification compares names and sizes, and every job reads each byte back, from the cache or
-/// the disk. The default.
+/// the disk; a backup of what it shares with the snapshot before it not more than
+/// backup_options_set_reread_after says. The default.
 pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
 /// A verification compares names and sizes, and every job reads each byte back, evicted from the
-/// cache first so that the disk must give it.
+/// cache first so that the disk must give it; a backup of what it shares likewise.
 pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would

@@ -36,7 +36,8 @@ pub struct backup_progress {
     pub bytes_copied: u64,
     /// Bytes shared by the file system (reflinks).
     pub bytes_cloned: u64,
-    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target had.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target
+    /// had; of a checkpoint those of the live files.
     pub bytes_linked: u64,
     /// Bytes that are holes on both sides.
     pub bytes_holes: u64,

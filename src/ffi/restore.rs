@@ -72,7 +72,8 @@ pub unsafe extern "C" fn backup_verify_start(
 
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call
 /// it before the database is opened; may be called always. It also removes the links with which a
-/// killed backup holds the space of deleted files. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
+/// killed backup holds the space of deleted files, and the checkpoints that were to go with their
+/// coordinator. *outcome: BACKUP_RECOVERED_*. BACKUP_CONFLICT:
 /// a coordinator or a restore is at work there. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_recover(

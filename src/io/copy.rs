@@ -15,9 +15,15 @@ use crate::sys::file;
 /// still holds what was read when it is summed up and written.
 pub const BUFFER: usize = 256 << 10;
 
-/// How much is written before its writeback is started: enough for the disk to write in one go, and little
-/// beside what a sync at the end would otherwise have to wait for.
-const WRITEBACK: u64 = 8 << 20;
+/// How much is written before its writeback is started. The one before is waited for then, so that a disk
+/// never has more than two such stretches of a thread before it: all that it has there, a host's own sync
+/// waits for (docs/performance.md).
+const WRITEBACK: u64 = 1 << 20;
+
+/// With a rate limit what is at least so long goes to the disk as it comes, and not in stretches: a host's own
+/// sync waits for the stretch that is under way (docs/performance.md). Shorter files are better left to the
+/// kernel, which writes many at once.
+const STEADY: u64 = 1 << 20;
 
 /// No file system has smaller holes, so a range that is no larger is read as it is.
 const SMALLEST_HOLE: u64 = 4 << 10;
@@ -49,6 +55,14 @@ pub enum Pace {
     Full,
 }
 
+/// How far the disk is behind a copy.
+struct Behind {
+    /// The last stretch whose writeback was started.
+    writes_back: Range<u64>,
+    /// From where on none was.
+    unsynced: u64,
+}
+
 /// Bytes on their way from one file to the same place in another.
 pub struct Transfer<'a> {
     /// Where they come from.
@@ -66,8 +80,9 @@ impl Transfer<'_> {
     /// [`Code::SourceChanged`].
     pub fn copy(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<()> {
         let (to, monitor) = (self.to, self.monitor);
-        let mut unsynced = range.start;
         let mut written_to = 0;
+        let mut behind = Behind { writes_back: 0..0, unsynced: range.start };
+        let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let reader = Reader { from: self.from, pace: self.pace, monitor };
         reader.read(range.clone(), buffer, |piece| match piece {
             Piece::Hole(length) => {
@@ -77,14 +92,10 @@ impl Transfer<'_> {
             }
             Piece::Data(bytes, at) => {
                 checksum.update(bytes);
-                to.file.write_all_at(bytes, at).map_err(|error| Error::io("writing", &to.path(), error))?;
+                self.write(bytes, at, &mut is_steady)?;
                 written_to = at + bytes.len() as u64;
                 monitor.copied(bytes.len() as u64);
-                if written_to - unsynced >= WRITEBACK {
-                    file::start_writeback(to.file, unsynced..written_to);
-                    unsynced = written_to;
-                }
-                Ok(())
+                if is_steady { Ok(()) } else { self.keep_up(&mut behind, written_to) }
             }
         })?;
         // A hole at the end, or nothing at all.
@@ -92,6 +103,41 @@ impl Transfer<'_> {
             to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
         }
         Ok(())
+    }
+
+    /// Starts the writeback of what was written, once that is much. In the window nothing is waited for.
+    fn keep_up(&self, behind: &mut Behind, written_to: u64) -> Result<()> {
+        if written_to - behind.unsynced < WRITEBACK {
+            return Ok(());
+        }
+        let stretch = behind.unsynced..written_to;
+        file::start_writeback(self.to.file, stretch.clone());
+        behind.unsynced = written_to;
+        let before = std::mem::replace(&mut behind.writes_back, stretch);
+        if self.pace == Pace::Full || before.is_empty() {
+            return Ok(());
+        }
+        file::wait_for_writeback(self.to.file, before)
+            .map_err(|error| Error::io("writing", &self.to.path(), error))
+    }
+
+    fn is_limited(&self) -> bool {
+        self.pace == Pace::Limited && self.monitor.throttle.is_limited()
+    }
+
+    /// Steadily where that is wished and the file system does it.
+    fn write(&self, bytes: &[u8], at: u64, is_steady: &mut bool) -> Result<()> {
+        let file = self.to.file;
+        let written = match *is_steady {
+            true => file::write_uncached(file, bytes, at),
+            false => Ok(false),
+        };
+        written
+            .and_then(|written| {
+                *is_steady = written;
+                if written { Ok(()) } else { file.write_all_at(bytes, at) }
+            })
+            .map_err(|error| Error::io("writing", &self.to.path(), error))
     }
 }
 
@@ -203,13 +249,21 @@ mod tests {
     use crate::monitor::Effort;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {
-        let dir = tempfile::tempdir().unwrap();
+        copied_in(tempfile::tempdir().unwrap(), 0, content, length)
+    }
+
+    fn copied_in(
+        dir: tempfile::TempDir,
+        rate_limit: u64,
+        content: impl FnOnce(&File),
+        length: u64,
+    ) -> (tempfile::TempDir, u32, Monitor) {
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         let open =
             |path| File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         let (source, copy) = (open(&from), open(&to));
         content(&source);
-        let monitor = Monitor::new(0, Effort::CopyAndVerify);
+        let monitor = Monitor::new(rate_limit, Effort::CopyAndVerify);
         let mut checksum = Checksum::default();
         let from = Named { file: &source, top: dir.path(), relative: Path::new("from") };
         let to = Named { file: &copy, top: dir.path(), relative: Path::new("to") };
@@ -243,6 +297,29 @@ mod tests {
         assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(dir.path().join("from")).unwrap());
         assert_eq!(crc, super::super::checksum::of(&std::fs::read(copy).unwrap()));
         assert!(monitor.counts().bytes_holes > 60 << 20);
+    }
+
+    /// Where writes may leave the cache at once, and on tmpfs, which refuses that.
+    #[test]
+    fn a_limited_copy_has_the_same_bytes_and_holes_on_each_file_system() {
+        use std::os::unix::fs::MetadataExt;
+        let length = (9 << 20) + 17;
+        let data: Vec<u8> = (0..(3 << 20) + 5).map(|at| (at % 251) as u8).collect();
+        for place in [Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), "/dev/shm".into()] {
+            let fill = |file: &File| {
+                file.write_all_at(&data, 4096).unwrap();
+                file.write_all_at(&data[..100_001], (8 << 20) + 3).unwrap();
+                file.set_len(length).unwrap();
+            };
+            let dir = tempfile::tempdir_in(&place).unwrap();
+            let (dir, crc, monitor) = copied_in(dir, 500_000_000, fill, length);
+            let (copy, from) = (dir.path().join("to"), dir.path().join("from"));
+            let found = std::fs::read(&copy).unwrap();
+            assert!(found == std::fs::read(from).unwrap(), "{place:?}");
+            assert_eq!(crc, super::super::checksum::of(&found), "{place:?}");
+            assert!(copy.metadata().unwrap().blocks() * 512 < 5 << 20, "{place:?}: holes were filled");
+            assert!(monitor.counts().bytes_holes > 4 << 20, "{place:?}");
+        }
     }
 
     #[test]

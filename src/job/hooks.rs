@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
 use crate::paths::relative;
 use crate::settings::check_metadata;
-use crate::snapshot::MANIFEST;
+use crate::snapshot::{CHECKPOINT, MANIFEST};
 use crate::sys::memory;
 
 /// What a hook returns: `?` takes any error. Its text becomes part of the job's message, and itself
@@ -127,7 +127,7 @@ impl Hook<'_> {
         if !self.may_name {
             return refuse(Code::Conflict, "only the checkpoint and the freeze hook of a backup may do that");
         }
-        if path == Path::new(MANIFEST) || path.starts_with(LIFECYCLE) {
+        if [MANIFEST, CHECKPOINT].map(Path::new).contains(&path.as_path()) || path.starts_with(LIFECYCLE) {
             return refuse(Code::InvalidArgument, "that name is the library's own");
         }
         let mut notes = self.notes.lock();

@@ -45,7 +45,7 @@ impl NewJob<'_> {
     ) -> Result<PreparedJob> {
         let effort = match self.kind {
             Kind::Verify => Effort::Verify,
-            Kind::Backup | Kind::Restore => Effort::CopyAndVerify,
+            Kind::Backup | Kind::Restore | Kind::Checkpoint => Effort::CopyAndVerify,
         };
         let isolation = match self.settings.posix_locks {
             true => Isolation::Required,

@@ -15,6 +15,8 @@ pub enum Kind {
     Restore = 2,
     /// Reads a snapshot and compares it.
     Verify = 3,
+    /// Makes a checkpoint.
+    Checkpoint = 4,
 }
 
 /// Where a job stands. The values are those of the C header.
@@ -66,7 +68,8 @@ pub struct Progress {
     pub bytes_copied: u64,
     /// Bytes shared by the file system (reflinks).
     pub bytes_cloned: u64,
-    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target had.
+    /// Bytes shared with an earlier snapshot, by links or clones; of a restore those that its target had; of a
+    /// checkpoint those of the live files.
     pub bytes_linked: u64,
     /// Bytes that are holes on both sides.
     pub bytes_holes: u64,

@@ -28,6 +28,7 @@ pub const ROCKSDB: Layout = Layout {
         ("*.trash", FileClass::Excluded),
     ],
     validate: Some(current_names_a_manifest),
+    links: true,
 };
 
 /// LevelDB's.
@@ -43,6 +44,7 @@ pub const LEVELDB: Layout = Layout {
         ("LOG*", FileClass::Excluded),
     ],
     validate: Some(current_names_a_manifest),
+    links: true,
 };
 
 /// Pebble recycles its logs, that is, renames them and overwrites them in place.
@@ -61,6 +63,7 @@ pub const PEBBLE: Layout = Layout {
         ("*.trash", FileClass::Excluded),
     ],
     validate: Some(marker_names_a_manifest),
+    links: true,
 };
 
 const DOING: &str = "checking the manifest of";

@@ -20,9 +20,12 @@ pub struct Layout {
     name: &'static str,
     rules: &'static [(&'static str, FileClass)],
     validate: Option<fn(&Path) -> Result<()>>,
+    /// Its engine never truncates, rewrites or touches an immutable file that has several names, not when it
+    /// deletes it either: a link to a live one stays what it was.
+    links: bool,
 }
 
-const GENERIC: Layout = Layout { name: "generic", rules: &[], validate: None };
+const GENERIC: Layout = Layout { name: "generic", rules: &[], validate: None, links: false };
 
 #[cfg(feature = "alopex")]
 const ALOPEX: Layout = Layout {
@@ -34,6 +37,7 @@ const ALOPEX: Layout = Layout {
         ("checkpoint.meta", FileClass::Mutable),
     ],
     validate: Some(alopex::validate),
+    links: false,
 };
 
 impl Layout {
@@ -74,6 +78,11 @@ impl Layout {
             Rule::new(glob, *class).expect("the rules of built-in layouts are well-formed")
         });
         Rules::new(callers.iter().cloned().chain(own).collect())
+    }
+
+    /// The rules whose immutable files a checkpoint may link; `None`: nobody knows that of this engine.
+    pub fn linkable(&self) -> Option<Rules> {
+        self.links.then(|| self.rules_after(&[]))
     }
 
     /// Whether the directory holds a sound copy, as the engine itself would see it.

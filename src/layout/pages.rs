@@ -6,7 +6,7 @@ use super::{FileClass, Layout};
 /// All but the shared memory of the log's index, which the engine builds anew, is copied inside the
 /// freeze. A host with a checkpoint and a read transaction has a smaller window: see docs/hosts.md.
 pub const SQLITE: Layout =
-    Layout { name: "sqlite", rules: &[("*-shm", FileClass::Excluded)], validate: None };
+    Layout { name: "sqlite", rules: &[("*-shm", FileClass::Excluded)], validate: None, links: false };
 
 /// A directory of `data.mdb` and `lock.mdb` or, with `MDB_NOSUBDIR`, `<name>.mdb` and `<name>.mdb-lock`.
 pub const LMDB: Layout = Layout {
@@ -17,6 +17,7 @@ pub const LMDB: Layout = Layout {
         ("*.mdb", FileClass::Pinned),
     ],
     validate: None,
+    links: false,
 };
 
 /// The names that bbolt's users give to its file, etcd's `db` among them. A host with another name
@@ -31,4 +32,5 @@ pub const BBOLT: Layout = Layout {
         ("db", FileClass::Pinned),
     ],
     validate: None,
+    links: false,
 };

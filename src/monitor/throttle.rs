@@ -7,8 +7,12 @@ use crate::sync::{Condvar, Mutex};
 /// How long a wait lasts before the cancel flag is looked at again: too short for whoever cancels to notice.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// What a rate may save up while nothing is copied: one such wait, which may end late by as much.
-const BURST: Duration = Duration::from_millis(20);
+/// What a rate may save up while nothing is copied, since a wait may end late: so little that nobody beside
+/// it feels what then comes at once.
+const BURST: Duration = Duration::from_millis(2);
+
+/// The largest piece under a limit: it occupies the disk, and who needs it meanwhile waits.
+const PIECE: usize = 64 << 10;
 
 /// Grants bytes at a rate. Each grant is owed, and the next one waits until time has paid for it.
 pub struct Throttle {
@@ -67,8 +71,16 @@ impl Throttle {
     pub fn piece(&self, most: usize) -> usize {
         match self.ledger.lock().bytes_per_second {
             0 => most,
-            rate => usize::try_from(rate / 20).unwrap_or(most).clamp(4096.min(most), most),
+            rate => {
+                let most = most.min(PIECE);
+                usize::try_from(rate / 20).unwrap_or(most).clamp(4096.min(most), most)
+            }
         }
+    }
+
+    /// Whether there is a limit now.
+    pub fn is_limited(&self) -> bool {
+        self.ledger.lock().bytes_per_second != 0
     }
 
     /// Waits until `bytes` may be copied; `stop` ends the wait early.

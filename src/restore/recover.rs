@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::thread;
 use crate::io::walk::walk;
 use crate::paths::absolute;
+use crate::root::checkpoints::remove_stale;
 use crate::sys::dir::{Dir, Stat};
 
 /// Finishes a restore that was interrupted, before the database is opened. Without one it does
@@ -40,6 +41,7 @@ fn recover_present(target: &Dir) -> Result<Recovered> {
         other => other?,
     };
     remove_stale_pins(target, &[target]);
+    remove_stale(target, true);
     match Swap::read(target, Path::new(JOURNAL))? {
         Some(swap) => {
             let outcome = complete(target, &swap)?;

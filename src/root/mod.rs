@@ -1,6 +1,7 @@
 //! The backup root: whose it is, who works in it, which snapshots are in it and which one is the newest.
 
 mod backup_root;
+pub mod checkpoints;
 pub mod claim;
 mod delete;
 pub mod holders;

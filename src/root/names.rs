@@ -42,7 +42,11 @@ pub fn next_number(highest: Option<u64>, now_s: u64) -> Option<u64> {
 
 /// The number of a directory called `ts-<n>`.
 pub fn number_of(name: &OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix("ts-")?;
+    plain_number(name.to_str()?.strip_prefix("ts-")?)
+}
+
+/// A number as names have it: written in one way only.
+pub fn plain_number(digits: &str) -> Option<u64> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') || digits == "0";
     if plain { digits.parse().ok() } else { None }
 }

@@ -33,6 +33,12 @@ impl Root {
         Ok(Self { dir, lock })
     }
 
+    /// A directory that is worked in as a root is, by its lock.
+    pub(super) fn locked(dir: Dir) -> Result<Self> {
+        let lock = take_root(&dir, Path::new(LOCK))?;
+        Ok(Self { dir, lock })
+    }
+
     /// Opens a root that has been used as one, and takes its lock. In any other directory even a
     /// lock would be one file too many.
     pub fn open_used(path: &Path) -> Result<Self> {

@@ -47,13 +47,15 @@ pub struct FileEntry<P = PathBuf> {
     pub source: Option<SourceId>,
     /// It is that of an earlier snapshot; `None`: it was read from its source for this one.
     pub shared: Option<Shared>,
+    /// It is the live file itself, as a checkpoint has it: none of its bytes was read, and its checksum is not known.
+    pub live: bool,
 }
 
 impl<P> FileEntry<P> {
     /// The same of another path.
     pub fn with_path<Q>(self, path: Q) -> FileEntry<Q> {
-        let FileEntry { size, crc32, class, attributes, source, shared, .. } = self;
-        FileEntry { path, size, crc32, class, attributes, source, shared }
+        let FileEntry { size, crc32, class, attributes, source, shared, live, .. } = self;
+        FileEntry { path, size, crc32, class, attributes, source, shared, live }
     }
 }
 

@@ -228,7 +228,16 @@ struct BareLine {
 impl Line for BareLine {
     fn give(self, lists: &mut impl Lists) -> Result<(), String> {
         let (path, size, crc32) = (path_of(self.path, None)?, size_of(self.size)?, self.crc32);
-        lists.file(FileEntry { path, size, crc32, class: None, attributes: None, source: None, shared: None })
+        lists.file(FileEntry {
+            path,
+            size,
+            crc32,
+            class: None,
+            attributes: None,
+            source: None,
+            shared: None,
+            live: false,
+        })
     }
 }
 
@@ -310,6 +319,7 @@ impl Line for FileLine {
             source: line.source,
             shared: line.shared(),
             path: path_of(line.path, line.path_hex)?,
+            live: false,
         })
     }
 }

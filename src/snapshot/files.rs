@@ -54,6 +54,7 @@ const SOURCE: u8 = 2;
 const BORN: u8 = 4;
 const CTIME: u8 = 8;
 const SHARED: u8 = 16;
+const LIVE: u8 = 32;
 
 const NS: i128 = 1_000_000_000;
 
@@ -77,7 +78,8 @@ impl Files {
             | bit(entry.source.is_some(), SOURCE)
             | bit(source.born_ns.is_some(), BORN)
             | bit(source.ctime_ns.is_some(), CTIME)
-            | bit(entry.shared.is_some(), SHARED);
+            | bit(entry.shared.is_some(), SHARED)
+            | bit(entry.live, LIVE);
         let Attributes { mode, uid, gid, mtime_ns } = attributes;
         let alike = self.alike_of(Alike { mode, uid, gid, device: source.device })?;
         let record = Record {
@@ -135,6 +137,7 @@ impl Files {
             attributes: has(ATTRIBUTES).then_some(attributes),
             source: has(SOURCE).then_some(source),
             shared: has(SHARED).then_some(shared),
+            live: has(LIVE),
         }
     }
 
@@ -246,20 +249,23 @@ mod tests {
             path: Path::new(path),
             size: number,
             crc32: number as u32,
-            class: (number % 2 == 0).then_some(FileClass::AppendOnly),
-            attributes: (number % 3 > 0).then_some(Attributes {
+            class: number.is_multiple_of(2).then_some(FileClass::AppendOnly),
+            attributes: (!number.is_multiple_of(3)).then_some(Attributes {
                 mode: number as u32,
                 uid: 1,
                 gid: 2,
                 mtime_ns,
             }),
-            source: (number % 5 > 0).then_some(SourceId {
+            source: (!number.is_multiple_of(5)).then_some(SourceId {
                 device: number / 4,
                 inode: u64::MAX - number,
                 born_ns: (number % 4 > 1).then_some(i64::MIN),
                 ctime_ns: (number % 7 > 1).then_some(-1),
             }),
-            shared: (number % 4 == 0).then_some(Shared { origin: number as u32, verified_at_ms: number }),
+            shared: number
+                .is_multiple_of(4)
+                .then_some(Shared { origin: number as u32, verified_at_ms: number }),
+            live: false,
         }
     }
 

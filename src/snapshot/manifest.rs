@@ -13,9 +13,10 @@ use std::path::Path;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Attributes;
+use super::checkpoint::{Checkpoint, VERSION as CHECKPOINT_VERSION};
 use super::entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, SourceId};
 use super::files::Files;
+use super::{Attributes, CHECKPOINT, MANIFEST};
 use crate::datadir::names::LIFECYCLE;
 use crate::io::checksum::Summed;
 use crate::layout::FileClass;
@@ -37,6 +38,8 @@ pub const CHECKSUM_END: &str = "\"\n}\n";
 /// A snapshot's content.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
+    /// It is that of a checkpoint; `None`: of a snapshot.
+    pub checkpoint: Option<Checkpoint>,
     /// The job that made it; `None` in a bare manifest of Alopex.
     pub id: Option<Uuid>,
     /// The data directory that it is of; `None`: that could hold no id.
@@ -71,6 +74,11 @@ pub struct Manifest {
 const BUFFER: usize = 64 << 10;
 
 impl Manifest {
+    /// What its file is called, at the top of what it describes.
+    pub fn name(&self) -> &'static str {
+        if self.checkpoint.is_some() { CHECKPOINT } else { MANIFEST }
+    }
+
     /// The sum of the files' logical sizes.
     pub fn bytes(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
@@ -86,7 +94,13 @@ impl Manifest {
     }
 
     fn write_fields(&self, out: &mut impl Write) -> io::Result<()> {
-        write!(out, "{{\n  \"version\": {VERSION}")?;
+        match self.checkpoint {
+            None => write!(out, "{{\n  \"version\": {VERSION}")?,
+            Some(Checkpoint { until_close }) => {
+                write!(out, "{{\n  \"checkpoint\": {CHECKPOINT_VERSION}")?;
+                field(out, "until_close", &until_close)?;
+            }
+        }
         field(out, "id", &self.id.map(|id| id.to_string()))?;
         field(out, "data_dir_id", &self.data_dir_id.map(|id| id.to_string()))?;
         field(out, "started_at_ms", &self.started_at_ms)?;
@@ -169,7 +183,10 @@ struct FileLine<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
     size: u64,
-    crc32: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crc32: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    live: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'static str>,
     #[serde(flatten)]
@@ -189,7 +206,8 @@ impl<'e> FileLine<'e> {
             path,
             path_hex,
             size: entry.size,
-            crc32: entry.crc32,
+            crc32: (!entry.live).then_some(entry.crc32),
+            live: entry.live,
             class: entry.class.map(FileClass::name),
             attributes: entry.attributes,
             source: entry.source,
@@ -201,5 +219,5 @@ impl<'e> FileLine<'e> {
 
 /// Whether a path is one of the library's own, which never stands in a manifest as data.
 pub fn is_reserved(path: &Path) -> bool {
-    path == Path::new(super::MANIFEST) || path.starts_with(LIFECYCLE)
+    path == Path::new(MANIFEST) || path.starts_with(LIFECYCLE)
 }

@@ -1,6 +1,7 @@
 //! One snapshot: its manifest, what is kept of its files, how its users see it.
 
 mod attributes;
+mod checkpoint;
 mod describe;
 mod entries;
 mod fields;
@@ -11,6 +12,7 @@ mod names;
 mod parse;
 
 pub use attributes::{Attributes, Imprint};
+pub use checkpoint::Checkpoint;
 pub use entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
 pub use files::{Files, order};
 pub use info::{Snapshot, open_directory};
@@ -23,3 +25,6 @@ pub use parse::{describe, read};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";
+
+/// The file at the top of a checkpoint, which is no snapshot.
+pub const CHECKPOINT: &str = "checkpoint.manifest";

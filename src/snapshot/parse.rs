@@ -12,7 +12,7 @@ use super::fields::{self, Form, Lists, SHORTAGE, shortage};
 use super::files::order;
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION};
 use super::names::{Clash, Names};
-use super::{DirectoryEntry, FileEntry, Files, LinkEntry, MANIFEST, Manifest};
+use super::{CHECKPOINT, DirectoryEntry, FileEntry, Files, LinkEntry, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
 use crate::paths::hex;
@@ -23,6 +23,10 @@ use crate::sys::memory;
 const LARGEST: u64 = 1 << 30;
 
 const DOING: &str = "reading the manifest";
+
+/// What a checkpoint lacks of a snapshot.
+const NO_SNAPSHOT: &str = "it is a checkpoint and no snapshot: its files are the live database's own, and their \
+                           checksums were never read; its engine can open it read-only, or a copy of it";
 
 /// Reads the manifest of the snapshot in `directory`.
 pub fn read(directory: &Dir) -> Result<Manifest> {
@@ -45,7 +49,9 @@ struct Opened {
 impl Opened {
     fn of(directory: &Dir) -> Result<Self> {
         let path = directory.full(Path::new(MANIFEST));
+        let is_checkpoint = || matches!(directory.find(Path::new(CHECKPOINT)), Ok(Some(_)));
         let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+            true if is_checkpoint() => Error::at(Code::Unsupported, DOING, directory.path(), NO_SNAPSHOT),
             true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
             false => Error::io(DOING, &path, error),
         })?;

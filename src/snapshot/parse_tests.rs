@@ -44,8 +44,10 @@ fn ours() -> Manifest {
         attributes: Some(attributes),
         source: Some(SourceId { device: 1, inode: u64::MAX, born_ns: Some(-1), ctime_ns: Some(i64::MAX) }),
         shared: Some(Shared { origin: 1, verified_at_ms: 5 }),
+        live: false,
     };
     Manifest {
+        checkpoint: None,
         id: Some(Uuid::from_u128(7)),
         data_dir_id: Some(Uuid::from_u128(8)),
         started_at_ms: 1,

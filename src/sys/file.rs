@@ -1,16 +1,16 @@
 //! What a copy needs of an open file beyond reading and writing.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{self as rfs, Advice, SeekFrom};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{is_unsupported, retry};
+use super::{is_refused, is_unsupported, retry};
 
 /// How often a stretch is looked for that changes while it is looked for.
 const LOOKS: usize = 8;
@@ -118,19 +118,37 @@ pub fn clone(source: &File, copy: &File) -> io::Result<bool> {
     }
 }
 
-/// Starts writing a stretch back, so that the sync at the end finds little left to do.
+/// Writes all of the bytes so that they go to the disk at once and leave the cache (`RWF_DONTCACHE`, since
+/// Linux 6.14). `false`: that is refused here, and they are to be written in the usual way.
+pub fn write_uncached(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<bool> {
+    const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+    while !bytes.is_empty() {
+        match retry(|| rustix::io::pwritev2(file, &[IoSlice::new(bytes)], offset, DONTCACHE)) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(error) if is_refused(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// Starts writing a stretch back, so that the sync at the end finds little left to do. It is a hint: what it
+/// could not write, the sync reports.
 pub fn start_writeback(file: &File, range: Range<u64>) {
-    use std::os::fd::AsRawFd;
-    // SAFETY: it takes a descriptor that `file` keeps open, and numbers. It is a hint: what it
-    // could not write, the sync at the end reports.
-    unsafe {
-        libc::sync_file_range(
-            file.as_raw_fd(),
-            range.start as i64,
-            (range.end - range.start) as i64,
-            libc::SYNC_FILE_RANGE_WRITE,
-        )
-    };
+    let _ = sync_range(file, range, libc::SYNC_FILE_RANGE_WRITE);
+}
+
+/// Waits until what was started of a stretch is written. An error is final: the sync at the end does not
+/// tell it again.
+pub fn wait_for_writeback(file: &File, range: Range<u64>) -> io::Result<()> {
+    match sync_range(file, range, libc::SYNC_FILE_RANGE_WAIT_BEFORE) {
+        Err(error) if is_refused(&error) => Ok(()),
+        other => other,
+    }
 }
 
 /// Writes back what of a file is dirty, and waits. From then on a store through a mapping faults and so moves
@@ -138,12 +156,21 @@ pub fn start_writeback(file: &File, range: Range<u64>) {
 /// a journal and no flush of the disk, of which a sync would make one a file. What could not be written is for
 /// whoever wrote it to know.
 pub fn write_back(file: &File) {
-    use std::os::fd::AsRawFd;
     const AND_WAIT: u32 =
         libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
-    // SAFETY: it takes a descriptor that `file` keeps open, and numbers.
-    if unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, AND_WAIT) } != 0 {
+    if sync_range(file, 0..0, AND_WAIT).is_err() {
         let _ = file.sync_data();
+    }
+}
+
+/// A stretch of no length is all of the file.
+fn sync_range(file: &File, range: Range<u64>, what: u32) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let (offset, length) = (range.start as i64, (range.end - range.start) as i64);
+    // SAFETY: it takes a descriptor that `file` keeps open, and numbers.
+    match unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, what) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

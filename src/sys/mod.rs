@@ -11,6 +11,7 @@ pub mod clock;
 pub mod dir;
 pub mod event;
 pub mod file;
+pub mod lease;
 pub mod lock;
 pub mod memory;
 pub mod random;

@@ -20,6 +20,8 @@ static void setters_refuse_null_options(void) {
     INVALID(backup_options_set_min_free(NULL, 1, &error));
     INVALID(backup_options_set_metadata(NULL, "", 0, &error));
     INVALID(backup_options_set_keep_undo(NULL, 0, &error));
+    INVALID(backup_options_set_share(NULL, BACKUP_SHARE_NEVER, &error));
+    INVALID(backup_options_set_reread_after(NULL, 1, &error));
     INVALID(backup_options_set_keep_matching(NULL, 0, &error));
     INVALID(backup_options_set_clone(NULL, 0, &error));
     INVALID(backup_options_set_no_posix_locks(NULL, 0, &error));
@@ -59,6 +61,8 @@ static void numbers_out_of_range_are_refused(void) {
     }
     for (size_t i = 0; i < sizeof no_classes / sizeof *no_classes; i++)
         INVALID(backup_options_add_rule(options, "*", no_classes[i], &error));
+    INVALID(backup_options_set_share(options, -1, &error));
+    INVALID(backup_options_set_share(options, BACKUP_SHARE_ALWAYS + 1, &error));
     INVALID(backup_options_set_verify_level(options, -1, &error));
     INVALID(backup_options_set_verify_level(options, BACKUP_VERIFY_MEDIA + 1, &error));
     backup_options_free(options);
@@ -71,6 +75,8 @@ static void every_number_in_range_is_taken(void) {
     SUCCEEDS(backup_options_add_rule(options, "*", BACKUP_FILE_IMMUTABLE | BACKUP_FILE_UNFINISHED_OK, &error));
     for (int32_t level = BACKUP_VERIFY_NONE; level <= BACKUP_VERIFY_MEDIA; level++)
         SUCCEEDS(backup_options_set_verify_level(options, level, &error));
+    for (int32_t share = BACKUP_SHARE_NEVER; share <= BACKUP_SHARE_ALWAYS; share++)
+        SUCCEEDS(backup_options_set_share(options, share, &error));
     for (int32_t flag = 0; flag <= 1; flag++) {
         SUCCEEDS(backup_options_set_adopt_root(options, flag, &error));
         SUCCEEDS(backup_options_set_keep_undo(options, flag, &error));
@@ -83,6 +89,8 @@ static void every_number_in_range_is_taken(void) {
     SUCCEEDS(backup_options_set_rate_limit(options, UINT64_MAX, &error));
     SUCCEEDS(backup_options_set_freeze_timeout(options, UINT64_MAX, &error));
     SUCCEEDS(backup_options_set_min_free(options, UINT64_MAX, &error));
+    SUCCEEDS(backup_options_set_reread_after(options, UINT64_MAX, &error));
+    SUCCEEDS(backup_options_set_reread_after(options, 0, &error));
     backup_options_free(options);
 }
 
@@ -144,6 +152,9 @@ static void nothing_is_started_without_a_place_for_the_job(void) {
 
 static void jobs_refuse_null(void) {
     backup_progress progress;
+    backup_error *warning = UNTOUCHED(backup_error);
+    INVALID(backup_warning(NULL, 0, &warning, &error));
+    CHECK(warning == UNTOUCHED(backup_error));
     INVALID(backup_status(NULL, &progress, sizeof progress, &error));
     INVALID(backup_wait(NULL, -1, &error));
     INVALID(backup_cancel(NULL, &error));
@@ -223,6 +234,7 @@ static void accessors_of_null_give_nothing(void) {
     CHECK(!backup_snapshot_metadata(NULL, NULL));
     CHECK(backup_snapshot_started_at_ms(NULL) == 0 && backup_snapshot_finished_at_ms(NULL) == 0);
     CHECK(backup_snapshot_files(NULL) == 0 && backup_snapshot_bytes(NULL) == 0);
+    CHECK(backup_snapshot_files_shared(NULL) == 0 && backup_snapshot_bytes_shared(NULL) == 0);
     CHECK(backup_snapshot_files_skipped(NULL) == 0 && backup_snapshot_files_left_out(NULL) == 0);
     CHECK(!backup_snapshot_error(NULL));
     CHECK(backup_list_count(NULL) == 0 && !backup_list_get(NULL, 0));

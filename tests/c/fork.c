@@ -27,14 +27,16 @@ static void uses_the_parents(void *argument) {
     struct handles *parents = argument;
     backup_progress progress;
     backup_job *job = NULL;
+    backup_error *warning = NULL;
     FAILS(BACKUP_CONFLICT, backup_status(parents->job, &progress, sizeof progress, &error));
     FAILS(BACKUP_CONFLICT, backup_wait(parents->job, -1, &error));
+    FAILS(BACKUP_CONFLICT, backup_warning(parents->job, 0, &warning, &error));
     FAILS(BACKUP_CONFLICT, backup_cancel(parents->job, &error));
     FAILS(BACKUP_CONFLICT, backup_set_rate_limit(parents->job, 1, &error));
     FAILS(BACKUP_CONFLICT, backup_start(parents->coordinator, &job, &error));
     FAILS(BACKUP_CONFLICT, backup_run(parents->coordinator, &job, &error));
     FAILS(BACKUP_CONFLICT, backup_find(parents->coordinator, NULL, &job, &error));
-    CHECK(!job && backup_eventfd(parents->job) == -1);
+    CHECK(!job && !warning && backup_eventfd(parents->job) == -1);
     CHECK(strlen(backup_id(parents->job)) == 36 && backup_location(parents->job)[0] == '/');
     backup_free(parents->job);
     backup_coordinator_close(parents->coordinator);

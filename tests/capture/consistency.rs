@@ -1,5 +1,6 @@
 //! Flushes and compactions that add and delete tables all through the window, which no freeze
-//! stops, never make a snapshot wrong: each holds exactly the commits from before the freeze.
+//! stops, never make a snapshot wrong: each holds exactly the commits from before the freeze, and still does
+//! when later ones share its tables and others that did are deleted.
 
 mod engine;
 
@@ -14,6 +15,9 @@ use engine::{Engine, expected, recover};
 use hotbackup::{BackupRoot, Code, Coordinator, FileClass, Options, VerifyLevel};
 
 const SNAPSHOTS: usize = 100;
+
+/// So many are there at a time.
+const KEPT: usize = 5;
 
 #[derive(Default)]
 struct Window {
@@ -53,7 +57,8 @@ fn every_snapshot_is_right(journals: FileClass) {
     let engine = Arc::new(Engine::start(&place.data()));
     let window = Arc::new(Window::default());
     let coordinator = Coordinator::open(&place.data(), &options(&engine, &window, journals)).unwrap();
-    let (mut good, mut refused, mut busy_windows, mut left_out) = (0, 0, 0, 0);
+    let (mut good, mut refused, mut busy_windows, mut left_out, mut shared) = (0, 0, 0, 0, 0);
+    let mut kept: Vec<(PathBuf, u64)> = Vec::new();
     while good < SNAPSHOTS {
         let job = coordinator.start().unwrap();
         if let Err(error) = job.wait() {
@@ -75,12 +80,25 @@ fn every_snapshot_is_right(journals: FileClass) {
         }
         busy_windows += usize::from(window.edits_within.load(Relaxed) > 0);
         left_out += job.status().unwrap().files_left_out;
+        shared += job.status().unwrap().bytes_linked;
+        kept.push((job.location().to_path_buf(), last));
+        // Any of them goes, and any other must still be what it was.
+        if kept.len() > KEPT {
+            let (gone, _) = kept.swap_remove(good * 7 % KEPT);
+            coordinator.root().delete(gone.file_name().unwrap().to_str().unwrap()).unwrap();
+        }
+        let (older, last) = &kept[good * 3 % kept.len()];
+        assert_eq!(recover(older).unwrap(), (*last, expected(*last)), "an older one after snapshot {good}");
         good += 1;
-        coordinator.root().prune(1).unwrap();
+    }
+    for (older, last) in &kept {
+        assert_eq!(recover(older).unwrap(), (*last, expected(*last)), "an older one at the end");
     }
     eprintln!(
-        "{busy_windows} of {good} windows saw tables exchanged, {refused} were refused, {left_out} unfinished tables"
+        "{busy_windows} of {good} windows saw tables exchanged, {refused} were refused, {left_out} unfinished \
+         tables, {shared} bytes were shared"
     );
+    assert!(shared > 0, "nothing was shared");
     assert!(busy_windows > 0, "nothing happened inside the windows: this test shows nothing");
 }
 

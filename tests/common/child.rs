@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use hotbackup::{BackupRoot, Coordinator, FileClass, Options};
+use hotbackup::{BackupRoot, CheckpointOptions, Coordinator, FileClass, Options, Share};
 
 use super::{frozen, frozen_with_tables};
 
@@ -140,6 +140,14 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
     let text = |at: usize| words[at].to_str().expect("plain text");
     match (text(0), &words[1..]) {
         ("back up", [data]) => one_backup(data),
+        ("back up within a limit", [data]) => {
+            let mut options = frozen();
+            options.add_rule("*.sst", FileClass::IMMUTABLE)?;
+            options.set_threads(1);
+            options.set_share(Share::Never);
+            options.set_rate_limit(1 << 30);
+            Coordinator::open(data, &options)?.start()?.wait()
+        }
         ("back up to", [data, root]) => {
             let mut options = frozen();
             options.set_root(root)?;
@@ -186,6 +194,19 @@ fn do_it(words: &[&Path]) -> hotbackup::Result<()> {
         ("recover", [target]) => hotbackup::recover(target).map(drop),
         ("delete", [root, _]) => BackupRoot::at(root).delete(text(2)),
         ("prune", [root]) => BackupRoot::at(root).prune(1).map(drop),
+        ("checkpoint", [data]) => one_checkpoint(data, CheckpointOptions::new()).map(drop),
+        ("checkpoint again and again", [data]) => loop {
+            one_checkpoint(data, CheckpointOptions::new())?.close();
+            sign();
+        },
+        ("remove the checkpoint", [location]) => hotbackup::checkpoint_remove(location),
+        ("hold a checkpoint", [data]) => {
+            let _open = one_checkpoint(data, CheckpointOptions::new().until_close())?;
+            sign();
+            // Until the parent kills.
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            Ok(())
+        }
         ("hold open", [data]) => {
             let _open = Coordinator::open(data, &Options::new())?;
             sign();
@@ -206,6 +227,15 @@ fn one_backup(data: &Path) -> hotbackup::Result<()> {
     let mut options = frozen_with_tables();
     options.set_threads(1);
     Coordinator::open(data, &options)?.start()?.wait()
+}
+
+fn one_checkpoint(data: &Path, how: CheckpointOptions) -> hotbackup::Result<Coordinator> {
+    let mut options = frozen();
+    options.set_layout("rocksdb")?;
+    options.set_threads(1);
+    let coordinator = Coordinator::open(data, &options)?;
+    coordinator.start_checkpoint(how)?.wait()?;
+    Ok(coordinator)
 }
 
 fn one_restore(snapshot: &Path, target: &Path, keep_undo: bool) -> hotbackup::Result<()> {

@@ -190,6 +190,16 @@ pub fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).expect("a file");
 }
 
+/// Files as RocksDB keeps them.
+pub fn like_rocksdb(data: &Path) {
+    write(&data.join("CURRENT"), b"MANIFEST-000004\n");
+    write(&data.join("MANIFEST-000004"), &bytes(9_000, 1));
+    write(&data.join("000005.sst"), &bytes(300_000, 2));
+    write(&data.join("cold/000006.sst"), &bytes(70_000, 3));
+    write(&data.join("000007.log"), &bytes(5_000, 4));
+    write(&data.join("LOCK"), b"");
+}
+
 /// Bytes that differ from place to place and from seed to seed.
 pub fn bytes(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -21,6 +21,7 @@ void a_moved_job_refuses_every_call(const fs::path &scratch) {
     REFUSED(job.wait_for(std::chrono::seconds(1)));
     REFUSED(job.error());
     REFUSED(job.status());
+    REFUSED(job.warnings());
     REFUSED(job.cancel());
     REFUSED(job.rate_limit(1));
     REFUSED(job.eventfd());

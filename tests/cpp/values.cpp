@@ -26,6 +26,8 @@ void every_option_reaches_the_library(const fs::path &scratch) {
                        .min_free(1)
                        .metadata("mine")
                        .keep_undo(false)
+                       .share(Share::Always)
+                       .reread_after(std::chrono::hours(1))
                        .keep_matching()
                        .clone(false)
                        .no_posix_locks(false)
@@ -73,6 +75,8 @@ void wrong_values_are_refused_and_change_nothing(const fs::path &scratch) {
     CHECK(refused([](Options &o) { o.rule("*", static_cast<FileClass>(99)); }));
     CHECK(refused([](Options &o) { o.verify_level(static_cast<VerifyLevel>(99)); }));
     CHECK(refused([](Options &o) { o.symlinks(static_cast<Symlinks>(99)); }));
+    CHECK(refused([](Options &o) { o.share(static_cast<Share>(99)); }));
+    CHECK(refused([](Options &o) { o.reread_after(milliseconds(-1)); }));
     CHECK(refused([](Options &o) { o.metadata(std::string((1 << 20) + 1, 'x')); }));
     CHECK(refused([](Options &o) { o.root(""); }));
     const std::string nul("a\0b", 3);
@@ -146,6 +150,9 @@ void lengths_of_time_are_rounded_up_and_never_wrap(const fs::path &) {
     CHECK(ms(milliseconds::min()) == INT64_MIN && ms(hours::min()) == INT64_MIN);
     CHECK(ms(milliseconds(INT64_MAX - 1'000'000)) >= INT64_MAX - 1'000'000);
     Options().freeze_timeout(hours::max()).freeze_timeout(microseconds(1));
+    const auto s = [](auto given) { return detail::seconds_of(given); };
+    CHECK(s(nanoseconds(1)) == 1 && s(milliseconds(1001)) == 2 && s(hours(24)) == 86'400 && s(hours(0)) == 0);
+    CHECK(s(seconds::max()) == UINT64_MAX && s(hours::max()) == UINT64_MAX);
     REFUSED(Options().freeze_timeout(seconds::min()));
 }
 

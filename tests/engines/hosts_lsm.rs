@@ -1,6 +1,7 @@
 //! RocksDB and LevelDB back themselves up while they are written to, flush and compact. The programs
 //! are those of examples-c: they restore each snapshot, let the engine open and check it, compare every
-//! key with what was committed at the freeze, and fail at the first difference.
+//! key with what was committed at the freeze, and fail at the first difference. The same with checkpoints, opened
+//! where they lie, as copies and to write to them, after which the live database is compared too.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 const ROUNDS: &str = "20";
 
 const EXACT: &str = ": 20 snapshots, 0 wrong";
+
+const CHECKPOINTS: &str = ": 20 checkpoints, 0 wrong";
 
 const VARIANTS: [&str; 7] = [
     "named",
@@ -35,6 +38,7 @@ fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
     let printed = rocksdb.run();
     for variant in VARIANTS {
         assert!(printed.contains(&format!("rocksdb {variant}{EXACT}")), "{variant}: {printed}");
+        assert!(printed.contains(&format!("rocksdb {variant}{CHECKPOINTS}")), "{variant}: {printed}");
         assert!(printed.contains(&format!("rocksdb {variant}{CLOSED}")), "{variant}: {printed}");
     }
     assert_eq!(printed.matches(LOST_LOG_FOUND).count(), 4, "{printed}");
@@ -44,7 +48,7 @@ fn every_snapshot_of_rocksdb_is_the_point_of_its_freeze() {
 fn every_snapshot_of_leveldb_is_the_point_of_its_freeze() {
     let Some(leveldb) = Program::of("leveldb") else { return };
     let printed = leveldb.run();
-    for line in [EXACT, LOST_LOG_FOUND, CLOSED] {
+    for line in [EXACT, LOST_LOG_FOUND, CHECKPOINTS, CLOSED] {
         assert!(printed.contains(line), "{line}: {printed}");
     }
 }

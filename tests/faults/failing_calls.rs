@@ -136,6 +136,55 @@ fn calls_that_are_refused_every_time_and_are_not_needed_are_done_without() {
     }
 }
 
+/// Kernels before 6.14, and file systems that keep all they are given in the cache.
+#[test]
+fn a_limited_backup_needs_no_write_that_leaves_the_cache() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::new();
+    let bytes: Vec<u8> = (0..3_000_017_u32).map(|at| (at % 251) as u8).collect();
+    write(&place.data().join("a.sst"), &bytes);
+    let deed = [Path::new("back up within a limit"), &place.data()];
+    for refusal in ["EOPNOTSUPP", "EINVAL", "ENOSYS", "EPERM"] {
+        // Once at the first piece, and once where some of the file has been written so.
+        for when in ["1", "4"] {
+            let fault = format!("pwritev2:error={refusal}:when={when}");
+            let (ended, has_come) = run(&deed, &fault);
+            assert!(matches!(ended, Ended::Done), "{fault}: {ended:?}");
+            assert!(has_come || when == "4", "{fault} never came");
+            let newest = hotbackup::BackupRoot::at(place.root()).latest().unwrap();
+            assert!(std::fs::read(newest.location().join("a.sst")).unwrap() == bytes, "{fault}");
+        }
+    }
+    for (error, expected) in [("ENOSPC", "NO_SPACE"), ("EIO", "IO")] {
+        let (ended, _) = run(&deed, &format!("pwritev2:error={error}:when=1"));
+        assert!(matches!(&ended, Ended::Failed(code, _) if code == expected), "{error}: {ended:?}");
+    }
+    sound_snapshots(&place.root());
+}
+
+/// Who waits for a stretch is told of its error, and the sync at the end is not told again.
+#[test]
+fn a_writeback_that_fails_fails_the_backup_and_one_that_is_refused_does_not() {
+    if !has_strace() {
+        return skip("no strace");
+    }
+    let place = Place::new();
+    write(&place.data().join("a.sst"), &vec![7; 5 << 20]);
+    let deed = [Path::new("back up to"), &place.data(), &place.root()];
+    for (error, expected) in [("EIO", Some("IO")), ("ENOSPC", Some("NO_SPACE")), ("ENOSYS", None)] {
+        let (ended, has_come) = run(&deed, &format!("sync_file_range:error={error}"));
+        assert!(has_come, "{error} never came");
+        match (&ended, expected) {
+            (Ended::Failed(code, _), Some(expected)) => assert_eq!(code, expected),
+            (Ended::Done, None) => {}
+            _ => panic!("{error}: {ended:?}"),
+        }
+    }
+    sound_snapshots(&place.root());
+}
+
 #[test]
 fn what_cannot_be_read_fails_the_verification() {
     if !has_strace() {

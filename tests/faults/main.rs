@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod checkpoints;
 mod failing_calls;
 mod full_source;
 mod kill;

@@ -53,4 +53,5 @@ themes! {
     snapshots: snapshots_are_listed_opened_deleted_and_pruned,
     status_sizes: hosts_of_other_versions_get_the_fields_that_both_know,
     threads: any_thread_may_use_a_coordinator_and_its_jobs,
+    warnings: warnings_stay_with_their_job_and_belong_to_their_caller,
 }

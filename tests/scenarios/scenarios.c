@@ -2,7 +2,8 @@
  * compares what it ended with. Prints nothing unless something is wrong. */
 #include "c/scene.h"
 
-static const struct scenario *const all[] = {backups, failures, interruptions, restores, snapshots};
+static const struct scenario *const all[] = {backups,       checkpoints, failures, interruptions,
+                                             restores, sharing,     snapshots};
 #define THEMES (sizeof all / sizeof *all)
 
 /* Which of them were in the list: by theme and place. */

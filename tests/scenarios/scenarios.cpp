@@ -22,7 +22,9 @@ std::string run(Code (*scenario)(Scene &), const fs::path &scratch, const std::s
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
     Scenarios missing = backups();
+    missing.merge(checkpoints());
     missing.merge(disk());
+    missing.merge(sharing());
     std::ifstream list(argv[1]);
     for (std::string line, name, code, calls; std::getline(list, line);) {
         if (line.empty() || line[0] == '#') continue;

@@ -24,6 +24,7 @@ from ._constants import (
     Kind,
     Phase,
     Recovered,
+    Share,
     State,
     Symlinks,
     VerifyLevel,
@@ -51,7 +52,7 @@ from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._progress import Progress
 from ._restore import AnySnapshot, recover, restore, restore_undo, verify
-from ._snapshots import Snapshot, delete, latest, list_snapshots, prune
+from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
 
 __all__ = [
     "ABI_VERSION",
@@ -79,6 +80,7 @@ __all__ = [
     "ProgressHook",
     "Recovered",
     "RestoreUnfinished",
+    "Share",
     "SimpleHook",
     "Snapshot",
     "SourceChanged",
@@ -95,6 +97,7 @@ __all__ = [
     "list_snapshots",
     "prune",
     "recover",
+    "remove_checkpoint",
     "restore",
     "restore_undo",
     "verify",

@@ -83,12 +83,33 @@ class Symlinks(_OpenEnum):
     """The link itself is kept."""
 
 
+class Share(_OpenEnum):
+    """Whether a backup shares files with the snapshot before it."""
+
+    NEVER = 0
+    """It takes each file anew."""
+    SAFELY = 1
+    """It shares what has not changed, by clones where the root's file system makes them, else by hard
+    links; but not by links where there is a ``validate`` hook, since an engine that writes to what it opens
+    would write to older snapshots. The default."""
+    ALWAYS = 2
+    """By links beneath a ``validate`` hook too: the host vouches that it writes to nothing it looks at."""
+
+
 class Kind(_OpenEnum):
     """What a job does."""
 
     BACKUP = 1
     RESTORE = 2
     VERIFY = 3
+    CHECKPOINT = 4
+
+
+class CheckpointFlags(_OpenEnum):
+    """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
+
+    UNTIL_CLOSE = 1
+    LINKS_ARE_SAFE = 2
 
 
 class State(_OpenEnum):

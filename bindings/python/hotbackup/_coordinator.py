@@ -6,13 +6,13 @@ import ctypes
 import os
 import warnings
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
 from ._arguments import AnyPath, decode_path, encode_path, encode_text
 from ._caller import Caller
-from ._constants import Symlinks, VerifyLevel
+from ._constants import CheckpointFlags, Share, Symlinks, VerifyLevel
 from ._errors import call
 from ._exit import refuse_at_exit
 from ._ffi import lib
@@ -41,6 +41,13 @@ class Coordinator:
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
     metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
     where the file system can.
+    share: a Share, whether a backup shares with the snapshot before it (what ``latest`` gives) the immutable
+    files that have not changed since: then it costs what has changed. A snapshot is complete all the same,
+    deleting one harms no other, and what is restored shares with none.
+    reread_after: how long ago a shared file may have been read back from the disk, in seconds; each backup
+    reads what was not for longer, the oldest first, before its checkpoint hook: at most 64 MiB or a 32nd of
+    what can be shared, whichever is more. A file that is bad is copied anew, and ``Job.warnings`` names it.
+    0: some in each backup; None: never.
     no_posix_locks: this process holds no fcntl locks on the files, see the C header.
 
     Hooks, all optional: ``checkpoint(hook)`` flushes; ``freeze(hook)`` and ``thaw(hook)`` stop and
@@ -75,6 +82,8 @@ class Coordinator:
         freeze_timeout: float | None = 30.0,
         min_free: int = 0,
         metadata: bytes | None = None,
+        share: int = Share.SAFELY,
+        reread_after: float | None = 86_400.0,
         clone: bool = True,
         no_posix_locks: bool = False,
         checkpoint: SimpleHook | None = None,
@@ -102,6 +111,8 @@ class Coordinator:
             freeze_timeout=freeze_timeout,
             min_free=min_free,
             metadata=metadata,
+            share=share,
+            reread_after=reread_after,
             clone=clone,
             no_posix_locks=no_posix_locks,
         )
@@ -147,12 +158,33 @@ class Coordinator:
         used before is not there now. InputOutputError, NoSpace: the root cannot be written.
         Everything later is the job's result.
         """
+        return self._start(lib.backup_start)
+
+    def start_checkpoint(self, *, until_close: bool = False, links_are_safe: bool = False) -> Job:
+        """Starts a checkpoint and returns at once: a directory in ``.lifecycle/checkpoints`` of the
+        data directory (``location``), at the consistent point of a freeze, whose immutable files are
+        links to the live ones, so that it takes milliseconds and no space. It is no snapshot, and is in
+        no root's list. Its engine may open it read-only where it lies, or a copy of it anywhere.
+
+        until_close: it is removed when its coordinator is closed or, after a crash, by ``recover``; else
+        it stays until ``remove_checkpoint``.
+        links_are_safe: the host vouches that nothing ever truncates, rewrites in place or touches an
+        immutable file that has several names, not even when it is deleted: so any layout will do, and
+        whatever is immutable is linked. Where it is not so, the checkpoint changes with the live database.
+
+        Hooks and errors are those of ``start``, but for the errors of the root. Unsupported: the layout
+        is not rocksdb, leveldb or pebble, and the host does not vouch for its links; as the job's result:
+        links are refused, or a further source lies on another file system.
+        """
+        return self._start(lib.backup_checkpoint_start, _flags(until_close, links_are_safe))
+
+    def _start(self, begin: Callable[..., int], *arguments: int) -> Job:
         refuse_at_exit()
         with self._handle.use() as coordinator:
             handle = JobHandle()
             with handle.use():  # what is cancelled below stays good, whatever becomes of the Job
                 try:
-                    call(lib.backup_start, coordinator, ctypes.byref(handle.out))
+                    call(begin, coordinator, *arguments, ctypes.byref(handle.out))
                     if self._handle.closed:  # meanwhile
                         lib.backup_cancel(handle.out, None)
                     return self._job(handle)
@@ -167,6 +199,14 @@ class Coordinator:
         thread, and returns its job, which has completed; or raises what ``start`` or ``wait``
         would. Ctrl-C cancels the backup here, since its hooks need this thread: its thaw and
         release run, then KeyboardInterrupt comes out."""
+        return self._run(lib.backup_start)
+
+    def run_checkpoint(self, *, until_close: bool = False, links_are_safe: bool = False) -> Job:
+        """Makes a checkpoint as ``start_checkpoint`` does, with its hooks on this thread, as ``run``
+        makes a backup."""
+        return self._run(lib.backup_checkpoint_start, _flags(until_close, links_are_safe))
+
+    def _run(self, begin: Callable[..., int], *arguments: int) -> Job:
         refuse_at_exit()
         interrupt: BaseException | None = None
         with self._handle.use() as coordinator:
@@ -177,7 +217,7 @@ class Coordinator:
                 try:
                     entered.add(here)
                     self._hooks.callers.add(caller)
-                    call(lib.backup_start, coordinator, ctypes.byref(handle.out))
+                    call(begin, coordinator, *arguments, ctypes.byref(handle.out))
                     if self._handle.closed:  # meanwhile
                         lib.backup_cancel(handle.out, None)
                     while True:
@@ -211,7 +251,8 @@ class Coordinator:
             return self._find(coordinator, job_id)
 
     def close(self) -> None:
-        """Cancels the backup that runs, waits for its end and for calls of other threads, and closes.
+        """Cancels the backup or checkpoint that runs, waits for its end and for calls of other threads,
+        removes the checkpoints that were to go with it, and closes.
         Again: waits for the same. Signals' handlers run meanwhile, and may close too. From a hook of
         that backup, or a handler above ``run``, it does not wait, and the job's end does the rest."""
         self._handle.close(wait=all(mark.hooks is not self._hooks for mark in inside()))
@@ -235,6 +276,11 @@ class Coordinator:
         if known is None:
             jobs[job_id] = reference
         return known or fresh
+
+
+def _flags(until_close: bool, links_are_safe: bool) -> int:
+    flags = CheckpointFlags.UNTIL_CLOSE if until_close else 0
+    return flags | (CheckpointFlags.LINKS_ARE_SAFE if links_are_safe else 0)
 
 
 def _dropped(handle: CoordinatorHandle) -> None:

@@ -17,7 +17,17 @@ from typing import Any
 from ._arguments import decode_path, unsigned
 from ._constants import Code
 from ._descriptors import duplicate
-from ._errors import Conflict, Failures, InvalidArgument, WaitTimeout, call, taken
+from ._errors import (
+    BackupError,
+    Conflict,
+    Failures,
+    InvalidArgument,
+    NotFound,
+    WaitTimeout,
+    call,
+    describe,
+    taken,
+)
 from ._ffi import RawProgress, lib
 from ._handles import JobHandle
 from ._progress import Progress, from_raw
@@ -95,6 +105,17 @@ class Job:
         """Waits in asyncio, like ``wait()``. Cancelling the wait does not cancel the job."""
         return self._ended_in_asyncio().__await__()
 
+    @property
+    def warnings(self) -> list[BackupError]:
+        """What is wrong, though it does not fail the job. Corrupt: a file that was to be shared with the
+        previous snapshot and whose stored bytes are bad; it names all snapshots that hold it. There may be
+        more while the job runs; those of an ended job stay."""
+        found: list[BackupError] = []
+        with self._handle.use() as job, suppress(NotFound):  # there are no more
+            while True:
+                found.append(_warning(job, len(found)))
+        return found
+
     def cancel(self) -> None:
         """Asks the job to end as cancelled, and returns at once. One that has ended, or has begun
         to publish, stays as it is."""
@@ -155,6 +176,16 @@ class Job:
                 loop.remove_reader(own)
         finally:
             os.close(own)
+
+
+def _warning(job: int, index: int) -> BackupError:
+    out = ctypes.c_void_p()
+    try:
+        call(lib.backup_warning, job, index, ctypes.byref(out))
+        assert out.value is not None
+        return describe(out.value)
+    finally:
+        lib.backup_error_free(out)
 
 
 def _dropped(handle: JobHandle) -> None:

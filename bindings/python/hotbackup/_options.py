@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ._arguments import AnyPath, encode_path, encode_text, signed, unsigned
-from ._constants import Symlinks, VerifyLevel
+from ._constants import Share, Symlinks, VerifyLevel
 from ._errors import InvalidArgument, call
 from ._ffi import lib
 from ._hooks import Hooks
@@ -30,6 +30,8 @@ def options(
     min_free: int = 0,
     metadata: bytes | None = None,
     keep_undo: bool = True,
+    share: int = Share.SAFELY,
+    reread_after: float | None = 86_400.0,
     keep_matching: bool = False,
     clone: bool = True,
     no_posix_locks: bool = False,
@@ -58,6 +60,8 @@ def options(
             metadata = bytes(metadata)
             call(lib.backup_options_set_metadata, address, metadata, len(metadata))
         call(lib.backup_options_set_keep_undo, address, bool(keep_undo))
+        call(lib.backup_options_set_share, address, signed(share, "share"))
+        call(lib.backup_options_set_reread_after, address, _seconds(reread_after))
         call(lib.backup_options_set_keep_matching, address, bool(keep_matching))
         call(lib.backup_options_set_clone, address, bool(clone))
         call(lib.backup_options_set_no_posix_locks, address, bool(no_posix_locks))
@@ -74,3 +78,12 @@ def _milliseconds(timeout: float | None) -> int:
     if not 0 < timeout < 1 << 53:
         raise InvalidArgument(f"freeze_timeout is {timeout} seconds, which is no time; None is no timeout")
     return math.ceil(timeout * 1000)
+
+
+def _seconds(age: float | None) -> int:
+    """The library's largest number, which is never, is None here."""
+    if age is None:
+        return (1 << 64) - 1
+    if not 0 <= age < 1 << 53:
+        raise InvalidArgument(f"reread_after is {age} seconds, which is no age; None is never")
+    return math.ceil(age)

@@ -37,7 +37,8 @@ class Progress:
     bytes_cloned: int
     """Bytes shared by the file system (reflinks)."""
     bytes_linked: int
-    """Bytes shared with an earlier snapshot; of a restore those that its target had."""
+    """Bytes shared with an earlier snapshot; of a restore those that its target had; of a checkpoint those
+    of the live files."""
     bytes_holes: int
     """Bytes that are holes on both sides."""
     files_skipped: int

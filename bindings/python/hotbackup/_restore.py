@@ -45,8 +45,8 @@ def restore(
     Keep the Job and wait for it: dropping it cancels the restore, with a ResourceWarning, and does not
     wait for that. layout: None takes the snapshot's. keep_matching: files of the target that are what
     the snapshot has, by their checksums, are kept, so that a restore over nearly the same costs reading;
-    the C header says how, and which engines spoil the undo of it. clone: whether blocks may be shared with the
-    snapshot, where the file system can. The hooks run on a thread of the library's.
+    the C header says how, and which engines spoil the undo of it. clone: whether blocks may be shared with
+    the snapshot, where the file system can. The hooks run on a thread of the library's.
     """
     refuse_at_exit()
     given = options(

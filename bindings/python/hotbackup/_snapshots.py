@@ -35,6 +35,10 @@ class Snapshot:
     """How many files it has."""
     bytes: int
     """The sum of their sizes."""
+    files_shared: int
+    """How many of them it shares with an earlier snapshot, by links or clones."""
+    bytes_shared: int
+    """The sum of the sizes of these: what its backup did not take anew."""
     files_skipped: int
     """FIFOs, sockets, devices and the library's own leftovers."""
     files_left_out: int
@@ -86,6 +90,14 @@ def delete(root: AnyPath, id_or_name: str) -> None:
     call(lib.backup_delete, encode_path(root, "root"), encode_path(id_or_name, "id_or_name"))
 
 
+def remove_checkpoint(location: AnyPath) -> None:
+    """Removes a checkpoint, by the location of its job. The live database keeps its files; the space of
+    those that it has deleted since comes back. Nobody may have it open. NotFound: it is not there;
+    InvalidArgument: no checkpoint is made at such a place, or what is there is none (a copy is its
+    owner's to remove); Conflict: somebody holds a lock (flock) on its directory."""
+    call(lib.backup_checkpoint_remove, encode_path(location, "location"))
+
+
 def prune(root: AnyPath, keep_newest: int) -> int:
     """Deletes all but the newest ``keep_newest`` (at least 1) snapshots, except those in use and
     unreadable ones, which neither count nor go. Gives how many went. Conflict: the root is in use."""
@@ -122,6 +134,8 @@ def _read(address: int) -> Snapshot:
         finished_at_ms=lib.backup_snapshot_finished_at_ms(address),
         files=lib.backup_snapshot_files(address),
         bytes=lib.backup_snapshot_bytes(address),
+        files_shared=lib.backup_snapshot_files_shared(address),
+        bytes_shared=lib.backup_snapshot_bytes_shared(address),
         files_skipped=lib.backup_snapshot_files_skipped(address),
         files_left_out=lib.backup_snapshot_files_left_out(address),
         error=None if error is None else describe(error),

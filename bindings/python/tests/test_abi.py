@@ -12,16 +12,18 @@ import pytest
 from conftest import REPOSITORY
 
 import hotbackup
-from hotbackup import _ffi
+from hotbackup import _constants, _ffi
 
 HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h").read_text(), flags=re.DOTALL)
 ENUMS: dict[str, type[IntEnum]] = {
+    "CHECKPOINT_": _constants.CheckpointFlags,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,
     "FILE_": hotbackup.FileClass,
     "VERIFY_": hotbackup.VerifyLevel,
     "SYMLINKS_": hotbackup.Symlinks,
+    "SHARE_": hotbackup.Share,
     "RECOVERED_": hotbackup.Recovered,
     "": hotbackup.Code,
 }

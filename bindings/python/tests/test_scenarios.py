@@ -9,13 +9,14 @@ from typing import Callable
 
 import pytest
 from conftest import REPOSITORY
-from world import SECONDS, Gate, SaidNo, World, tree
+from sharing_cases import SHARING
+from world import SECONDS, Gate, SaidNo, World, flip, tree
 
 import hotbackup
-from hotbackup import BackupError, Code, FileClass, State
+from hotbackup import BackupError, Code, FileClass, Kind, State
 
 Case = Callable[[World], object]
-CASES: dict[str, Case] = {}
+CASES: dict[str, Case] = dict(SHARING)
 
 
 def case(*names: str) -> Callable[[Case], Case]:
@@ -154,6 +155,75 @@ def then_another_succeeds(world: World, first: BaseException) -> None:
     assert world.calls == ["checkpoint", "freeze", "thaw", "release", "validate"]
     world.calls = calls
     raise first
+
+
+def looked_at_and_removed(world: World, coordinator: hotbackup.Coordinator, job: hotbackup.Job) -> None:
+    now, made = job.status(), job.location
+    assert (now.kind, now.percent) == (Kind.CHECKPOINT, 100)
+    assert (now.bytes_linked, now.bytes_copied) == (100_018, 5)
+    assert sorted(os.listdir(made)) == ["1.sst", "2.sst", "checkpoint.manifest", "log", "wal"]
+    for name, linked in {"1.sst": True, "2.sst": True, "log": False}.items():
+        assert (made / name).samefile(world.data / name) == linked
+    assert made.parent == world.data / ".lifecycle/checkpoints"
+    assert hotbackup.list_snapshots(coordinator.root) == []
+    before = tree(world.data)
+    hotbackup.remove_checkpoint(made)
+    assert not made.exists() and tree(world.data) == before
+
+
+@case("checkpoint")
+def checkpoint(world: World) -> None:
+    with world.open() as coordinator:
+        job = coordinator.start_checkpoint(links_are_safe=True)
+        job.wait()
+        assert threading.get_ident() not in world.threads
+        looked_at_and_removed(world, coordinator, job)
+
+
+@case("checkpoint-run")
+def checkpoint_run(world: World) -> None:
+    with world.open() as coordinator:
+        job = coordinator.run_checkpoint(links_are_safe=True)
+        assert world.threads == {threading.get_ident()}
+        looked_at_and_removed(world, coordinator, job)
+
+
+@case("checkpoint-unvouched")
+def checkpoint_unvouched(world: World) -> None:
+    with world.open() as coordinator:
+        coordinator.start_checkpoint()
+
+
+@case("checkpoint-no-snapshot")
+def checkpoint_no_snapshot(world: World) -> None:
+    with world.open() as coordinator:
+        job = coordinator.start_checkpoint(links_are_safe=True)
+        job.wait()
+        hotbackup.Snapshot.open(job.location)
+
+
+@case("checkpoint-until-close")
+def checkpoint_until_close(world: World) -> None:
+    with world.open() as coordinator:
+        job = coordinator.start_checkpoint(until_close=True, links_are_safe=True)
+        job.wait()
+        assert job.location.is_dir()
+    assert not job.location.exists()
+
+
+@case("checkpoint-freeze-fails")
+def checkpoint_freeze_fails(world: World) -> None:
+    with world.open() as coordinator:
+        job = coordinator.start_checkpoint(links_are_safe=True)
+        try:
+            job.wait()
+        finally:
+            assert not job.location.exists()
+
+
+@case("checkpoint-remove-none")
+def checkpoint_remove_none(world: World) -> None:
+    hotbackup.remove_checkpoint(world.data / ".lifecycle/checkpoints/checkpoint-1")
 
 
 @case("checkpoint-fails", "freeze-fails", "thaw-fails", "release-fails", "validate-fails", "progress-fails")
@@ -345,11 +415,7 @@ def verify(world: World) -> None:
 @case("verify-corrupt")
 def verify_corrupt(world: World) -> None:
     snapshot = world.backup()
-    with open(snapshot / "2.sst", "r+b") as file:
-        file.seek(50_000)
-        byte = file.read(1)[0]
-        file.seek(50_000)
-        file.write(bytes([byte ^ 1]))
+    flip(snapshot / "2.sst")
     hotbackup.verify(snapshot, **world.hooks("validate", "progress")).wait()
 
 

@@ -104,6 +104,15 @@ def tree(directory: Path) -> dict[bytes, bytes | None]:
     return found
 
 
+def flip(stored: Path) -> None:
+    """Flips a bit of a stored 2.sst."""
+    with open(stored, "r+b") as file:
+        file.seek(50_000)
+        byte = file.read(1)[0]
+        file.seek(50_000)
+        file.write(bytes([byte ^ 1]))
+
+
 class Gate:
     """A hook waits here until the test has seen it and lets it go."""
 

@@ -89,6 +89,11 @@ void scene_open(struct scene *scene) {
     CHECK(strcmp(backup_coordinator_root(scene->coordinator), scene->root.text) == 0);
 }
 
+void scene_reopen(struct scene *scene) {
+    backup_coordinator_close(scene->coordinator);
+    scene_open(scene);
+}
+
 backup_job *scene_start(struct scene *scene) {
     if (!scene->coordinator) scene_open(scene);
     backup_job *job = NULL;

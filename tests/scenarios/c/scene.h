@@ -36,7 +36,8 @@ struct scenario {
 };
 
 /* Each ends with one that has no name. */
-extern const struct scenario backups[], failures[], interruptions[], restores[], snapshots[];
+extern const struct scenario backups[], checkpoints[], failures[], interruptions[], restores[], sharing[],
+    snapshots[];
 
 void scene_set(struct scene *, struct path directory, const char *data_name);
 void scene_strike(struct scene *);
@@ -52,6 +53,9 @@ backup_code ends(backup_job *);
 
 /* Makes a backup and returns where it is. The hook calls from here on are forgotten. */
 struct path scene_snapshot(struct scene *);
+
+/* Opens its coordinator anew, with the options as they are now. */
+void scene_reopen(struct scene *);
 
 /* Changes `log`, and not its length. */
 void scene_change(struct scene *);

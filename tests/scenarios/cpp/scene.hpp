@@ -65,6 +65,9 @@ public:
         return *coordinator_;
     }
 
+    // Opens it anew, with the options as they are now.
+    void reopen() { coordinator_.reset(); }
+
     hotbackup::Job start() { return coordinator().start(); }
 
     // Makes a backup and returns where it is. The hook calls from here on are forgotten.
@@ -116,6 +119,8 @@ using Scenarios = std::map<std::string, Code (*)(Scene &)>;
 
 // What there is, by name; each a file of its own.
 Scenarios backups();
+Scenarios checkpoints();
 Scenarios disk();
+Scenarios sharing();
 
 #endif
