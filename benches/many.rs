@@ -23,7 +23,7 @@ const A_DIRECTORY: usize = 1_000;
 const STEP: &str = "HOTBACKUP_BENCH_STEP";
 
 /// The steps, and what a file may take at the peak of each, in bytes.
-const STEPS: [(&str, u64); 4] = [("backup", 350), ("list", 20), ("verify", 200), ("restore", 200)];
+const STEPS: [(&str, u64); 4] = [("backup", 450), ("list", 20), ("verify", 200), ("restore", 200)];
 
 fn main() {
     if let Some(step) = std::env::var_os(STEP) {

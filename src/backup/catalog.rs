@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::blocks::Blocks;
 use super::ids::{DirectoryId, NameId, Text};
 use super::record::Record;
 use crate::layout::FileClass;
@@ -37,7 +38,7 @@ pub struct Stamps(pub u64, pub i128, pub i128);
 /// The names of all sources.
 pub struct Catalog {
     directories: Vec<Directory>,
-    records: Vec<Record>,
+    records: Blocks<Record>,
     text: Vec<u8>,
     index: HashTable<u32>,
     hasher: RandomState,
@@ -58,7 +59,7 @@ impl Catalog {
         };
         Self {
             directories: (0..sources).map(top).collect(),
-            records: Vec::new(),
+            records: Blocks::new(),
             text: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::new(),
@@ -100,9 +101,8 @@ impl Catalog {
         let start = u32::try_from(self.text.len()).map_err(|_| too_many())?;
         let length = u16::try_from(name.len()).map_err(|_| too_many())?;
         memory::reserve_for_growth(&mut self.text, name.len())?;
-        memory::reserve_one(&mut self.records)?;
+        self.records.push(Record::new(directory, Text { start, length }, class()))?;
         self.text.extend_from_slice(name.as_bytes());
-        self.records.push(Record::new(directory, Text { start, length }, class()));
         let (hasher, records, bytes) = (&self.hasher, &self.records, &self.text);
         let hash_of = |id: &u32| {
             let record = &records[*id as usize];

@@ -5,13 +5,14 @@
 //! this order:
 //!
 //! * prepare: `plan`, `prepare`, `context`, `source`;
-//! * what is known of the sources: `catalog`, `record`, `survey`, `observation`;
+//! * what is known of the sources: `catalog` with `blocks`, `record`, `survey`, `observation`;
 //! * an observation: `observe`, `list` with `named` and `links`, `pin` with `lanes`;
 //! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
 //! * sharing with the snapshot before: `previous`, `reread`, `share`;
 //! * copy: `room`, `copy`, `contents`; of a checkpoint `linking`, `live`;
 //! * verify and publish: `finish`.
 
+mod blocks;
 mod capture;
 mod catalog;
 mod contents;
