@@ -204,7 +204,11 @@ impl Shared {
     fn compact(&self) {
         thread::sleep(Duration::from_millis(2));
         self.dawdle();
-        let tables: Vec<u64> = self.manifest.lock().tables.iter().copied().collect();
+        let mut tables: Vec<u64> = self.manifest.lock().tables.iter().copied().collect();
+        // The oldest two are mostly left alone, so that snapshots share them.
+        if !self.next_number.load(Relaxed).is_multiple_of(64) {
+            tables.drain(..tables.len().min(2));
+        }
         let inputs = &tables[..tables.len().min(if tables.len() > 6 { 3 } else { 1 })];
         if inputs.is_empty() {
             return;
