@@ -1,9 +1,10 @@
 // A host of hotbackup: backs a directory up, restores or verifies a snapshot, and says what it took.
 //
 //     ours backup DATA ROOT [OPTION...]        ours restore SNAPSHOT TARGET [OPTION...]
-//     ours verify SNAPSHOT [OPTION...]
+//     ours verify SNAPSHOT [OPTION...]         ours checkpoint DATA [OPTION...]
 //
-// Options: --layout NAME, --immutable GLOB, --limit BYTES_PER_SECOND, --threads N, --verify LEVEL (0 to 3).
+// Options: --layout NAME, --immutable GLOB, --limit BYTES_PER_SECOND, --threads N, --verify LEVEL (0 to 3),
+// --keep-matching 0|1.
 #include <hotbackup.hpp>
 
 #include <functional>
@@ -27,6 +28,7 @@ hotbackup::Options options_of(const Arguments &arguments, std::size_t skip)
         {"--immutable", [&](const std::string &glob) { options.rule(glob, hotbackup::FileClass::Immutable); }},
         {"--limit", [&](const std::string &bytes) { options.rate_limit(std::stoull(bytes)); }},
         {"--threads", [&](const std::string &count) { options.threads(std::uint32_t(std::stoul(count))); }},
+        {"--keep-matching", [&](const std::string &keep) { options.keep_matching(keep == "1"); }},
         {"--verify",
          [&](const std::string &level) { options.verify_level(hotbackup::VerifyLevel(std::stoi(level))); }},
     };
@@ -52,6 +54,21 @@ void backup(const Arguments &arguments)
     peers::print(numbers);
 }
 
+// Nothing is written here, so links are safe; it goes with its coordinator, which is not counted.
+void checkpoint(const Arguments &arguments)
+{
+    auto options = options_of(arguments, 2);
+    options.freeze([] {}, [] {});
+    using Flags = hotbackup::CheckpointFlags;
+    const peers::Meter meter;
+    hotbackup::Coordinator coordinator(arguments.at(1), options);
+    const auto job = coordinator.start_checkpoint(Flags::UntilClose | Flags::LinksAreSafe);
+    job.wait();
+    auto numbers = meter.stop();
+    numbers["freeze"] = std::chrono::duration<double>(job.status().freeze).count();
+    peers::print(numbers);
+}
+
 void restore(const Arguments &arguments)
 {
     auto options = options_of(arguments, 3);
@@ -74,7 +91,7 @@ void verify(const Arguments &arguments)
 int main(int argc, char **argv)
 {
     const std::map<std::string, void (*)(const Arguments &)> commands{
-        {"backup", backup}, {"restore", restore}, {"verify", verify}};
+        {"backup", backup}, {"checkpoint", checkpoint}, {"restore", restore}, {"verify", verify}};
     try {
         const Arguments arguments(argv + 1, argv + argc);
         commands.at(arguments.at(0))(arguments);

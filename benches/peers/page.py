@@ -24,8 +24,9 @@ COLUMNS = {
 
 # The order of the rows; what is not here comes after it.
 ORDER = ["full", "full, cold", "nothing changed", "nothing changed, twice the bytes",
-         "nothing changed, four times the bytes", "1 % changed", "small files", "small files, nothing changed", "restore",
-          "restore over nearly the same", "freeze", "freeze, small files"]
+         "nothing changed, four times the bytes", "1 % changed", "small files", "small files, nothing changed",
+         "restore", "restore over nearly the same", "freeze", "freeze, small files", "checkpoint",
+         "checkpoint, small files"]
 
 
 def in_order(results: Results, place: str) -> list[str]:

@@ -62,7 +62,12 @@ def ours(*options: str) -> Callable[[Data, Path, int], Numbers]:
 
 
 def restore_ours(top: Path, target: Path) -> Numbers:
-    return report("ours", "restore", newest(top), target)
+    # Into a directory that is not there nothing can match.
+    return report("ours", "restore", newest(top), target, "--keep-matching", 1)
+
+
+def checkpoint_ours(data: Data) -> Numbers:
+    return report("ours", "checkpoint", data.path, *data.options)
 
 
 def newest(top: Path) -> str:

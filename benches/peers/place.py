@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 MIB = 1 << 20
@@ -93,6 +94,11 @@ class Place:
 def settle() -> None:
     """What earlier steps left dirty is written, so that no step pays for another."""
     os.sync()
+
+
+def rest() -> None:
+    """Data is left alone for a while: what was written less than two seconds before a backup is not shared."""
+    time.sleep(2.5)
 
 
 def drop_caches() -> None:

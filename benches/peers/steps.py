@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Callable
 
 from peers import (CP, CP_LINKED, ENGINE, ENGINE_VERIFIED, OURS, RESTIC, RSYNC, RSYNC_LINKED, RSYNC_OVER, Data,
-                   Numbers, Peer, report)
-from place import GIB, MIB, Image, Place, call, drop_caches, settle
+                   Numbers, Peer, checkpoint_ours, report)
+from place import GIB, MIB, Image, Place, call, drop_caches, rest, settle
 from results import Results
 
 
@@ -92,6 +92,7 @@ class Bench:
             number[peer.name] += 1
             return numbers
 
+        rest()
         for peer in who:
             tops[peer.name].mkdir()
             next_backup(peer)
@@ -104,6 +105,7 @@ class Bench:
                 continue
             for database in (data.path, data.rocks):
                 report("rocks", "write", database, self.size.bytes // 100)
+            rest()
             for peer in self.shuffled([peer for peer in who if not peer.is_floor], round):
                 numbers = next_backup(peer)
                 if round:
@@ -151,6 +153,11 @@ class Bench:
                 for who, seconds in measured.items():
                     if round:
                         self.add(name, who, {"seconds": seconds})
+                if round:
+                    # What it is beside, made a moment ago.
+                    self.add(f"checkpoint{name[6:]}", "hotbackup", checkpoint_ours(data))
+                    for who in measured.keys() - {"hotbackup"}:
+                        self.add(f"checkpoint{name[6:]}", who, {"seconds": measured[who]})
 
     def cold(self) -> None:
         """From the disk, with nothing in the cache."""
