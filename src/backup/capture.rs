@@ -154,9 +154,6 @@ fn close(context: &Context<'_>, survey: &mut Survey, mut seen: Observation) -> R
     let mut links = seen.take_links();
     links.sort_by(|a, b| a.path.cmp(&b.path));
     let directories = directories(context, &survey.catalog, &seen.directories)?;
-    // Directory by directory, and in each as the files were made: that is near the order of the disk, and a listing
-    // is in none.
-    seen.files.sort_unstable_by_key(|name| (survey.catalog[*name].directory, survey.catalog[*name].inode));
     Ok(Point { files: seen.files, directories, links, given: seen.given })
 }
 
