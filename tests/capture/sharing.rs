@@ -250,7 +250,7 @@ fn a_name_that_is_given_to_another_file_in_the_freeze_hook_is_copied() {
 }
 
 fn a_name_is_given_to_another_file_in_the_freeze_hook(place: &Place) {
-    let swapped = table(&place, "2.sst");
+    let swapped = table(place, "2.sst");
     let mut options = Options::new();
     options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
     options.hooks().freeze_thaw(
