@@ -176,7 +176,7 @@ fn settle(context: &Context<'_>, survey: &mut Survey, seen: &Observation) -> Res
     }
     let survey = &*survey;
     let threads = if seen.files.len() < pool::MANY { 1 } else { context.threads() };
-    pool::for_each(threads, &seen.files, |_, name, _| {
+    pool::for_each(context.monitor().crew(threads), &seen.files, |_, name, _| {
         let record = &survey.catalog[*name];
         let (Captured::Immutable, Some(pin)) = (&record.captured, record.pin()) else { return Ok(()) };
         let place = || context.place(&survey.catalog, *name);

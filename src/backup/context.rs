@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::io::copy::Named;
 use crate::job::{HookMailbox, JobContext};
 use crate::layout::FileClass;
-use crate::monitor::Monitor;
+use crate::monitor::{Crew, Monitor};
 use crate::root::checkpoints::remove_stale;
 use crate::settings::JobSettings;
 use crate::snapshot::Attributes;
@@ -78,6 +78,11 @@ impl<'a> Context<'a> {
     /// How many I/O threads copy.
     pub fn threads(&self) -> usize {
         self.settings().io_threads()
+    }
+
+    /// Those that copy.
+    pub fn crew(&self) -> Crew<'_> {
+        self.monitor().crew(self.threads())
     }
 
     /// The whole path of what has this path in the snapshot, in its source.

@@ -37,7 +37,7 @@ pub fn copy(context: &Context<'_>, survey: &Survey, point: Point) -> Result<Cont
     let reserve = Reserve::default();
     let is_gone = AtomicBool::new(false);
     let open = || Opened::of(context);
-    let copied = pool::for_each_of(context.threads(), point.files.len(), open, |index, opened, buffer| {
+    let copied = pool::for_each_of(context.crew(), point.files.len(), open, |index, opened, buffer| {
         context.monitor().check()?;
         reserve.keep(context)?;
         let completed = Copying::of(context, survey, point.files[index]).complete(opened, buffer);

@@ -35,7 +35,7 @@ pub fn take(context: &Context<'_>, survey: &mut Survey, seen: &mut Observation) 
     let threads = if sizes.fold(0, u64::saturating_add) < A_LOT { 1 } else { context.threads() };
     let taken = Mutex::new(Vec::with_capacity(seen.live.len()));
     let reserve = Reserve::default();
-    pool::for_each(threads, &seen.live, |_, name, buffer| {
+    pool::for_each(context.monitor().crew(threads), &seen.live, |_, name, buffer| {
         reserve.keep(context)?;
         let captured = match take_one(context, survey, *name, buffer) {
             Ok(captured) => captured,

@@ -135,7 +135,7 @@ impl Survey {
         }
         let (made, thread) = (Mutex::new(Vec::with_capacity(names.len())), AtomicUsize::new(0));
         let keep = || (thread.fetch_add(1, Relaxed), OpenDirectory::new(&context.sources));
-        pool::for_each_of(context.threads(), names.len(), keep, |index, (thread, opened), _| {
+        pool::for_each_of(context.crew(), names.len(), keep, |index, (thread, opened), _| {
             let pin = self.pin_one(context, *thread, opened, names[index])?;
             made.lock().push((names[index], pin));
             Ok(())

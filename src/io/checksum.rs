@@ -25,6 +25,11 @@ impl Checksum {
         }
     }
 
+    /// Takes in what another is the checksum of.
+    pub fn append(&mut self, next: &Checksum) {
+        self.0.combine(&next.0);
+    }
+
     /// The value so far.
     pub fn value(&self) -> u32 {
         self.0.clone().finalize()

@@ -5,8 +5,10 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::checksum::Checksum;
+use super::parts::for_each_part;
 use crate::error::{Code, Error, Result};
 use crate::monitor::Monitor;
 use crate::sys::file;
@@ -79,12 +81,33 @@ impl Transfer<'_> {
     /// Copies `range` and takes it into the checksum. A source that ends earlier is
     /// [`Code::SourceChanged`].
     pub fn copy(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<()> {
-        let (to, monitor) = (self.to, self.monitor);
+        let written_to = AtomicU64::new(0);
+        for_each_part(
+            (self.from.file, range.clone()),
+            self.monitor,
+            checksum,
+            buffer,
+            |part, sum, buffer| {
+                written_to.fetch_max(self.copy_part(part, sum, buffer)?, Relaxed);
+                Ok(())
+            },
+        )?;
+        // A hole at the end, or nothing at all.
+        if written_to.into_inner() < range.end {
+            let to = self.to;
+            to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the end of the last data in it.
+    fn copy_part(&self, range: Range<u64>, checksum: &mut Checksum, buffer: &mut [u8]) -> Result<u64> {
+        let monitor = self.monitor;
         let mut written_to = 0;
         let mut behind = Behind { writes_back: 0..0, unsynced: range.start };
         let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let reader = Reader { from: self.from, pace: self.pace, monitor };
-        reader.read(range.clone(), buffer, |piece| match piece {
+        reader.read(range, buffer, |piece| match piece {
             Piece::Hole(length) => {
                 checksum.zeros(length);
                 monitor.found_hole(length);
@@ -98,11 +121,7 @@ impl Transfer<'_> {
                 if is_steady { Ok(()) } else { self.keep_up(&mut behind, written_to) }
             }
         })?;
-        // A hole at the end, or nothing at all.
-        if written_to < range.end {
-            to.file.set_len(range.end).map_err(|error| Error::io("extending", &to.path(), error))?;
-        }
-        Ok(())
+        Ok(written_to)
     }
 
     /// Starts the writeback of what was written, once that is much. In the window nothing is waited for.
@@ -147,22 +166,24 @@ pub fn checksum(
     length: u64,
     buffer: &mut [u8],
     monitor: &Monitor,
-    done: impl Fn(u64),
+    done: impl Fn(u64) + Sync,
 ) -> Result<u32> {
     let mut checksum = Checksum::default();
     let reader = Reader { from, pace: Pace::Limited, monitor };
-    reader.read(0..length, buffer, |piece| {
-        match piece {
-            Piece::Hole(length) => {
-                checksum.zeros(length);
-                done(length);
+    for_each_part((from.file, 0..length), monitor, &mut checksum, buffer, |part, checksum, buffer| {
+        reader.read(part, buffer, |piece| {
+            match piece {
+                Piece::Hole(length) => {
+                    checksum.zeros(length);
+                    done(length);
+                }
+                Piece::Data(bytes, _) => {
+                    checksum.update(bytes);
+                    done(bytes.len() as u64);
+                }
             }
-            Piece::Data(bytes, _) => {
-                checksum.update(bytes);
-                done(bytes.len() as u64);
-            }
-        }
-        Ok(())
+            Ok(())
+        })
     })?;
     Ok(checksum.value())
 }

@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod copy;
 pub mod open;
+pub mod parts;
 pub mod pool;
 pub mod remove;
 pub mod small;

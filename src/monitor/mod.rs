@@ -1,6 +1,7 @@
 //! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
 //! It holds no descriptor, so any thread may drop it.
 
+mod spare;
 mod throttle;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::error::{Code, Error, Result, show};
 use crate::sys::memory;
 
+pub use spare::{Crew, Spare};
 use throttle::Throttle;
 
 /// A disk that fails says so again and again.
@@ -107,6 +109,8 @@ pub struct Monitor {
     counters: Counters,
     /// The live rate limit.
     pub throttle: Throttle,
+    /// Threads that may help with a large file.
+    pub spare: Spare,
     effort: Effort,
     phase: AtomicU32,
     percent: AtomicU32,
@@ -138,6 +142,7 @@ impl Monitor {
             effort,
             counters: Counters::default(),
             throttle: Throttle::new(rate_limit),
+            spare: Spare::default(),
             phase: AtomicU32::new(Phase::None as u32),
             percent: AtomicU32::new(0),
             checks: AtomicU32::new(0),
@@ -147,6 +152,11 @@ impl Monitor {
             doing: Mutex::default(),
             warnings: Mutex::default(),
         }
+    }
+
+    /// So many of its threads, for one list of work.
+    pub fn crew(&self, threads: usize) -> Crew<'_> {
+        Crew { threads, spare: &self.spare }
     }
 
     /// Asks the job to end as cancelled. Without effect once publishing has begun.

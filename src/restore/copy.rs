@@ -51,7 +51,7 @@ impl Sources<'_> {
         let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
         let dirs = || [SortedDirs::new(&self.restore.source), SortedDirs::new(&self.staging.dir)];
         let threads = self.restore.settings.job.io_threads();
-        pool::for_each_of(threads, manifest.files.len(), dirs, |index, dirs, buffer| {
+        pool::for_each_of(monitor.crew(threads), manifest.files.len(), dirs, |index, dirs, buffer| {
             let entry = &manifest.files.at(index);
             monitor.check()?;
             let kept = self.keeper.map(|keeper| keeper.keep(entry, buffer)).transpose()?.flatten();

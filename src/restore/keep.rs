@@ -14,8 +14,8 @@
 //!
 //! All else is copied from the snapshot.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::aside;
 use super::context::Restore;
@@ -146,18 +146,18 @@ impl<'a> Keeper<'a> {
     fn is_what_it_should_be(
         &self,
         entry: &FileEntry<&Path>,
-        read: impl FnOnce(&dyn Fn(u64)) -> Result<u32>,
+        read: impl FnOnce(&(dyn Fn(u64) + Sync)) -> Result<u32>,
     ) -> Result<bool> {
         let monitor = &self.restore.job.monitor;
-        let bytes = Cell::new(0);
+        let bytes = AtomicU64::new(0);
         let sum = read(&|done| {
-            bytes.set(bytes.get() + done);
+            bytes.fetch_add(done, Relaxed);
             monitor.dealt_with(done);
         });
         monitor.check()?;
         let is_it = sum.is_ok_and(|sum| sum == entry.crc32);
         if !is_it {
-            monitor.takes_back(bytes.get());
+            monitor.takes_back(bytes.into_inner());
         }
         Ok(is_it)
     }

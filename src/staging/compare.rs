@@ -38,12 +38,17 @@ pub fn compare(comparison: &Comparison<'_>, threads: usize) -> Result<()> {
     comparison.names()?;
     comparison.links()?;
     let dirs = || SortedDirs::new(comparison.tree);
-    pool::for_each_of(threads, comparison.manifest.files.len(), dirs, |index, dirs, buffer| {
-        comparison.monitor.check()?;
-        comparison.file(index, dirs, buffer)?;
-        comparison.monitor.file_verified();
-        Ok(())
-    })
+    pool::for_each_of(
+        comparison.monitor.crew(threads),
+        comparison.manifest.files.len(),
+        dirs,
+        |index, dirs, buffer| {
+            comparison.monitor.check()?;
+            comparison.file(index, dirs, buffer)?;
+            comparison.monitor.file_verified();
+            Ok(())
+        },
+    )
 }
 
 /// The names of a manifest, each of its lists sorted, and which of them were found in the tree.

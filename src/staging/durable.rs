@@ -97,7 +97,7 @@ impl Staging {
         match unsynced {
             Unsynced::FileSystem => return self.sync_file_system(),
             Unsynced::Files(files) => {
-                pool::for_each(threads, &files, |_, (path, file), _| {
+                pool::for_each(self.monitor.crew(threads), &files, |_, (path, file), _| {
                     self.monitor.check()?;
                     file::sync(file).map_err(|error| Error::io("syncing", &self.dir.full(path), error))
                 })?;
@@ -105,7 +105,7 @@ impl Staging {
             }
         }
         let directories: Vec<PathBuf> = self.directories.lock().iter().cloned().collect();
-        pool::for_each(threads, &directories, |_, path, _| {
+        pool::for_each(self.monitor.crew(threads), &directories, |_, path, _| {
             self.monitor.check()?;
             let synced = self.dir.open_dir(path).and_then(|dir| dir.sync());
             synced.map_err(|error| Error::io("syncing", &self.dir.full(path), error))

@@ -99,7 +99,7 @@ impl<'s> Incoming<'s> {
     }
 
     /// The checksum of its first bytes as they are there, each told to `done`.
-    pub fn read_back(&self, length: u64, buffer: &mut [u8], done: impl Fn(u64)) -> Result<u32> {
+    pub fn read_back(&self, length: u64, buffer: &mut [u8], done: impl Fn(u64) + Sync) -> Result<u32> {
         checksum(self.named(), length, buffer, &self.staging.monitor, done)
     }
 

@@ -38,7 +38,7 @@ impl Linked<'_> {
     }
 
     /// The checksum of its bytes, each told to `done`.
-    pub fn read(&self, buffer: &mut [u8], done: impl Fn(u64)) -> Result<u32> {
+    pub fn read(&self, buffer: &mut [u8], done: impl Fn(u64) + Sync) -> Result<u32> {
         let named = Named { file: &self.file, top: self.staging.dir.path(), relative: self.path };
         checksum(named, self.stat.size, buffer, &self.staging.monitor, done)
     }

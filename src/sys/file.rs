@@ -56,6 +56,12 @@ pub fn may_have_holes(file: &File) -> io::Result<bool> {
     Ok(metadata.blocks().saturating_mul(512) < metadata.len() || is_of_the_kernels_own(file))
 }
 
+/// How many bytes a file has blocks for.
+pub fn allocated(file: &File) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.blocks().saturating_mul(512))
+}
+
 /// How many of the first bytes of a file are data. `None`: its file system tells no holes.
 pub fn data_in(file: &File, length: u64) -> io::Result<Option<u64>> {
     if !may_have_holes(file)? {

@@ -44,6 +44,34 @@ fn each_class_comes_out_as_it_went_in() {
     assert_eq!(tree(job.location()), expected);
 }
 
+/// It is long enough to be shared out among threads, in the window, after it, when it is read back and restored.
+#[test]
+fn a_large_file_comes_out_as_it_went_in() {
+    use std::os::unix::fs::FileExt;
+    let place = Place::with_files();
+    let bytes: Vec<u8> = (0..36_000_003_u32).map(|at| (at % 251) as u8 ^ (at >> 18) as u8).collect();
+    for name in ["tree.db", "table.sst", "log", "pages.mdb"] {
+        write(&place.data().join(name), &bytes);
+    }
+    let holes = fs::File::options().write(true).open(place.data().join("pages.mdb")).unwrap();
+    holes.set_len(20 << 20).unwrap();
+    holes.set_len(50 << 20).unwrap();
+    holes.write_all_at(b"end", (40 << 20) - 1).unwrap();
+    let mut options = frozen();
+    options.add_rule("*.sst", FileClass::IMMUTABLE).unwrap();
+    options.add_rule("log", FileClass::AppendOnly).unwrap();
+    for threads in [1, 3] {
+        options.set_threads(threads);
+        let job = place.back_up(&options).unwrap();
+        verify(job.location()).unwrap();
+        let target = place.beside(&format!("again-{threads}"));
+        restore(job.location(), &target).unwrap();
+        assert!(tree(&target) == tree(&place.data()), "{threads}");
+        let progress = job.status().unwrap();
+        assert_eq!((progress.percent, progress.bytes_done), (100, progress.bytes_total));
+    }
+}
+
 #[test]
 fn modes_times_links_and_strange_names_are_kept() {
     use std::os::unix::ffi::OsStrExt;
