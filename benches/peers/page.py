@@ -19,14 +19,14 @@ COLUMNS = {
     "`rsync`, sync": ["rsync -a, sync", "rsync -a --link-dest, sync", "rsync -a --checksum --delete, sync"],
     "RocksDB's own": ["BackupEngine, verified", "BackupEngine", "Checkpoint"],
     "restic": ["restic"],
-    "bare links": ["bare links", "cp -al, sync"],
+    "a bare loop": ["bare links", "cp -al, sync", "bare copy, read back"],
 }
 
 # The order of the rows; what is not here comes after it.
-ORDER = ["full", "full, cold", "nothing changed", "nothing changed, twice the bytes",
+ORDER = ["full", "full, one file", "full, cold", "nothing changed", "nothing changed, twice the bytes",
          "nothing changed, four times the bytes", "1 % changed", "small files", "small files, nothing changed",
          "restore", "restore over nearly the same", "freeze", "freeze, small files", "checkpoint",
-         "checkpoint, small files"]
+         "checkpoint, small files", "freeze, one mutable file"]
 
 
 def in_order(results: Results, place: str) -> list[str]:

@@ -80,6 +80,10 @@ def copy(data: Data, top: Path, n: int) -> Numbers:
     return run(f"cp -r {quote(str(data.path))} {to} && sync -f {to}")
 
 
+def bare_copy(data: Data, top: Path, n: int) -> Numbers:
+    return report("meter", "copy", data.path, top / str(n))
+
+
 def restore_copy(top: Path, target: Path) -> Numbers:
     return run(f"cp -r {top / '0'} {target} && sync -f {target}")
 
@@ -128,6 +132,7 @@ CP = Peer("cp -r, sync", copy, restore_copy)
 RSYNC = Peer("rsync -a, sync", rsync)
 RSYNC_LINKED = Peer("rsync -a --link-dest, sync", rsync_linked)
 RSYNC_OVER = Peer("rsync -a --checksum --delete, sync", rsync, restore_rsync)
+BARE = Peer("bare copy, read back", bare_copy, is_floor=True)
 CP_LINKED = Peer("cp -al, sync", copy_linked, is_floor=True)
 RESTIC = Peer("restic", restic, slow=True)
 ENGINE = Peer("BackupEngine", engine, restore_engine)

@@ -14,7 +14,7 @@ COLOURS = {
     "`rsync`, sync": "#0f766e",
     "RocksDB's own": "#1d4ed8",
     "restic": "#7e22ce",
-    "bare links": "#cbd5e1",
+    "a bare loop": "#cbd5e1",
 }
 LEFT, RIGHT, TOP, LINE, WIDTH = 260, 40, 64, 34, 860
 

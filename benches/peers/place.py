@@ -29,8 +29,8 @@ def call(*command: object) -> str:
 class Image:
     """A file system in a file."""
 
-    def __init__(self, place: Place, name: str, size: int):
-        self.place = place
+    def __init__(self, place: Place, name: str, size: int, kind: str = "ext4"):
+        self.place, self.kind = place, kind
         self.file = place.directory / f"{name}.img"
         self.mount = place.directory / name
         self.mount.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ class Image:
     def fresh(self) -> Path:
         """The file system, empty, as if it had just been made."""
         self.leave()
-        call(*MKFS[self.place.kind], self.device)
+        call(*MKFS[self.kind], self.device)
         call("mount", self.device, self.mount)
         self.is_mounted = True
         return self.mount
@@ -66,11 +66,10 @@ class Image:
 class Place:
     """A disk, or memory that plays one."""
 
-    def __init__(self, name: str, directory: Path, kind: str = "ext4"):
+    def __init__(self, name: str, directory: Path):
         self.name = name
         self.direct = name == "disk"
         self.directory = directory
-        self.kind = kind
         self.images: list[Image] = []
         directory.mkdir(parents=True, exist_ok=True)
         if not self.direct:
@@ -79,10 +78,15 @@ class Place:
     def loop_options(self) -> list[str]:
         return ["--direct-io=on"] if self.direct else []
 
-    def image(self, name: str, size: int) -> Image:
-        image = Image(self, name, size)
+    def image(self, name: str, size: int, kind: str = "ext4") -> Image:
+        image = Image(self, name, size, kind)
         self.images.append(image)
         return image
+
+    def drop(self, image: Image) -> None:
+        """It is not needed any more, and its space is."""
+        self.images.remove(image)
+        image.close()
 
     def close(self) -> None:
         for image in self.images:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from peers import (CP, CP_LINKED, ENGINE, ENGINE_VERIFIED, OURS, RESTIC, RSYNC, RSYNC_LINKED, RSYNC_OVER, Data,
+from peers import (BARE, CP, CP_LINKED, ENGINE, ENGINE_VERIFIED, OURS, RESTIC, RSYNC, RSYNC_LINKED, RSYNC_OVER, Data,
                    Numbers, Peer, checkpoint_ours, report)
 from place import GIB, MIB, Image, Place, call, drop_caches, rest, settle
 from results import Results
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self, place: Place, size: Size, results: Results):
         self.place, self.size, self.results = place, size, results
         # Memory is taken as it is written to; on a disk each block is written ahead.
-        self.sources = place.image("data", size.bytes * 5 // 2 + GIB // 2)
+        self.sources = place.image("data", size.bytes * 7 // 2 + GIB // 2)
         self.target = place.image("target", size.bytes * (4 if place.direct else 6) + 2 * GIB)
         self.second = None if place.direct else place.image("second", size.bytes * 5 + GIB)
         top = self.sources.fresh()
@@ -45,7 +45,15 @@ class Bench:
         self.database = Data(top / "db", top / "rocks", ("--layout", "rocksdb"))
         report("meter", "small", top / "small", size.small_files, size.small_directories)
         self.small = Data(top / "small", None, ("--immutable", "*.sst"))
+        (top / "one").mkdir()
+        self.write_large(top / "one" / "data.db", size.bytes)
+        self.one_file = Data(top / "one", None, ())
         settle()
+
+    def write_large(self, path: Path, size: int) -> None:
+        """A file with the bytes of the tables, again and again."""
+        tables = " ".join(str(table) for table in sorted(self.database.path.glob("*.sst")))
+        call("sh", "-c", f"while cat {tables}; do :; done 2>/dev/null | head -c {size} > {path}")
 
     def shuffled(self, who: list[Peer], round: int) -> list[Peer]:
         """A random order; who is slow comes in the first rounds alone."""
@@ -159,6 +167,20 @@ class Bench:
                     for who in measured.keys() - {"hotbackup"}:
                         self.add(f"checkpoint{name[6:]}", who, {"seconds": measured[who]})
 
+    def large_file(self) -> None:
+        """The window of one file that may change at any time: a clone of it, where the file system makes clones."""
+        for kind in ("ext4", "xfs", "btrfs"):
+            image = self.place.image("large", self.size.bytes * 5, kind)
+            for round in range(self.size.rounds + 1):
+                data = Data(image.fresh() / "data", None, ())
+                data.path.mkdir()
+                self.write_large(data.path / "data.db", self.size.bytes * 2)
+                settle()
+                backup = OURS.backup(data, image.mount, 0)
+                if round:
+                    self.add("freeze, one mutable file", f"hotbackup on {kind}", {"seconds": backup["freeze"]})
+            self.place.drop(image)
+
     def cold(self) -> None:
         """From the disk, with nothing in the cache."""
         for round in range(1, self.size.rounds + 1):
@@ -189,9 +211,11 @@ def measure(bench: Bench, on_disk: bool) -> None:
         bench.cold()
         bench.again(("nothing changed", "1 % changed"), database, [OURS, RSYNC_LINKED, ENGINE])
         return
-    bench.full("full", database, [OURS, CP, RSYNC, ENGINE, ENGINE_VERIFIED, RESTIC])
-    bench.full("small files", small, [OURS, CP, RSYNC, RESTIC])
+    bench.full("full", database, [OURS, CP, RSYNC, ENGINE, ENGINE_VERIFIED, RESTIC, BARE])
+    bench.full("full, one file", bench.one_file, [OURS, CP, RSYNC, BARE])
+    bench.full("small files", small, [OURS, CP, RSYNC, RESTIC, BARE])
     bench.again(("small files, nothing changed", None), small, [OURS, RSYNC_LINKED, CP_LINKED, RESTIC])
+    bench.large_file()
     bench.windows()
     bench.restores()
     bench.again(("nothing changed", "1 % changed"), database, [OURS, RSYNC_LINKED, CP_LINKED, ENGINE, RESTIC])
