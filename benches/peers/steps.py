@@ -170,7 +170,7 @@ class Bench:
     def large_file(self) -> None:
         """The window of one file that may change at any time: a clone of it, where the file system makes clones."""
         for kind in ("ext4", "xfs", "btrfs"):
-            image = self.place.image("large", self.size.bytes * 5, kind)
+            image = self.place.image("large", self.size.bytes * 5 + GIB, kind)
             for round in range(self.size.rounds + 1):
                 data = Data(image.fresh() / "data", None, ())
                 data.path.mkdir()
