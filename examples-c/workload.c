@@ -93,7 +93,27 @@ int workload_check(store *s, uint64_t last, uint64_t *records, char why[STORE_ER
     return result;
 }
 
-/* Some 20 MB/s, so that the example is kind to the disk it runs on. */
+int workload_check_directory(const char *dir, uint64_t last, uint64_t *records,
+                             char why[STORE_ERROR_MAX])
+{
+    store *s = NULL;
+    store_figures figures;
+    if (store_open(dir, &s, why) != 0)
+        return -1;
+    store_get_figures(s, &figures);
+    int result = workload_check(s, last, records, why);
+    if (result == 0 && figures.torn_bytes != 0) {
+        snprintf(why, STORE_ERROR_MAX, "the log was torn, by %llu bytes",
+                 (unsigned long long)figures.torn_bytes);
+        result = -1;
+    }
+    if (store_close(s) != 0 && result == 0) {
+        snprintf(why, STORE_ERROR_MAX, "it could not be closed");
+        result = -1;
+    }
+    return result;
+}
+
 static void *write_on_and_on(void *argument)
 {
     workload_writer *w = argument;
@@ -103,14 +123,14 @@ static void *write_on_and_on(void *argument)
             return NULL;
         }
         if (seq % 64 == 0)
-            example_sleep(0.001);
+            example_sleep(w->rest);
     }
     return NULL;
 }
 
-int workload_start(workload_writer *w, store *s, uint64_t first)
+int workload_start(workload_writer *w, store *s, uint64_t first, double rest)
 {
-    *w = (workload_writer){.store = s, .first = first};
+    *w = (workload_writer){.store = s, .first = first, .rest = rest};
     atomic_init(&w->stop, 0);
     errno = pthread_create(&w->thread, NULL, write_on_and_on, w);
     return errno == 0 ? 0 : -1;

@@ -20,17 +20,25 @@ int workload_commit(store *s, uint64_t seq, char why[STORE_ERROR_MAX]);
  * commit among them, bit for bit, and nothing is newer. `records` gets how many were compared. */
 int workload_check(store *s, uint64_t last, uint64_t *records, char why[STORE_ERROR_MAX]);
 
-/* A thread that makes commit after commit, from `first` on, until it is told to stop. */
+/* The same of the store in a directory, which is opened as after any restart: no log of it may be
+ * torn. It is closed again. */
+int workload_check_directory(const char *dir, uint64_t last, uint64_t *records,
+                             char why[STORE_ERROR_MAX]);
+
+/* A thread that makes commit after commit, from `first` on, until it is told to stop; it rests for
+ * so many seconds after each 64 of them, which are some 38 KB. */
 typedef struct workload_writer {
     store *store;
     uint64_t first;
+    double rest;
     pthread_t thread;
     atomic_int stop;
     int failed;
     char why[STORE_ERROR_MAX];
 } workload_writer;
 
-int workload_start(workload_writer *w, store *s, uint64_t first); /* -1: errno says why */
+int workload_start(workload_writer *w, store *s, uint64_t first,
+                   double rest); /* -1: errno says why */
 int workload_stop(workload_writer *w); /* joins it; -1: it had failed, w->why says why */
 
 #endif

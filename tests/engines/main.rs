@@ -7,4 +7,5 @@ mod alopex;
 mod go_hosts;
 mod hosts_lsm;
 mod hosts_pages;
+mod hosts_store;
 mod redb;

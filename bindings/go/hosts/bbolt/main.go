@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"hotbackup"
 	"hotbackup/hosts/rounds"
@@ -15,6 +16,7 @@ import (
 
 func main() {
 	n := flag.Int("rounds", 10, "how many backups to take, restore and check")
+	pause := flag.Duration("pause", 0, "how long to rest before each")
 	page := flag.Int("page", 0, "the page size in bytes; 0: the system's")
 	mapped := flag.Int("map", 1<<30, "bytes of address space to map at once (InitialMmapSize)")
 	flag.IntVar(&stream.Keys, "keys", stream.Keys, "keys of each of the four buckets")
@@ -23,7 +25,7 @@ func main() {
 	directory, err := os.MkdirTemp("", "bbolt-")
 	if err == nil {
 		defer os.RemoveAll(directory)
-		err = run(directory, bolt.Options{PageSize: *page, InitialMmapSize: *mapped}, *filled, *n)
+		err = run(directory, bolt.Options{PageSize: *page, InitialMmapSize: *mapped}, *pause, *filled, *n)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -31,7 +33,7 @@ func main() {
 	}
 }
 
-func run(directory string, options bolt.Options, filled, n int) error {
+func run(directory string, options bolt.Options, pause time.Duration, filled, n int) error {
 	live := filepath.Join(directory, "live")
 	if err := os.Mkdir(live, 0o700); err != nil {
 		return err
@@ -41,13 +43,14 @@ func run(directory string, options bolt.Options, filled, n int) error {
 		return err
 	}
 	defer s.db.Close()
+	s.pause = pause
 	if err := s.fill(filled); err != nil {
 		return err
 	}
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() { stopped <- s.write(stop) }()
 
-	windows, err := s.backUp(n)
+	result, err := s.backUp(n)
 	close(stop)
 	if err == nil {
 		err = <-stopped
@@ -55,16 +58,18 @@ func run(directory string, options bolt.Options, filled, n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d snapshots of %d KiB hold exactly the freeze's commit; the file grew during %d copies\n",
-		n, s.length()>>10, s.grew)
-	fmt.Println(workload.Report(&s.stopped, windows, &s.took))
+	fmt.Printf("snapshots of %d KiB hold exactly the freeze's commit; the file grew during %d copies\n",
+		s.length()>>10, s.grew)
+	fmt.Println(result)
+	fmt.Println(workload.Report(&s.stopped, &result.Windows, &s.took))
 	return nil
 }
 
 // backUp takes n backups of the database while it is written to, and checks each.
-func (s *store) backUp(n int, more ...hotbackup.Option) (*workload.Times, error) {
+func (s *store) backUp(n int, more ...hotbackup.Option) (*rounds.Result, error) {
 	expected := workload.NewState(stream)
-	return rounds.Take(filepath.Dir(s.db.Path()), n, func(restored string) error {
-		return check(restored, s.options, s.frozen, expected)
+	return rounds.Take(filepath.Dir(s.db.Path()), n, s.pause, func() rounds.Check {
+		at, held := s.frozen, expected.At(s.frozen.commit)
+		return func(restored string) error { return check(restored, s.options, at, held) }
 	}, append(s.hooks(), more...)...)
 }

@@ -28,6 +28,7 @@ var (
 type store struct {
 	db      *bolt.DB
 	options bolt.Options
+	pause   time.Duration  // before each backup
 	written uint64         // the last commit, guarded by bbolt's own lock of the writer
 	took    workload.Times // of commits
 	stopped workload.Times // how long no commit could begin

@@ -40,6 +40,15 @@ func states() *[writers]*workload.State {
 	return &states
 }
 
+// at moves the states to later commits, and returns copies that stay there.
+func at(commits [writers]uint64, states *[writers]*workload.State) *[writers]*workload.State {
+	var held [writers]*workload.State
+	for writer, commit := range commits {
+		held[writer] = states[writer].At(commit)
+	}
+	return &held
+}
+
 // validate has Pebble check a copy where it is staged, without changing it: opened for reading only.
 func (s setup) validate(staging string, _ *hotbackup.Hook) error {
 	options := s.restored(staging).options()
@@ -64,7 +73,6 @@ func compare(db *pebble.DB, writer int, commit uint64, expected *workload.State)
 	if held != commit {
 		return fmt.Errorf("the copy holds commit %d, the freeze was at %d", held, commit)
 	}
-	expected.Advance(commit)
 	prefix := fmt.Appendf(nil, "writer%d/", writer)
 	pairs, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: fmt.Appendf(nil, "writer%d0", writer)})
 	if err != nil {

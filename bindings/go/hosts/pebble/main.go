@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"hotbackup"
 	"hotbackup/hosts/rounds"
@@ -14,6 +15,7 @@ import (
 
 func main() {
 	n := flag.Int("rounds", 10, "how many backups to take, restore and check")
+	pause := flag.Duration("pause", 0, "how long to rest before each; writers rest too, so that tables are shared")
 	logs := flag.Bool("logs", false, "keep the logs in a directory of their own")
 	keep := flag.Bool("keep", false, "do not recycle logs")
 	blobs := flag.Bool("blobs", false, "keep long values in files of their own")
@@ -28,7 +30,7 @@ func main() {
 		if *logs {
 			setup.logs = filepath.Join(directory, "logs")
 		}
-		err = run(setup, *n)
+		err = run(setup, *pause, *n)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,17 +38,18 @@ func main() {
 	}
 }
 
-func run(setup setup, n int) error {
+func run(setup setup, pause time.Duration, n int) error {
 	s, err := open(setup)
 	if err != nil {
 		return err
 	}
 	defer s.db.Close()
+	s.pause = pause
 	stop, stopped := make(chan struct{}), make(chan error, writers)
 	for writer := range writers {
 		go func() { stopped <- s.write(writer, stop) }()
 	}
-	windows, err := s.backUp(n)
+	result, err := s.backUp(n)
 	close(stop)
 	for range writers {
 		err = errors.Join(err, <-stopped)
@@ -54,15 +57,20 @@ func run(setup setup, n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d snapshots hold exactly the commits before the freeze; %s\n", n, &s.changes)
-	fmt.Println(workload.Report(&s.stopped, windows, &s.took))
+	fmt.Printf("snapshots hold exactly the commits before the freeze; %s\n", &s.changes)
+	fmt.Println(result)
+	fmt.Println(workload.Report(&s.stopped, &result.Windows, &s.took))
+	if pause > 0 && result.Linked == 0 {
+		return errors.New("no table was shared, which proves nothing of sharing: take more rounds, or a longer pause")
+	}
 	return nil
 }
 
 // backUp takes n backups of the database while it is written to, and checks each.
-func (s *store) backUp(n int, more ...hotbackup.Option) (*workload.Times, error) {
+func (s *store) backUp(n int, more ...hotbackup.Option) (*rounds.Result, error) {
 	expected := states()
-	return rounds.Take(s.setup.directory, n, func(restored string) error {
-		return check(s.setup.restored(restored), s.frozen, expected)
+	return rounds.Take(s.setup.directory, n, s.pause, func() rounds.Check {
+		frozen, held := s.frozen, at(s.frozen, expected)
+		return func(restored string) error { return check(s.setup.restored(restored), frozen, held) }
 	}, append(s.hooks(), more...)...)
 }

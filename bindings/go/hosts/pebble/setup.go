@@ -40,7 +40,9 @@ func (s setup) options() *pebble.Options {
 		LBaseMaxBytes:         256 << 10,
 		MaxManifestFileSize:   16 << 10,
 	}
-	options.TargetFileSizes[0] = 32 << 10
+	for level := range options.TargetFileSizes {
+		options.TargetFileSizes[level] = 64 << 10
+	}
 	// Without this, Pebble wants to look for logs where they were. Never let it do that with
 	// WALRecoveryDirs: it would replay the logs of the live database on top of the copy.
 	options.Unsafe.AllowMissingWALDirs = s.moved

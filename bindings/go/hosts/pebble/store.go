@@ -18,14 +18,20 @@ import (
 
 const writers = 2
 
-// The streams of the writers share nothing, so each can be compared by itself.
+// The streams of the writers share nothing, so each can be compared by itself. The last one, whose keys
+// are behind all others, writes to few of them at a time: so there are tables that live long enough to be shared.
 func stream(writer int) workload.Stream {
-	return workload.Stream{Seed: uint64(writer + 1), Ranges: 3, Keys: 1500, Ops: 24}
+	stream := workload.Stream{Seed: uint64(writer + 1), Ranges: 3, Keys: 1500, Ops: 24}
+	if writer == writers-1 {
+		stream.Parts = 16
+	}
+	return stream
 }
 
 type store struct {
 	db      *pebble.DB
 	setup   setup
+	pause   time.Duration // before each backup; a part of it is each writer's after each commit
 	changes changes
 	commits sync.RWMutex    // shared by all commits, exclusively held by a freeze
 	written [writers]uint64 // the last commit of each, by its writer under commits
@@ -91,6 +97,7 @@ func (s *store) write(writer int, stop <-chan struct{}) error {
 		if err := s.commit(writer, n, n%16 == 0); err != nil {
 			return err
 		}
+		time.Sleep(s.pause / 25)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hotbackup"
 	"hotbackup/hosts/rounds"
@@ -84,6 +85,28 @@ func TestEachSnapshotHoldsExactlyTheCommitsBeforeItsFreeze(t *testing.T) {
 	}
 }
 
+// The comparison is by key, at once and again when younger snapshots share the tables and others are gone.
+func TestOlderSnapshotsStayWhatTheyWereWhileYoungerOnesShareTheirTables(t *testing.T) {
+	s := begin(t, setup{memTable: 64 << 10})
+	for n := range uint64(1024) { // once each part of the keys of the writer that takes turns
+		if err := s.commit(writers-1, n+1, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.pause = 400 * time.Millisecond // a table is shared that the last snapshot saw when it was two seconds old
+	for writer := range writers {
+		always(t, func(stop <-chan struct{}) error { return s.write(writer, stop) })
+	}
+	result, err := s.backUp(2 + rounds.Count())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(result)
+	if result.Older == 0 || result.Linked == 0 {
+		t.Errorf("it shows nothing: %v", result)
+	}
+}
+
 // few makes commits that fit into the buffer of the log.
 func few(t *testing.T, s *store, synced bool) {
 	t.Helper()
@@ -114,6 +137,11 @@ func TestOnlyASyncedRecordBringsUnsyncedCommitsIntoTheSnapshot(t *testing.T) {
 	}
 }
 
+// once is one round with another check.
+func once(s *store, check rounds.Check) (*rounds.Result, error) {
+	return rounds.Take(s.setup.directory, 1, 0, func() rounds.Check { return check }, s.hooks()...)
+}
+
 // Pebble opens such a copy without a word.
 func TestALogThatTheCopyLostIsNoticed(t *testing.T) {
 	s := begin(t, setup{memTable: 1 << 20})
@@ -125,11 +153,11 @@ func TestALogThatTheCopyLostIsNoticed(t *testing.T) {
 		}
 		return os.Remove(slices.Max(logs))
 	}
-	windows, err := rounds.Take(s.setup.directory, 1, func(restored string) error {
-		return errors.Join(lose(restored, nil), check(s.setup.restored(restored), s.frozen, states()))
-	}, s.hooks()...)
+	result, err := once(s, func(restored string) error {
+		return errors.Join(lose(restored, nil), check(s.setup.restored(restored), s.frozen, at(s.frozen, states())))
+	})
 	noticed(t, err, "the copy holds commit 0, the freeze was at 3")
-	if median, _ := windows.Median(); median == 0 {
+	if median, _ := result.Windows.Median(); median == 0 {
 		t.Error("no backup was made")
 	}
 }
@@ -160,16 +188,16 @@ func noticed(t *testing.T, err error, how string) {
 func TestACopyWithLogsElsewhereIsRefusedUntilItsLogsMayHaveMoved(t *testing.T) {
 	s := begin(t, setup{memTable: 1 << 20, logs: "logs"})
 	few(t, s, true)
-	_, err := rounds.Take(s.setup.directory, 1, func(restored string) error {
+	_, err := once(s, func(restored string) error {
 		setup := s.setup.restored(restored)
 		setup.moved = false
 		var refusal pebble.ErrMissingWALRecoveryDir
-		if err := check(setup, s.frozen, states()); !errors.As(err, &refusal) {
+		if err := check(setup, s.frozen, at(s.frozen, states())); !errors.As(err, &refusal) {
 			return errors.Join(errors.New("it is not refused"), err)
 		}
 		setup.moved = true
-		return check(setup, s.frozen, states())
-	}, s.hooks()...)
+		return check(setup, s.frozen, at(s.frozen, states()))
+	})
 	if err != nil {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@ package workload
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -30,6 +31,12 @@ func (s *State) Advance(to uint64) {
 			}
 		}
 	}
+}
+
+// At moves the state to a later commit, and returns a copy that stays there.
+func (s *State) At(commit uint64) *State {
+	s.Advance(commit)
+	return &State{s.stream, s.commit, maps.Clone(s.writers)}
 }
 
 // Compare says in what the pairs that a copy holds differ from the state: nil, if in nothing.

@@ -15,6 +15,7 @@ type Stream struct {
 	Ranges int // key ranges (buckets, key prefixes)
 	Keys   int // keys of each range
 	Ops    int // at most so many changes in a commit
+	Parts  int // of each range's keys, written to in turns of 64 commits, so that much stands still; 0: one
 }
 
 // A Key is one of the keys of a range.
@@ -39,7 +40,7 @@ func (s Stream) Commit(n uint64) []Op {
 	r := s.dice(n, 0)
 	ops := make([]Op, 1+r.below(s.Ops))
 	for i := range ops {
-		key := Key{r.below(s.Ranges), r.below(s.Keys)}
+		key := Key{r.below(s.Ranges), s.turn(n, r.below(s.Keys))}
 		op := Op{Key: key, Last: key.Index, stream: s, commit: n, position: i}
 		switch dice := r.below(32); {
 		case dice == 0: // a run of keys
@@ -50,6 +51,12 @@ func (s Stream) Commit(n uint64) []Op {
 		ops[i] = op
 	}
 	return ops
+}
+
+// turn moves an index into the part that commit n writes to.
+func (s Stream) turn(n uint64, index int) int {
+	parts := max(s.Parts, 1)
+	return (int(n/64%uint64(parts))*s.Keys + index) / parts
 }
 
 // Value is what a change sets its key to: most are small, some take a page, a few several, and one

@@ -34,6 +34,23 @@ func TestAStateIsWhatItsCommitsWrote(t *testing.T) {
 	}
 }
 
+func TestACommitWritesToOnePartOfTheKeysAndInTimeToAll(t *testing.T) {
+	stream, touched := stream, map[int]bool{}
+	stream.Parts = 4
+	for n := uint64(0); n < 4*64; n++ {
+		part := int(n / 64)
+		for _, op := range stream.Commit(n) {
+			if op.Key.Index < part*stream.Keys/4 || op.Key.Index >= (part+1)*stream.Keys/4 {
+				t.Fatalf("commit %d writes to key %d", n, op.Key.Index)
+			}
+			touched[op.Key.Index] = true
+		}
+	}
+	if len(touched) != stream.Keys {
+		t.Errorf("%d of %d keys are written to", len(touched), stream.Keys)
+	}
+}
+
 func TestEachKindOfDifferenceIsFound(t *testing.T) {
 	build := func(to uint64) map[Key][]byte {
 		database := map[Key][]byte{}
