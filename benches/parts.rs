@@ -33,8 +33,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+use crate::io::buffer::BUFFER;
 use crate::io::checksum;
-use crate::io::copy::BUFFER;
 use crate::io::walk::walk;
 use crate::layout::{FileClass, Layout, Rule};
 use crate::snapshot::{Attributes, FileEntry, Files, MANIFEST, Manifest, SourceId};

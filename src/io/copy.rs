@@ -13,10 +13,6 @@ use crate::error::{Code, Error, Result};
 use crate::monitor::Monitor;
 use crate::sys::file;
 
-/// The size of a thread's one buffer: calls of so many bytes cost little beside the bytes, and a core's cache
-/// still holds what was read when it is summed up and written.
-pub const BUFFER: usize = 256 << 10;
-
 /// How much is written before its writeback is started. The one before is waited for then, so that a disk
 /// never has more than two such stretches of a thread before it: all that it has there, a host's own sync
 /// waits for (docs/performance.md).
@@ -267,6 +263,7 @@ fn shorter(path: &Path, expected: u64, found: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::buffer::BUFFER;
     use crate::monitor::Effort;
 
     fn copied(content: impl FnOnce(&File), length: u64) -> (tempfile::TempDir, u32, Monitor) {

@@ -1,5 +1,6 @@
 //! Moving bytes: the threads that do it, the walk, the copy, its checksum.
 
+pub mod buffer;
 pub mod checksum;
 pub mod copy;
 pub mod open;

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use super::buffer;
 use super::checksum::Checksum;
-use super::pool;
 use super::thread::guarded;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
@@ -77,7 +77,7 @@ impl<W: Work> Parts<'_, W> {
             })
         };
         let help = || {
-            if let Ok(mut buffer) = pool::buffer() {
+            if let Ok(mut buffer) = buffer::make() {
                 while go_on(&mut buffer) {}
             }
             self.monitor.spare.give();

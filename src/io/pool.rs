@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::sync::Mutex;
 
-use super::copy::BUFFER;
+use super::buffer;
 use super::thread::guarded;
 use crate::error::{Error, Result};
 use crate::monitor::Crew;
-use crate::sys::{memory, thread};
+use crate::sys::thread;
 
 /// How many pieces a thread takes at once, at most: those that follow each other mostly lie in one directory,
 /// which it then opens once.
@@ -65,11 +65,11 @@ pub fn for_each_of<K>(
     if count == 0 {
         return Ok(());
     }
-    let own = buffer().map_err(|error| Error::system("making the buffer of an I/O thread", error))?;
+    let own = buffer::make().map_err(|error| Error::system("making the buffer of an I/O thread", error))?;
     let running = threads.min(count);
     crew.spare.set(threads - running);
     let help = || {
-        if let Ok(buffer) = buffer() {
+        if let Ok(buffer) = buffer::make() {
             share(buffer);
         }
         crew.spare.give();
@@ -88,15 +88,6 @@ pub fn for_each_of<K>(
     first_error.into_inner().map_or(Ok(()), Err)
 }
 
-/// What a thread reads into.
-pub fn buffer() -> std::io::Result<Vec<u8>> {
-    let mut buffer = Vec::new();
-    memory::reserve(&mut buffer, BUFFER)?;
-    memory::require_room(0)?;
-    buffer.resize(BUFFER, 0);
-    Ok(buffer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +104,7 @@ mod tests {
         let sum = AtomicU64::new(0);
         let items: Vec<u64> = (1..=1000).collect();
         for_each(crew(4), &items, |_, item, buffer| {
-            assert_eq!(buffer.len(), BUFFER);
+            assert_eq!(buffer.len(), super::buffer::BUFFER);
             sum.fetch_add(*item, Relaxed);
             Ok(())
         })

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
-use crate::io::copy::{self, Named, checksum};
+use crate::io::buffer::BUFFER;
+use crate::io::copy::{Named, checksum};
 use crate::io::pool;
 use crate::io::sorted_dirs::SortedDirs;
 use crate::io::walk::each_directory;
@@ -196,7 +197,7 @@ impl Comparison<'_> {
                 Error::at(Code::Unsupported, DOING, &from.path(), why)
             })?;
         }
-        if entry.size > copy::BUFFER as u64 {
+        if entry.size > BUFFER as u64 {
             file::will_read_in_order(file);
         }
         let done = |bytes| self.monitor.verified(bytes);
