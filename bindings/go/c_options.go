@@ -164,6 +164,23 @@ func WithRateLimit(bytesPerSecond uint64) Option {
 	})
 }
 
+// WithLatencyTarget is how long a small synced write of the host's may take beside a backup, a checkpoint or
+// a restore, whose rate then follows such writes of the library's own, up to the rate limit; how is told at
+// backup_options_set_latency_target in hotbackup.h. Rounded up to milliseconds. 0, the default: whatever it
+// takes.
+func WithLatencyTarget(target time.Duration) Option {
+	if target < 0 {
+		return refused(invalid("the latency target is negative: %v", target))
+	}
+	ms := uint64(target / time.Millisecond)
+	if target%time.Millisecond != 0 {
+		ms++
+	}
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_latency_target(o, C.uint32_t(min(ms, math.MaxUint32)), e)
+	})
+}
+
 // WithVerifyLevel is how much is read back before a copy counts as good; [VerifyChecksum] is the
 // default.
 func WithVerifyLevel(level VerifyLevel) Option {

@@ -4,6 +4,7 @@ pub mod checksum;
 pub mod copy;
 pub mod open;
 pub mod pool;
+pub mod probe;
 pub mod remove;
 pub mod small;
 pub mod sorted_dirs;
