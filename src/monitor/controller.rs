@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// What a job begins at: little beside what a disk takes, and a large file's worth within seconds.
-const START: u64 = 64_000_000;
+/// What a job begins at: less than a disk takes, and four times as much within a second.
+const START: u64 = 16_000_000;
 
 /// It never goes slower by itself: a target that the disk misses when it is left alone must not keep a backup
 /// from ending.
@@ -72,12 +72,12 @@ mod tests {
     #[test]
     fn a_slow_write_halves_it_at_once_and_quick_ones_let_it_grow_slowly() {
         let found = rates(&[QUICK, QUICK, SLOW, SLOW, QUICK], 0);
-        assert_eq!(found, [69_000_000, 74_312_500, 37_156_250, 18_578_125, 20_739_257]);
+        assert_eq!(found, [18_000_000, 20_125_000, 10_062_500, 5_031_250, 6_345_703]);
     }
 
     #[test]
     fn a_write_that_takes_just_the_target_is_quick() {
-        assert_eq!(rates(&[Duration::from_millis(5)], 0), [69_000_000]);
+        assert_eq!(rates(&[Duration::from_millis(5)], 0), [18_000_000]);
     }
 
     #[test]
