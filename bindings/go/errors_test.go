@@ -106,7 +106,7 @@ func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 		"threads": WithThreads(-1), "freeze timeout": WithFreezeTimeout(-time.Second), "class": WithRule("*", 77),
 		"level": WithVerifyLevel(9), "symlinks": WithSymlinks(9), "share": WithShare(9), "age": WithRereadAfter(-1),
 		"latency": WithLatencyTarget(-1),
-		"root": WithRoot(""), "metadata": WithMetadata(make([]byte, 1<<20+1)),
+		"root":    WithRoot(""), "metadata": WithMetadata(make([]byte, 1<<20+1)),
 	} {
 		if _, err := Open(w.data, option); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("%s: %v", name, err)
