@@ -172,12 +172,9 @@ func WithLatencyTarget(target time.Duration) Option {
 	if target < 0 {
 		return refused(invalid("the latency target is negative: %v", target))
 	}
-	ms := uint64(target / time.Millisecond)
-	if target%time.Millisecond != 0 {
-		ms++
-	}
+	ms := min(milliseconds(target), math.MaxUint32)
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
-		return C.backup_options_set_latency_target(o, C.uint32_t(min(ms, math.MaxUint32)), e)
+		return C.backup_options_set_latency_target(o, C.uint32_t(ms), e)
 	})
 }
 
@@ -203,12 +200,8 @@ func WithFreezeTimeout(timeout time.Duration) Option {
 	if timeout < 0 {
 		return refused(invalid("the freeze timeout is negative: %v", timeout))
 	}
-	ms := uint64(timeout / time.Millisecond)
-	if timeout%time.Millisecond != 0 {
-		ms++
-	}
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
-		return C.backup_options_set_freeze_timeout(o, C.uint64_t(ms), e)
+		return C.backup_options_set_freeze_timeout(o, C.uint64_t(milliseconds(timeout)), e)
 	})
 }
 
@@ -293,6 +286,15 @@ func WithNoPosixLocks() Option {
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
 		return C.backup_options_set_no_posix_locks(o, 1, e)
 	})
+}
+
+// milliseconds is a duration in them, rounded up.
+func milliseconds(duration time.Duration) uint64 {
+	ms := uint64(duration / time.Millisecond)
+	if duration%time.Millisecond != 0 {
+		ms++
+	}
+	return ms
 }
 
 // flag is a bool as C has it.
