@@ -356,6 +356,19 @@ backup_code backup_options_set_rate_limit(backup_options *options,
                                           uint64_t bytes_per_second,
                                           backup_error **error);
 
+/// How long a small synced write of the host's may take beside a backup, a checkpoint or a restore,
+/// in milliseconds; 0, the default: whatever it takes. With a target the job finds its rate by
+/// itself: while it copies it writes 4 KiB some 20 times a second on the file system of the data
+/// directory (a restore: of its target), to a file without a name, and makes them durable; if that
+/// takes longer than the target its rate is halved, though never below 1 MB/s, and otherwise it
+/// grows slowly, up to backup_options_set_rate_limit and backup_set_rate_limit. A target that the
+/// disk misses when it is left alone makes a job as slow as that. It does not apply while the host
+/// is frozen, nor to verifications, which write nothing. Where no such file can be written the job
+/// goes on within its rate limit, and backup_warning says so. (since 0.1)
+backup_code backup_options_set_latency_target(backup_options *options,
+                                              uint32_t ms,
+                                              backup_error **error);
+
 /// How much is read back before a copy counts as good: BACKUP_VERIFY_*. (since 0.1)
 backup_code backup_options_set_verify_level(backup_options *options,
                                             int32_t level,
@@ -738,13 +751,13 @@ void backup_free(backup_job *job);
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not
-/// lie in a database that is open, nor in a backup root. If the job fails, the target is as it
-/// was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its
-/// manifest is not restored. Excluded files, backup roots and the .lifecycle of another database
-/// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
-/// mount below it, which cannot be moved; a file system without locks, where nobody can tell
-/// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie
+/// in a database that is open, nor in a backup root. If the job fails, the target is as it was,
+/// save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest
+/// is not restored. Excluded files, backup roots and the .lifecycle of another database below an
+/// existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a mount
+/// below it, which cannot be moved; a file system without locks, where nobody can tell whether a
+/// host has it open. Options (copied; NULL: defaults): threads, rate limit, latency target, verify
 /// level, layout, min free, keep undo, keep matching, clone, and the validate and progress hooks,
 /// which run on a thread of the library's; the rest is ignored. The caller frees *out. What the
 /// disk says is the job's result. (since 0.1)

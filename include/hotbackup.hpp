@@ -737,6 +737,17 @@ public:
         return set(backup_options_set_rate_limit, bytes_per_second);
     }
 
+    /// How long a small synced write of the host's may take beside a backup, a checkpoint or a restore, whose
+    /// rate then follows such writes of the library's own; see backup_options_set_latency_target. Rounded up to
+    /// milliseconds. 0, the default: whatever it takes.
+    template <class Rep, class Period>
+    Options &latency_target(const std::chrono::duration<Rep, Period> &target) & {
+        const std::int64_t ms = detail::milliseconds_of(target);
+        if (ms < 0) throw Error(Code::InvalidArgument, "the latency target must not be negative");
+        return set(backup_options_set_latency_target,
+                   static_cast<std::uint32_t>(std::min<std::int64_t>(ms, UINT32_MAX)));
+    }
+
     /// How much is read back before a copy counts as good.
     Options &verify_level(VerifyLevel level) & {
         return set(backup_options_set_verify_level, static_cast<std::int32_t>(level));
@@ -860,6 +871,7 @@ public:
     Options rule(const std::string &g, FileClass c) && { return std::move(rule(g, c)); }
     Options threads(std::uint32_t count) && { return std::move(threads(count)); }
     Options rate_limit(std::uint64_t n) && { return std::move(rate_limit(n)); }
+    template <class D> Options latency_target(const D &t) && { return std::move(latency_target(t)); }
     Options verify_level(VerifyLevel level) && { return std::move(verify_level(level)); }
     Options symlinks(Symlinks s) && { return std::move(symlinks(s)); }
     template <class D> Options freeze_timeout(const D &t) && { return std::move(freeze_timeout(t)); }

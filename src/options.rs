@@ -71,6 +71,14 @@ impl Options {
         self.settings.job.rate_limit = bytes_per_second;
     }
 
+    /// How long a small synced write on the host's disk may take beside a backup, a checkpoint or a restore; zero,
+    /// the default: whatever it takes. With a target the job makes such a write some 20 times a second while it
+    /// copies, in the file system of the data directory or the target, halves its rate for each that takes longer
+    /// and else lets it grow slowly, up to the rate limit. Verifications, which write nothing, ignore it.
+    pub fn set_latency_target(&mut self, target: Duration) {
+        self.settings.job.latency_target = target;
+    }
+
     /// How much is read back; by default every byte.
     pub fn set_verify_level(&mut self, level: VerifyLevel) {
         self.settings.job.verify = level;

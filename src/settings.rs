@@ -106,6 +106,7 @@ pub(crate) struct Settings {
 pub(crate) struct JobSettings {
     pub(crate) threads: u32,
     pub(crate) rate_limit: u64,
+    pub(crate) latency_target: Duration,
     pub(crate) verify: VerifyLevel,
     pub(crate) min_free: u64,
     pub(crate) posix_locks: bool,
@@ -130,6 +131,7 @@ impl Default for Settings {
             job: JobSettings {
                 threads: 0,
                 rate_limit: 0,
+                latency_target: Duration::ZERO,
                 verify: VerifyLevel::Checksum,
                 min_free: 0,
                 posix_locks: true,

@@ -12,8 +12,8 @@ use crate::sys::random;
 use crate::verify as verification;
 
 /// Starts a restore of `snapshot` to `target` and returns at once: [`Job::wait`] has its result, and so
-/// what the disk says. Of the options it uses threads, rate limit, verify level, layout, the reserve of
-/// free space, the undo and the validate and progress hooks.
+/// what the disk says. Of the options it uses threads, rate limit, latency target, verify level, layout, the
+/// reserve of free space, the undo and the validate and progress hooks.
 ///
 /// A job that is dropped is cancelled, so whoever forgets to wait restores nothing. The compiler says so:
 ///

@@ -14,6 +14,7 @@ from peers import Data, report
 from steps import Bench, settle
 
 LIMIT = 200_000_000
+TARGET_MS = 5
 
 # Long enough for some thousand writes.
 ALONE_SECONDS = 5
@@ -24,6 +25,7 @@ def commands(data: Data, to: Path) -> dict[str, list[object]]:
     return {
         "alone": ["sleep", ALONE_SECONDS],
         "hotbackup, 200 MB/s": [*ours, "--limit", LIMIT],
+        f"hotbackup, target {TARGET_MS} ms": [*ours, "--latency-target", TARGET_MS],
         "hotbackup": ours,
         "cp -r, sync": ["sh", "-c", f"cp -r {data.path} {to / 'copy'} && sync -f {to}"],
         "BackupEngine": [peers.PROGRAMS / "rocks", "backup", data.rocks, to / "backups"],

@@ -3,8 +3,8 @@
 //     ours backup DATA ROOT [OPTION...]        ours restore SNAPSHOT TARGET [OPTION...]
 //     ours verify SNAPSHOT [OPTION...]         ours checkpoint DATA [OPTION...]
 //
-// Options: --layout NAME, --immutable GLOB, --limit BYTES_PER_SECOND, --threads N, --verify LEVEL (0 to 3),
-// --keep-matching 0|1.
+// Options: --layout NAME, --immutable GLOB, --limit BYTES_PER_SECOND, --latency-target MS, --threads N,
+// --verify LEVEL (0 to 3), --keep-matching 0|1.
 #include <hotbackup.hpp>
 
 #include <functional>
@@ -27,6 +27,8 @@ hotbackup::Options options_of(const Arguments &arguments, std::size_t skip)
         {"--layout", [&](const std::string &name) { options.layout(name); }},
         {"--immutable", [&](const std::string &glob) { options.rule(glob, hotbackup::FileClass::Immutable); }},
         {"--limit", [&](const std::string &bytes) { options.rate_limit(std::stoull(bytes)); }},
+        {"--latency-target",
+         [&](const std::string &ms) { options.latency_target(std::chrono::milliseconds(std::stoul(ms))); }},
         {"--threads", [&](const std::string &count) { options.threads(std::uint32_t(std::stoul(count))); }},
         {"--keep-matching", [&](const std::string &keep) { options.keep_matching(keep == "1"); }},
         {"--verify",

@@ -164,6 +164,20 @@ func WithRateLimit(bytesPerSecond uint64) Option {
 	})
 }
 
+// WithLatencyTarget is how long a small synced write of the host's may take beside a backup, a checkpoint or
+// a restore, whose rate then follows such writes of the library's own, up to the rate limit; how is told at
+// backup_options_set_latency_target in hotbackup.h. Rounded up to milliseconds. 0, the default: whatever it
+// takes.
+func WithLatencyTarget(target time.Duration) Option {
+	if target < 0 {
+		return refused(invalid("the latency target is negative: %v", target))
+	}
+	ms := min(milliseconds(target), math.MaxUint32)
+	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_set_latency_target(o, C.uint32_t(ms), e)
+	})
+}
+
 // WithVerifyLevel is how much is read back before a copy counts as good; [VerifyChecksum] is the
 // default.
 func WithVerifyLevel(level VerifyLevel) Option {
@@ -186,12 +200,8 @@ func WithFreezeTimeout(timeout time.Duration) Option {
 	if timeout < 0 {
 		return refused(invalid("the freeze timeout is negative: %v", timeout))
 	}
-	ms := uint64(timeout / time.Millisecond)
-	if timeout%time.Millisecond != 0 {
-		ms++
-	}
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
-		return C.backup_options_set_freeze_timeout(o, C.uint64_t(ms), e)
+		return C.backup_options_set_freeze_timeout(o, C.uint64_t(milliseconds(timeout)), e)
 	})
 }
 
@@ -276,6 +286,15 @@ func WithNoPosixLocks() Option {
 	return plain(func(o *C.backup_options, e **C.backup_error) C.backup_code {
 		return C.backup_options_set_no_posix_locks(o, 1, e)
 	})
+}
+
+// milliseconds is a duration in them, rounded up.
+func milliseconds(duration time.Duration) uint64 {
+	ms := uint64(duration / time.Millisecond)
+	if duration%time.Millisecond != 0 {
+		ms++
+	}
+	return ms
 }
 
 // flag is a bool as C has it.

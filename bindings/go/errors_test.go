@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,7 +105,8 @@ func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 	for name, option := range map[string]Option{
 		"threads": WithThreads(-1), "freeze timeout": WithFreezeTimeout(-time.Second), "class": WithRule("*", 77),
 		"level": WithVerifyLevel(9), "symlinks": WithSymlinks(9), "share": WithShare(9), "age": WithRereadAfter(-1),
-		"root": WithRoot(""), "metadata": WithMetadata(make([]byte, 1<<20+1)),
+		"latency": WithLatencyTarget(-1),
+		"root":    WithRoot(""), "metadata": WithMetadata(make([]byte, 1<<20+1)),
 	} {
 		if _, err := Open(w.data, option); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("%s: %v", name, err)
@@ -113,7 +115,7 @@ func TestAnOptionThatMakesNoSenseIsRefused(t *testing.T) {
 	c := w.open(WithThreads(1), WithFreezeTimeout(time.Nanosecond), WithVerifyLevel(VerifyMedia),
 		WithSymlinks(SymlinksPreserve), WithMinFree(1), WithKeepUndo(true), WithKeepMatching(), WithClone(false),
 		WithShare(ShareNever), WithRereadAfter(time.Millisecond), WithNoPosixLocks(), WithAdoptRoot(),
-		WithMetadata(nil), WithRateLimit(1<<40), WithLayout("generic"), WithFreezeTimeout(0))
+		WithMetadata(nil), WithRateLimit(1<<40), WithLatencyTarget(math.MaxInt64), WithLayout("generic"), WithFreezeTimeout(0))
 	w.backup(c)
 }
 

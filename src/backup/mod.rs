@@ -46,7 +46,9 @@ mod survey;
 pub use plan::Plan;
 pub use prepare::{Prepared, prepare, prepare_checkpoint};
 
-use crate::error::{Code, Result};
+use crate::datadir::names::{LIFECYCLE, PROBE};
+use crate::error::{Code, Error, Result};
+use crate::io::probe::Follower;
 use crate::io::remove::remove_tree;
 use crate::job::JobContext;
 use crate::monitor::Phase;
@@ -71,12 +73,23 @@ pub fn run(prepared: Prepared, job: &JobContext) -> Result<()> {
 }
 
 fn open_and_make(prepared: &Prepared, job: &JobContext) -> Result<()> {
+    let _follower = follow_latency(prepared, job);
     let context = Context::open(prepared, job)?;
     let outcome = Survey::new(&context).and_then(|survey| make_or_let_go(&context, survey));
     if outcome.is_err() {
         discard(&context);
     }
     outcome
+}
+
+/// Its rate follows what synced writes take where the host makes its own.
+fn follow_latency(prepared: &Prepared, job: &JobContext) -> Option<Follower> {
+    let lifecycle = || {
+        let data_dir = prepared.plan.sources[0].open()?;
+        let path = data_dir.full(LIFECYCLE.as_ref());
+        data_dir.open_dir(LIFECYCLE.as_ref()).map_err(|error| Error::io("opening", &path, error))
+    };
+    Follower::start(prepared.plan.job.latency_target, &job.monitor, lifecycle, PROBE.as_ref())
 }
 
 fn make_or_let_go(context: &Context<'_>, mut survey: Survey) -> Result<()> {

@@ -7,9 +7,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::locks::{take_abandoned, take_for_backup};
-use super::names::{LIFECYCLE, PINS};
+use super::names::{LIFECYCLE, PINS, PROBE};
 use crate::error::{Error, Result};
 use crate::io::remove::remove_tree;
+use crate::io::small::remove;
 use crate::sys::dir::{Dir, Kind};
 
 /// Removes the directories called by that prefix and a UUID whose lock nobody holds. What else
@@ -37,14 +38,15 @@ fn is_of_a_job(name: &OsStr, prefix: &OsStr) -> bool {
     Uuid::try_parse_ascii(id).is_ok()
 }
 
-/// Removes the pins that a killed backup has left in a data directory and its further sources: they hold
-/// the space of tables that are deleted. Where another backup may be at work, and where locks do not
+/// Removes the pins that a killed backup has left in a data directory and its further sources (they hold
+/// the space of tables that are deleted), and the file by which it measured. Where another backup may be at work, and where locks do not
 /// tell, they stay for the next backup.
 pub fn remove_stale_pins(data_dir: &Dir, sources: &[&Dir]) {
     let Ok(Some(_alone)) = take_for_backup(data_dir) else { return };
     for source in sources {
         if let Ok(lifecycle) = source.open_dir(Path::new(LIFECYCLE)) {
             let _ = remove_unlocked(&lifecycle, PINS.as_ref(), false);
+            let _ = remove(&lifecycle, PROBE.as_ref());
         }
     }
 }

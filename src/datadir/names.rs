@@ -37,6 +37,10 @@ pub const NEW_SOURCES: &str = ".lifecycle/sources.new";
 /// What the directories of pins are called by in `.lifecycle`, each followed by the UUID of its backup.
 pub const PINS: &str = "pins-";
 
+/// What the file by which a job measures the disk is called for an instant, where none can be made without a
+/// name.
+pub const PROBE: &str = "latency-probe";
+
 /// Where stagings of restores into the directory lie.
 pub const RESTORE: &str = ".lifecycle/restore";
 

@@ -177,6 +177,26 @@ pub unsafe extern "C" fn backup_options_set_rate_limit(
     unsafe { guard::call(error, || given(options).map(|options| options.set_rate_limit(bytes_per_second))) }
 }
 
+/// How long a small synced write of the host's may take beside a backup, a checkpoint or a restore,
+/// in milliseconds; 0, the default: whatever it takes. With a target the job finds its rate by
+/// itself: while it copies it writes 4 KiB some 20 times a second on the file system of the data
+/// directory (a restore: of its target), to a file without a name, and makes them durable; if that
+/// takes longer than the target its rate is halved, though never below 1 MB/s, and otherwise it
+/// grows slowly, up to backup_options_set_rate_limit and backup_set_rate_limit. A target that the
+/// disk misses when it is left alone makes a job as slow as that. It does not apply while the host
+/// is frozen, nor to verifications, which write nothing. Where no such file can be written the job
+/// goes on within its rate limit, and backup_warning says so. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_options_set_latency_target(
+    options: Option<&mut backup_options>,
+    ms: u32,
+    error: *mut *mut backup_error,
+) -> backup_code {
+    let target = Duration::from_millis(ms.into());
+    // SAFETY: the header's terms.
+    unsafe { guard::call(error, || given(options).map(|options| options.set_latency_target(target))) }
+}
+
 /// How much is read back before a copy counts as good: BACKUP_VERIFY_*. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_options_set_verify_level(

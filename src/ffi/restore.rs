@@ -20,13 +20,13 @@ pub const BACKUP_RECOVERED_NEW: i32 = 2;
 
 /// Starts a restore of a snapshot to target, where no database is open, and returns at once. A
 /// target that does not exist appears by one rename; an existing one is replaced under a journal
-/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not
-/// lie in a database that is open, nor in a backup root. If the job fails, the target is as it
-/// was, save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its
-/// manifest is not restored. Excluded files, backup roots and the .lifecycle of another database
-/// below an existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a
-/// mount below it, which cannot be moved; a file system without locks, where nobody can tell
-/// whether a host has it open. Options (copied; NULL: defaults): threads, rate limit, verify
+/// and kept aside for backup_restore_undo. The directory that holds it must exist; it must not lie
+/// in a database that is open, nor in a backup root. If the job fails, the target is as it was,
+/// save for an empty .lifecycle/owner. What is in the snapshot's directory and not in its manifest
+/// is not restored. Excluded files, backup roots and the .lifecycle of another database below an
+/// existing target stay where they are. BACKUP_UNSUPPORTED, before anything is copied: a mount
+/// below it, which cannot be moved; a file system without locks, where nobody can tell whether a
+/// host has it open. Options (copied; NULL: defaults): threads, rate limit, latency target, verify
 /// level, layout, min free, keep undo, keep matching, clone, and the validate and progress hooks,
 /// which run on a thread of the library's; the rest is ignored. The caller frees *out. What the
 /// disk says is the job's result. (since 0.1)

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod open;
 pub mod parts;
 pub mod pool;
+pub mod probe;
 pub mod remove;
 pub mod small;
 pub mod sorted_dirs;

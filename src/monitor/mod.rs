@@ -1,6 +1,7 @@
 //! What a running job shares with those who watch and steer it: phase, counters, stop, rate.
 //! It holds no descriptor, so any thread may drop it.
 
+mod controller;
 mod spare;
 mod throttle;
 
@@ -13,6 +14,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::error::{Code, Error, Result, show};
 use crate::sys::memory;
 
+pub use controller::Controller;
 pub use spare::{Crew, Spare};
 use throttle::Throttle;
 

@@ -23,6 +23,11 @@ pub struct Throttle {
 /// What is owed is kept in bytes and not in time, so that it stays the same when the rate changes: a
 /// limit that is set again and again lets no more through than one that is set once.
 struct Ledger {
+    /// What the host wants; 0: no limit.
+    limit: u64,
+    /// What was found to be felt by nobody; 0: nothing was looked for.
+    found: u64,
+    /// The lesser of both.
     bytes_per_second: u64,
     /// The last limit that was none of 0: what was granted under it is paid for at its rate, so that lifting it
     /// for a moment forgives nothing.
@@ -30,9 +35,24 @@ struct Ledger {
     /// Bytes that were granted and are not paid for; below zero: what was saved up.
     owed: f64,
     as_of: Instant,
+    /// Bytes that were granted since the job began.
+    granted: u64,
 }
 
 impl Ledger {
+    /// Takes the lesser of both limits from now on.
+    fn decide(&mut self) {
+        self.settle();
+        self.bytes_per_second = match (self.limit, self.found) {
+            (limit, 0) => limit,
+            (0, found) => found,
+            (limit, found) => limit.min(found),
+        };
+        if self.bytes_per_second != 0 {
+            self.pays = self.bytes_per_second;
+        }
+    }
+
     /// Counts the time since it was last looked at.
     fn settle(&mut self) {
         let now = Instant::now();
@@ -46,19 +66,49 @@ impl Ledger {
 impl Throttle {
     /// 0: no limit.
     pub fn new(bytes_per_second: u64) -> Self {
-        let ledger = Ledger { bytes_per_second, pays: bytes_per_second, owed: 0.0, as_of: Instant::now() };
+        let ledger = Ledger {
+            limit: bytes_per_second,
+            found: 0,
+            bytes_per_second,
+            pays: bytes_per_second,
+            owed: 0.0,
+            as_of: Instant::now(),
+            granted: 0,
+        };
         Self { ledger: Mutex::new(ledger), changed: Condvar::new() }
     }
 
-    /// Takes effect at once, for waits under way too.
+    /// The host's limit. Takes effect at once, for waits under way too.
     pub fn set(&self, bytes_per_second: u64) {
+        self.change(|ledger| ledger.limit = bytes_per_second);
+    }
+
+    /// The rate that was found to be right, which holds beneath the host's limit; 0: none is looked for.
+    pub fn find(&self, bytes_per_second: u64) {
+        self.change(|ledger| ledger.found = bytes_per_second);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Ledger)) {
         let mut ledger = self.ledger.lock();
-        ledger.settle();
-        ledger.bytes_per_second = bytes_per_second;
-        if bytes_per_second != 0 {
-            ledger.pays = bytes_per_second;
-        }
+        change(&mut ledger);
+        ledger.decide();
         self.changed.notify_all();
+    }
+
+    /// The host's limit; 0: none.
+    pub fn limit(&self) -> u64 {
+        self.ledger.lock().limit
+    }
+
+    /// Bytes per second that are granted now; 0: no limit.
+    #[cfg(test)]
+    pub fn rate(&self) -> u64 {
+        self.ledger.lock().bytes_per_second
+    }
+
+    /// How many bytes were asked for and granted by now.
+    pub fn granted(&self) -> u64 {
+        self.ledger.lock().granted
     }
 
     /// Wakes all waits, to look at their `stop` again.
@@ -94,6 +144,7 @@ impl Throttle {
             }
             if ledger.owed <= 0.0 {
                 ledger.owed += bytes as f64;
+                ledger.granted += bytes as u64;
                 return;
             }
             let wait = ledger.owed / ledger.bytes_per_second as f64;
@@ -144,6 +195,30 @@ mod tests {
             let owed = throttle.ledger.lock().owed;
             assert!((500_000.0..=1_000_000.0).contains(&owed), "{owed} is owed after {round}");
         }
+    }
+
+    #[test]
+    fn what_was_found_holds_beneath_the_hosts_limit_and_never_above_it() {
+        let throttle = Throttle::new(0);
+        assert!(!throttle.is_limited());
+        for (limit, found, expected) in [(0, 5, 5), (3, 5, 3), (9, 5, 5), (9, 0, 9), (0, 0, 0)] {
+            throttle.set(limit);
+            throttle.find(found);
+            assert_eq!(
+                (throttle.rate(), throttle.limit(), throttle.is_limited()),
+                (expected, limit, expected != 0)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_granted_is_counted_as_long_as_there_is_a_limit() {
+        let throttle = Throttle::new(0);
+        throttle.take(1, || false);
+        throttle.find(1_000_000_000);
+        throttle.take(1000, || false);
+        throttle.take(1000, || false);
+        assert_eq!(throttle.granted(), 2000);
     }
 
     #[test]

@@ -19,7 +19,9 @@ use std::path::Path;
 pub use leftovers::Recovered;
 pub use recover::{recover, restore_undo};
 
-use crate::error::Result;
+use crate::datadir::names::PROBE;
+use crate::error::{Error, Result};
+use crate::io::probe::Follower;
 use crate::job::JobContext;
 use crate::monitor::Phase;
 use crate::settings::Settings;
@@ -51,6 +53,7 @@ fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobC
 fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     target.check(restore)?;
     let staging = target.make_staging(&restore.job.monitor)?;
+    let _follower = follow_latency(restore, &staging);
     copy::try_to_clone(restore, &staging);
     let keeper = target.keeper(restore, &staging)?;
     let source = copy::Sources { restore, staging: &staging, keeper: keeper.as_ref() };
@@ -60,6 +63,17 @@ fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     verify(restore, &staging, &copied.imprints)?;
     restore.job.host.enter(Phase::Swap)?;
     target.swap(restore, &staging, copied.shared)
+}
+
+/// Its rate follows what synced writes take where the target is. The staging is empty yet, so that no name in it is
+/// taken.
+fn follow_latency(restore: &Restore<'_>, staging: &Staging) -> Option<Follower> {
+    let reopened = || {
+        let opened = staging.dir.open_dir(Path::new(""));
+        opened.map_err(|error| Error::io("opening", staging.dir.path(), error))
+    };
+    let target = restore.settings.job.latency_target;
+    Follower::start(target, &restore.job.monitor, reopened, PROBE.as_ref())
 }
 
 /// Proves what is staged; the directories are closed last.

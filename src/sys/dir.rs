@@ -89,6 +89,19 @@ impl Dir {
         beneath::open(&self.fd, path, flags, Mode::from_raw_mode(mode as RawMode)).map(File::from)
     }
 
+    /// Makes a file that has no name and so goes with its last descriptor, whoever is killed. Where none can be
+    /// made, it has this one for an instant; a file that has it already was left by a kill in that instant.
+    pub fn unnamed_file(&self, name: &Path) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::TMPFILE;
+        if let Ok(fd) = beneath::open(&self.fd, Path::new(""), flags, Mode::RUSR | Mode::WUSR) {
+            return Ok(fd.into());
+        }
+        if_there(self.unlink(name))?;
+        let file = self.create_file(name, 0o600)?;
+        self.unlink(name)?;
+        Ok(file)
+    }
+
     /// Makes a new directory.
     pub fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;

@@ -14,6 +14,7 @@ static void setters_refuse_null_options(void) {
     INVALID(backup_options_add_rule(NULL, "*", BACKUP_FILE_MUTABLE, &error));
     INVALID(backup_options_set_threads(NULL, 1, &error));
     INVALID(backup_options_set_rate_limit(NULL, 1, &error));
+    INVALID(backup_options_set_latency_target(NULL, 1, &error));
     INVALID(backup_options_set_verify_level(NULL, BACKUP_VERIFY_NONE, &error));
     INVALID(backup_options_set_symlinks(NULL, BACKUP_SYMLINKS_FAIL, &error));
     INVALID(backup_options_set_freeze_timeout(NULL, 1, &error));
@@ -87,6 +88,8 @@ static void every_number_in_range_is_taken(void) {
     }
     SUCCEEDS(backup_options_set_threads(options, UINT32_MAX, &error));
     SUCCEEDS(backup_options_set_rate_limit(options, UINT64_MAX, &error));
+    SUCCEEDS(backup_options_set_latency_target(options, UINT32_MAX, &error));
+    SUCCEEDS(backup_options_set_latency_target(options, 0, &error));
     SUCCEEDS(backup_options_set_freeze_timeout(options, UINT64_MAX, &error));
     SUCCEEDS(backup_options_set_min_free(options, UINT64_MAX, &error));
     SUCCEEDS(backup_options_set_reread_after(options, UINT64_MAX, &error));

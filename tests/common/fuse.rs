@@ -42,6 +42,8 @@ pub struct Less {
     pub rounds_times_to: Option<u128>,
     /// Nobody can write to it.
     pub read_only: bool,
+    /// How long it takes to make a file durable.
+    pub sync_takes: Duration,
 }
 
 /// It, mounted; unmounted with the value.
@@ -531,6 +533,7 @@ impl Filesystem for Shown {
     }
 
     fn fsync(&self, _: &Request, _: INodeNo, handle: FileHandle, _: bool, reply: ReplyEmpty) {
+        std::thread::sleep(self.less.sync_takes);
         answer!(reply, self.opened(handle).and_then(|file| file.sync_all().map_err(errno)), |()| reply.ok());
     }
 

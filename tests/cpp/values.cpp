@@ -20,6 +20,7 @@ void every_option_reaches_the_library(const fs::path &scratch) {
                        .rule("*.sst", FileClass::Immutable | FileClass::UnfinishedOk)
                        .threads(1)
                        .rate_limit(1 << 30)
+                       .latency_target(std::chrono::hours(2000))
                        .verify_level(VerifyLevel::Media)
                        .symlinks(Symlinks::Preserve)
                        .freeze_timeout(std::chrono::seconds(20))
@@ -72,6 +73,7 @@ void wrong_values_are_refused_and_change_nothing(const fs::path &scratch) {
     Options options;
     const auto refused = [&](auto call) { return code_of([&] { call(options); }) == Code::InvalidArgument; };
     CHECK(refused([](Options &o) { o.freeze_timeout(milliseconds(-1)); }));
+    CHECK(refused([](Options &o) { o.latency_target(milliseconds(-1)); }));
     CHECK(refused([](Options &o) { o.rule("*", static_cast<FileClass>(99)); }));
     CHECK(refused([](Options &o) { o.verify_level(static_cast<VerifyLevel>(99)); }));
     CHECK(refused([](Options &o) { o.symlinks(static_cast<Symlinks>(99)); }));

@@ -8,4 +8,5 @@ mod crowd;
 mod freeze_timeout;
 mod from_hooks;
 mod hooks;
+mod latency;
 mod whole_host;

@@ -102,9 +102,12 @@ fn nothing_is_left_of_a_thousand_coordinators() {
     let place = Place::with_files();
     let resident = || status_of(&std::process::id().to_string(), "VmRSS");
     let kilobytes = || resident().trim_end_matches(" kB").parse::<i64>().unwrap();
+    let mut options = frozen();
+    // So that a job has each thread that one can have.
+    options.set_latency_target(std::time::Duration::from_secs(1));
     let open_and_close = |times: usize| {
         for time in 0..times {
-            let coordinator = Coordinator::open(&place.data(), &frozen()).unwrap();
+            let coordinator = Coordinator::open(&place.data(), &options).unwrap();
             if time.is_multiple_of(50) {
                 coordinator.start().unwrap().wait().unwrap();
                 BackupRoot::at(place.root()).prune(1).unwrap();

@@ -37,6 +37,9 @@ class Coordinator:
     layout: the engine's, such as "sqlite", with rules for its files.
     rules: pairs of a glob and a FileClass; the first match wins, before those of the layout.
     threads: of I/O; 0: two. rate_limit: bytes per second; 0: none.
+    latency_target: how long a small synced write of the host's may take beside a backup, in seconds; the
+    rate then follows such writes of the library's own in data_dir, up to rate_limit; the C header says how.
+    None: whatever it takes.
     verify_level: a VerifyLevel. symlinks: a Symlinks.
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
     metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
@@ -77,6 +80,7 @@ class Coordinator:
         rules: Iterable[tuple[str, int]] = (),
         threads: int = 0,
         rate_limit: int = 0,
+        latency_target: float | None = None,
         verify_level: int = VerifyLevel.CHECKSUM,
         symlinks: int = Symlinks.FAIL,
         freeze_timeout: float | None = 30.0,
@@ -106,6 +110,7 @@ class Coordinator:
             rules=rules,
             threads=threads,
             rate_limit=rate_limit,
+            latency_target=latency_target,
             verify_level=verify_level,
             symlinks=symlinks,
             freeze_timeout=freeze_timeout,

@@ -60,6 +60,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_options_add_rule": (_CODE, [_PTR, _STR, c_int32, _ERR]),
     "backup_options_set_threads": (_CODE, [_PTR, c_uint32, _ERR]),
     "backup_options_set_rate_limit": (_CODE, [_PTR, c_uint64, _ERR]),
+    "backup_options_set_latency_target": (_CODE, [_PTR, c_uint32, _ERR]),
     "backup_options_set_verify_level": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_symlinks": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_freeze_timeout": (_CODE, [_PTR, c_uint64, _ERR]),

@@ -24,6 +24,7 @@ def options(
     rules: Iterable[tuple[str, int]] = (),
     threads: int = 0,
     rate_limit: int = 0,
+    latency_target: float | None = None,
     verify_level: int = VerifyLevel.CHECKSUM,
     symlinks: int = Symlinks.FAIL,
     freeze_timeout: float | None = 30.0,
@@ -52,6 +53,7 @@ def options(
             call(lib.backup_options_add_rule, address, pattern, number)
         call(lib.backup_options_set_threads, address, unsigned(threads, 32, "threads"))
         call(lib.backup_options_set_rate_limit, address, unsigned(rate_limit, 64, "rate_limit"))
+        call(lib.backup_options_set_latency_target, address, _target(latency_target))
         call(lib.backup_options_set_verify_level, address, signed(verify_level, "verify_level"))
         call(lib.backup_options_set_symlinks, address, signed(symlinks, "symlinks"))
         call(lib.backup_options_set_freeze_timeout, address, _milliseconds(freeze_timeout))
@@ -78,6 +80,15 @@ def _milliseconds(timeout: float | None) -> int:
     if not 0 < timeout < 1 << 53:
         raise InvalidArgument(f"freeze_timeout is {timeout} seconds, which is no time; None is no timeout")
     return math.ceil(timeout * 1000)
+
+
+def _target(latency: float | None) -> int:
+    """The library's 0, which is no target, is None here; its milliseconds are a number of 32 bits."""
+    if latency is None:
+        return 0
+    if not 0 < latency < 1 << 22:
+        raise InvalidArgument(f"latency_target is {latency} seconds, which is no latency; None is no target")
+    return math.ceil(latency * 1000)
 
 
 def _seconds(age: float | None) -> int:

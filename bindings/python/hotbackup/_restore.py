@@ -28,6 +28,7 @@ def restore(
     layout: str | None = None,
     threads: int = 0,
     rate_limit: int = 0,
+    latency_target: float | None = None,
     verify_level: int = VerifyLevel.CHECKSUM,
     min_free: int = 0,
     keep_undo: bool = True,
@@ -45,7 +46,8 @@ def restore(
     Keep the Job and wait for it: dropping it cancels the restore, with a ResourceWarning, and does not
     wait for that. layout: None takes the snapshot's. keep_matching: files of the target that are what
     the snapshot has, by their checksums, are kept, so that a restore over nearly the same costs reading;
-    the C header says how, and which engines spoil the undo of it. clone: whether blocks may be shared with
+    the C header says how, and which engines spoil the undo of it. latency_target: as a Coordinator's, in the
+    file system of the target. clone: whether blocks may be shared with
     the snapshot, where the file system can. The hooks run on a thread of the library's.
     """
     refuse_at_exit()
@@ -54,6 +56,7 @@ def restore(
         layout=layout,
         threads=threads,
         rate_limit=rate_limit,
+        latency_target=latency_target,
         verify_level=verify_level,
         min_free=min_free,
         keep_undo=keep_undo,
