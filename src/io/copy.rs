@@ -101,8 +101,8 @@ impl Transfer<'_> {
         let monitor = self.monitor;
         let mut written_to = 0;
         let mut behind = Behind { writes_back: 0..0, unsynced: range.start };
-        let mut is_steady = self.is_limited() && range.end - range.start >= STEADY;
         let reader = Reader { from: self.from, pace: self.pace, monitor };
+        let mut is_steady = reader.is_limited() && range.end - range.start >= STEADY;
         reader.read(range, buffer, |piece| match piece {
             Piece::Hole(length) => {
                 checksum.zeros(length);
@@ -134,10 +134,6 @@ impl Transfer<'_> {
         }
         file::wait_for_writeback(self.to.file, before)
             .map_err(|error| Error::io("writing", &self.to.path(), error))
-    }
-
-    fn is_limited(&self) -> bool {
-        self.pace == Pace::Limited && self.monitor.throttle.is_limited()
     }
 
     /// Steadily where that is wished and the file system does it.
@@ -205,6 +201,9 @@ impl Reader<'_> {
         mut take: impl FnMut(Piece<'_>) -> Result<()>,
     ) -> Result<()> {
         let file = self.from.file;
+        if self.is_limited() && range.end - range.start >= STEADY {
+            file::will_read_by_pieces(file);
+        }
         let sparse = range.end - range.start > SMALLEST_HOLE
             && file::may_have_holes(file).map_err(|error| self.failed(error))?;
         let mut at = range.start;
@@ -236,6 +235,10 @@ impl Reader<'_> {
             take(Piece::Hole(range.end - at))?;
         }
         Ok(())
+    }
+
+    fn is_limited(&self) -> bool {
+        self.pace == Pace::Limited && self.monitor.throttle.is_limited()
     }
 
     /// Reads as much of the start of a range as the buffer and the pace allow.

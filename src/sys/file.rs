@@ -185,6 +185,12 @@ pub fn will_read_in_order(file: &File) {
     let _ = rfs::fadvise(file, 0, None, Advice::Sequential);
 }
 
+/// Tells the kernel to read no more than it is asked for. What it reads ahead comes in bursts of megabytes, for which
+/// whoever else needs the disk waits.
+pub fn will_read_by_pieces(file: &File) {
+    let _ = rfs::fadvise(file, 0, None, Advice::Random);
+}
+
 /// Drops the file's clean pages from the cache, so that the next read comes from the disk.
 pub fn evict(file: &File) -> io::Result<()> {
     retry(|| rfs::fadvise(file, 0, None::<NonZeroU64>, Advice::DontNeed))
