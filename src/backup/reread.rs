@@ -15,7 +15,7 @@ use crate::monitor::Monitor;
 use crate::root::holders::holders;
 use crate::sys::clock::wall_ns;
 use crate::sys::dir::{Kind, Stat};
-use crate::sys::file::{evict, will_read_in_order};
+use crate::sys::file::evict;
 
 /// What is always read in one backup, if so much is due: some tenths of a second.
 const LEAST: u64 = 64 << 20;
@@ -102,9 +102,6 @@ fn read_back(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monito
     }
     // Where a sandbox refuses that, from the cache.
     let _ = evict(&opened);
-    if entry.size > BUFFER as u64 {
-        will_read_in_order(&opened);
-    }
     let from = Named { file: &opened, top: dir.path(), relative: entry.path };
     let found = checksum(from, entry.size, buffer, monitor, |_| {})?;
     if found != entry.crc32 {

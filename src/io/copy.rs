@@ -201,8 +201,11 @@ impl Reader<'_> {
         mut take: impl FnMut(Piece<'_>) -> Result<()>,
     ) -> Result<()> {
         let file = self.from.file;
-        if self.is_limited() && range.end - range.start >= STEADY {
-            file::will_read_by_pieces(file);
+        if range.end - range.start >= STEADY {
+            match self.is_limited() {
+                true => file::will_read_by_pieces(file),
+                false => file::will_read_in_order(file),
+            }
         }
         let sparse = range.end - range.start > SMALLEST_HOLE
             && file::may_have_holes(file).map_err(|error| self.failed(error))?;

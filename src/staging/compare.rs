@@ -4,7 +4,6 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
-use crate::io::buffer::BUFFER;
 use crate::io::copy::{Named, checksum};
 use crate::io::pool;
 use crate::io::sorted_dirs::SortedDirs;
@@ -196,9 +195,6 @@ impl Comparison<'_> {
                 let why = format!("its pages cannot be dropped here ({error}), so what the disk has cannot be read; the level `checksum` can be used");
                 Error::at(Code::Unsupported, DOING, &from.path(), why)
             })?;
-        }
-        if entry.size > BUFFER as u64 {
-            file::will_read_in_order(file);
         }
         let done = |bytes| self.monitor.verified(bytes);
         checksum(from, entry.size, buffer, self.monitor, done).map_err(|error| match error.code() {
