@@ -190,22 +190,31 @@ int host_parse(int argc, char **argv, const char *name, host_arguments *out)
     return example_directory(argc - i + 1, argv + i - 1, name, out->dir);
 }
 
-static int back_up(host_rounds *r, backup_coordinator *coordinator)
+int host_back_up(backup_coordinator *coordinator, backup_progress *p, char location[EXAMPLE_PATH])
 {
     backup_error *error = NULL;
     backup_job *job = NULL;
-    backup_progress p;
     if (backup_start(coordinator, &job, &error) != BACKUP_OK)
         return host_failed("starting a backup", error);
     int result = 0;
     if (backup_wait(job, -1, &error) != BACKUP_OK)
         result = host_failed("backup", error);
-    else if (backup_status(job, &p, sizeof p, &error) != BACKUP_OK)
+    else if (backup_status(job, p, sizeof *p, &error) != BACKUP_OK)
         result = host_failed("status", error);
-    else
-        host_time(&r->windows, (double)p.freeze_ns / 1e9), r->bytes = p.bytes_done - p.bytes_holes;
+    snprintf(location, EXAMPLE_PATH, "%s", backup_location(job));
     backup_free(job);
     return result;
+}
+
+static int back_up(host_rounds *r, backup_coordinator *coordinator)
+{
+    backup_progress p;
+    char location[EXAMPLE_PATH];
+    if (host_back_up(coordinator, &p, location) != 0)
+        return -1;
+    host_time(&r->windows, (double)p.freeze_ns / 1e9);
+    r->bytes = p.bytes_done - p.bytes_holes;
+    return 0;
 }
 
 static int restore(const char *root, const char *target)

@@ -73,6 +73,9 @@ typedef struct host_arguments {
 
 int host_parse(int argc, char **argv, const char *name, host_arguments *out);
 
+/* Makes a backup, and says how it ended and where it is. 0, or -1: it has said why. */
+int host_back_up(backup_coordinator *coordinator, backup_progress *p, char location[EXAMPLE_PATH]);
+
 typedef struct host_rounds {
     const char *variant;
     unsigned rounds;

@@ -85,26 +85,15 @@ static backup_code set_options(backup_options *o, rounds *r, backup_error **erro
 
 static int back_up(rounds *r, backup_coordinator *coordinator)
 {
-    backup_error *error = NULL;
-    backup_job *job = NULL;
     backup_progress p;
     snapshot *made = &r->kept[r->count];
-    if (backup_start(coordinator, &job, &error) != BACKUP_OK)
-        return host_failed("starting a backup", error);
-    int result = 0;
-    if (backup_wait(job, -1, &error) != BACKUP_OK)
-        result = host_failed("backup", error);
-    else if (backup_status(job, &p, sizeof p, &error) != BACKUP_OK)
-        result = host_failed("status", error);
-    if (result == 0) {
-        snprintf(made->location, sizeof made->location, "%s", backup_location(job));
-        made->seq = r->frozen_seq;
-        r->linked += p.bytes_linked;
-        r->snapshots++;
-        r->count++;
-    }
-    backup_free(job);
-    return result;
+    if (host_back_up(coordinator, &p, made->location) != 0)
+        return -1;
+    made->seq = r->frozen_seq;
+    r->linked += p.bytes_linked;
+    r->snapshots++;
+    r->count++;
+    return 0;
 }
 
 static int look(rounds *r, const snapshot *at)

@@ -16,7 +16,7 @@ COLOURS = {
     "restic": "#7e22ce",
     "a bare loop": "#cbd5e1",
 }
-LEFT, RIGHT, TOP, LINE, WIDTH = 260, 40, 64, 34, 860
+LEFT, RIGHT, TOP, LINE, WIDTH = 290, 40, 64, 34, 890
 
 
 def draw(results: Results, place: str) -> str:

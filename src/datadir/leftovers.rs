@@ -39,8 +39,8 @@ fn is_of_a_job(name: &OsStr, prefix: &OsStr) -> bool {
 }
 
 /// Removes the pins that a killed backup has left in a data directory and its further sources (they hold
-/// the space of tables that are deleted), and the file by which it measured. Where another backup may be at work, and where locks do not
-/// tell, they stay for the next backup.
+/// the space of tables that are deleted), and the file by which it measured. Where another backup may be at
+/// work, and where locks do not tell, they stay for the next backup.
 pub fn remove_stale_pins(data_dir: &Dir, sources: &[&Dir]) {
     let Ok(Some(_alone)) = take_for_backup(data_dir) else { return };
     for source in sources {

@@ -19,8 +19,8 @@ use crate::sys::file;
 const WRITEBACK: u64 = 1 << 20;
 
 /// With a rate limit what is at least so long goes to the disk as it comes, and not in stretches: a host's own
-/// sync waits for the stretch that is under way (docs/performance.md). Shorter files are better left to the
-/// kernel, which writes many at once.
+/// sync waits for the stretch that is under way (docs/performance.md). For the same reason no more of it is read
+/// than is asked for. Shorter files are better left to the kernel, which writes many at once.
 const STEADY: u64 = 1 << 20;
 
 /// No file system has smaller holes, so a range that is no larger is read as it is.
