@@ -58,12 +58,12 @@ fn start(
     let id = random::uuid()?;
     let hooks = options.hooks.without_source();
     let settings = options.settings.clone();
-    let without_metadata = |settings, context: &JobContext| {
-        context.host.refuse_metadata();
+    let without_notes = |settings, context: &JobContext| {
+        context.host.refuse_notes();
         go(settings, context)
     };
     let job = NewJob { id, kind, settings: &options.settings.job, hooks: &hooks };
-    let job = job.prepare(|| Ok((location, settings)), without_metadata)?;
+    let job = job.prepare(|| Ok((location, settings)), without_notes)?;
     let state = job.state().clone();
     let ending = state.clone();
     let thread = HooksThread::spawn(move |(job, hooks): (PreparedJob, Hooks)| {

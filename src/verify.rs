@@ -20,7 +20,7 @@ fn read_and_prove(location: &Path, settings: &Settings, job: &JobContext) -> Res
     let directory = open_directory(location)?;
     lock_in_use(&directory)?;
     let manifest = read(&directory)?;
-    job.monitor.expect(manifest.bytes(), manifest.files.len() as u64);
+    job.monitor.expect(manifest.totals().bytes, manifest.files.len() as u64);
     let layout = layout_of(&manifest, settings);
     let proof = Proof {
         manifest: &manifest,

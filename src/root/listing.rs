@@ -29,7 +29,7 @@ pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     let describe = |number| {
         let name = name_of(number);
-        let snapshot = Snapshot::describe(root.full(Path::new(&name)));
+        let snapshot = Snapshot::skim(root.full(Path::new(&name)));
         // One that was deleted after it was listed is no damaged one.
         let is_gone = snapshot.error().is_some() && matches!(root.find(Path::new(&name)), Ok(None));
         (!is_gone).then_some(snapshot)
@@ -71,7 +71,7 @@ pub fn newest_data_dir_id(root: &Dir) -> Option<Uuid> {
     numbers.sort_unstable();
     let newest = |number: &u64| {
         let snapshot = root.open_dir(Path::new(&name_of(*number))).ok()?;
-        crate::snapshot::describe(&snapshot).ok()?.head.data_dir_id
+        crate::snapshot::skim(&snapshot).ok()?.head.data_dir_id
     };
     numbers.iter().rev().find_map(newest)
 }
