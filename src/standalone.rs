@@ -1,4 +1,4 @@
-//! Restores and verifications: jobs without a coordinator, owned by their handles.
+//! Restores, verifications and scrubs: jobs without a coordinator, owned by their handles.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use crate::job::{Hooks, HooksThread, Job, JobContext, Kind, NewJob, PreparedJob}
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::restore as restoration;
+use crate::scrub::{self as scrubbing, Budget};
 use crate::settings::Settings;
 use crate::sys::random;
 use crate::verify as verification;
@@ -46,6 +47,22 @@ pub fn verify(snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
     let snapshot = absolute(snapshot.as_ref())?;
     start(Kind::Verify, snapshot.clone(), options, move |settings, context| {
         verification::run(&snapshot, &settings, context)
+    })
+}
+
+/// Starts a scrub of a backup root and returns at once: it reads back stored files, each once however many snapshots
+/// share it, those first that were not read for the longest time or were bad, as far as `budget` goes, and writes in
+/// the root's ledger what it found ([`Snapshot::verified`](crate::Snapshot::verified),
+/// [`Snapshot::is_damaged`](crate::Snapshot::is_damaged)). Each file that is bad is one of [`Job::warnings`], with all
+/// snapshots that have it and the newest good copy; then the job fails with [`Code::Corrupt`](crate::Code::Corrupt),
+/// once it has read the rest. Where snapshots share by clones, the newest of them is read. Of the options it uses rate
+/// limit, verify level (`checksum` or `media`) and the progress hook; it reads on one thread.
+/// [`Code::Conflict`](crate::Code::Conflict): another scrub is at work in the root. Backups go on meanwhile, and so
+/// does pruning.
+pub fn scrub(root: impl AsRef<Path>, budget: Budget, options: &Options) -> Result<Job> {
+    let root = absolute(root.as_ref())?;
+    start(Kind::Scrub, root.clone(), options, move |settings, context| {
+        scrubbing::run(&root, budget, &settings, context)
     })
 }
 

@@ -4,15 +4,38 @@ use std::path::Path;
 
 use crate::datadir::locks::lock_in_use;
 use crate::error::Result;
+use crate::io::read_back::is_rot;
 use crate::job::JobContext;
 use crate::monitor::Phase;
-use crate::settings::Settings;
-use crate::snapshot::{open_directory, read};
+use crate::root::ledger;
+use crate::settings::{Settings, VerifyLevel};
+use crate::snapshot::{open_directory, read, skim};
 use crate::staging::{Proof, layout_of, rules_of};
 
 /// Reads the manifest, lets the validators look, then compares.
 pub fn run(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
-    read_and_prove(location, settings, job).map_err(|error| error.or_at("verifying", location))
+    let outcome = read_and_prove(location, settings, job).map_err(|error| error.or_at("verifying", location));
+    write_down(location, settings, job, &outcome);
+    outcome
+}
+
+/// What a verification found that read every byte stands in its root's ledger; a fault at every level.
+fn write_down(location: &Path, settings: &Settings, job: &JobContext, outcome: &Result<()>) {
+    let level = settings.job.verify;
+    let bad = match outcome {
+        Ok(()) if level < VerifyLevel::Checksum => return,
+        Ok(()) => None,
+        Err(error) if is_rot(error) => Some(error.message().to_string()),
+        Err(_) => return,
+    };
+    let id = || open_directory(location).and_then(|directory| Ok(skim(&directory)?.head.id));
+    let name = || location.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // One whose head cannot be read is listed with its reason.
+    let Ok(id) = id() else { return };
+    let written = ledger::verified(location, &id.map_or_else(name, |id| id.to_string()), level, bad);
+    if let Err(error) = written {
+        job.monitor.warn(error);
+    }
 }
 
 fn read_and_prove(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use super::describe::Description;
 use super::parse;
 use super::totals::Totals;
-use super::{Manifest, Verified, VerifyLevel};
+use super::{Known, Manifest, Verified, VerifyLevel};
 use crate::error::{Error, Result};
-use crate::io::{open, thread};
-use crate::paths::absolute;
+use crate::io::open;
 use crate::sys::clock::time_of_ms;
 use crate::sys::dir::Dir;
 
@@ -37,15 +36,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens the snapshot at `location`. It must be readable.
-    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
-        let location = absolute(location.as_ref())?;
-        thread::run(|| {
-            let snapshot = Self::describe(location);
-            snapshot.error.clone().map_or(Ok(snapshot), Err)
-        })
-    }
-
     /// What is at `location`, readable or not.
     pub(crate) fn describe(location: PathBuf) -> Self {
         Self::by(location, parse::describe)
@@ -86,6 +76,13 @@ impl Snapshot {
             location,
             error,
         }
+    }
+
+    /// It learns what is known beside its manifest.
+    pub(crate) fn learn(&mut self, known: Known) {
+        let is_later = |verified: &Verified| self.verified.is_none_or(|own| own.at < verified.at);
+        self.verified = known.verified.filter(is_later).or(self.verified);
+        self.is_damaged = known.is_damaged;
     }
 
     /// The UUID of the job that made it; the directory's name where the manifest has none.

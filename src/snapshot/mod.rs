@@ -25,7 +25,7 @@ pub use manifest::{LONGEST_IN_MANIFEST, Manifest};
 #[cfg(fuzzing)]
 pub use parse::read_whole as read_manifest;
 pub use parse::{read, skim};
-pub use verified::{Verified, VerifyLevel};
+pub use verified::{Known, Verified, VerifyLevel};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::sys::clock::time_of_ms;
+
 /// How much is read back before a snapshot counts as good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -33,6 +35,25 @@ impl VerifyLevel {
     /// The level that [`name`](Self::name) named; `None`: a newer library's.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// What is known of a snapshot beside its manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The last time that all of it was read back and was good.
+    pub verified: Option<Verified>,
+    /// Something of it was found bad since.
+    pub is_damaged: bool,
+}
+
+impl Known {
+    /// It was read back at a time and was good. The latest counts.
+    pub fn meets(&mut self, at_ms: u64, level: VerifyLevel) {
+        let at = time_of_ms(at_ms);
+        if self.verified.is_none_or(|verified| verified.at < at) {
+            self.verified = Some(Verified { at, level });
+        }
     }
 }
 
