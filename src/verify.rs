@@ -7,10 +7,13 @@ use crate::error::Result;
 use crate::io::read_back::is_rot;
 use crate::job::JobContext;
 use crate::monitor::Phase;
-use crate::root::ledger;
+use crate::root::claim::is_root;
+use crate::root::ledger::{self, Reading};
+use crate::root::names::number_of;
 use crate::settings::{Settings, VerifyLevel};
 use crate::snapshot::{open_directory, read, skim};
 use crate::staging::{Proof, layout_of, rules_of};
+use crate::sys::dir::Dir;
 
 /// Reads the manifest, lets the validators look, then compares.
 pub fn run(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
@@ -28,14 +31,21 @@ fn write_down(location: &Path, settings: &Settings, job: &JobContext, outcome: &
         Err(error) if is_rot(error) => Some(error.message().to_string()),
         Err(_) => return,
     };
-    let id = || open_directory(location).and_then(|directory| Ok(skim(&directory)?.head.id));
-    let name = || location.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some((root, name)) = root_and_name(location) else { return };
     // One whose head cannot be read is listed with its reason.
-    let Ok(id) = id() else { return };
-    let written = ledger::verified(location, &id.map_or_else(name, |id| id.to_string()), level, bad);
+    let Ok(head) = open_directory(location).and_then(|directory| skim(&directory)) else { return };
+    let id = head.head.id.map_or_else(|| name.clone(), |id| id.to_string());
+    let written = ledger::verified(&root, Reading { name: &name, id: &id, level }, bad);
     if let Err(error) = written {
         job.monitor.warn(error);
     }
+}
+
+/// `None`: it does not lie in a root under the name of a snapshot.
+fn root_and_name(location: &Path) -> Option<(Dir, String)> {
+    let name = location.file_name().filter(|name| number_of(name).is_some())?;
+    let root = Dir::open(location.parent()?).ok().filter(is_root)?;
+    Some((root, name.to_string_lossy().into_owned()))
 }
 
 fn read_and_prove(location: &Path, settings: &Settings, job: &JobContext) -> Result<()> {

@@ -13,10 +13,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::claim::is_root;
-use super::names::{
-    LEDGER, LEDGER_FILES, NEW_LEDGER, NEW_LEDGER_FILES, name_of, number_of, snapshot_numbers,
-};
+use super::names::{LEDGER, LEDGER_FILES, NEW_LEDGER, NEW_LEDGER_FILES, name_of, snapshot_numbers};
 use crate::error::Result;
 use crate::paths::PathText;
 use crate::snapshot::{Known, Snapshot, VerifyLevel};
@@ -32,8 +29,10 @@ const LARGE: usize = 64 << 10;
 /// What the ledger knows of snapshots.
 #[derive(Default)]
 pub struct Ledger {
-    /// By the snapshot's name: its last verification, and the last that all scrubs together say.
+    /// By the snapshot's name: its last verification, the last one that found it good, and what all scrubs together
+    /// say.
     verified: BTreeMap<String, Line>,
+    good: BTreeMap<String, Line>,
     scrubbed: BTreeMap<String, Line>,
     /// Stored files that were bad when they were last read.
     bad: BTreeMap<StoredFile, Line>,
@@ -75,7 +74,12 @@ impl Ledger {
 
     fn take(&mut self, line: Line) {
         match &line {
-            Line::Verified { snapshot, .. } => _ = self.verified.insert(snapshot.clone(), line),
+            Line::Verified { snapshot, bad, .. } => {
+                if bad.is_none() {
+                    self.good.insert(snapshot.clone(), line.clone());
+                }
+                self.verified.insert(snapshot.clone(), line);
+            }
             Line::Scrubbed { snapshot, .. } => _ = self.scrubbed.insert(snapshot.clone(), line),
             Line::Bad { file, .. } => _ = self.bad.insert(*file, line),
             // It was bad and has become good.
@@ -86,23 +90,27 @@ impl Ledger {
     /// What it knows of a snapshot.
     pub fn known_of(&self, name: &str, id: &str) -> Known {
         let mut known = Known::default();
-        let (mut verified_at, mut is_bad) = (0, false);
-        if let Some(Line::Verified { id: of, at_ms, level, bad, .. }) = self.verified.get(name)
-            && of == id
-        {
-            match bad {
-                None => known.meets(*at_ms, level.0),
-                Some(_) => is_bad = true,
+        let (mut verified_ms, mut is_bad) = (0, false);
+        let lines = [&self.good, &self.scrubbed, &self.verified].map(|lines| lines.get(name));
+        for line in lines.into_iter().flatten() {
+            match line {
+                Line::Verified { id: of, at_ms, level, bad, .. } if of == id => {
+                    (verified_ms, is_bad) = (*at_ms, bad.is_some());
+                    if !is_bad {
+                        known.meets(*at_ms, level.0);
+                    }
+                }
+                Line::Scrubbed { id: of, at_ms, level, .. } if of == id => known.meets(*at_ms, level.0),
+                _ => {}
             }
-            verified_at = *at_ms;
-        }
-        if let Some(Line::Scrubbed { id: of, at_ms, level, .. }) = self.scrubbed.get(name)
-            && of == id
-        {
-            known.meets(*at_ms, level.0);
         }
         // A later verification has found that file good there.
-        let has = |line: &Line| matches!(line, Line::Bad { snapshots, at_ms, .. } if *at_ms >= verified_at && snapshots.iter().any(|of| of == name));
+        let has = |line: &Line| match line {
+            Line::Bad { snapshots, at_ms, .. } => {
+                *at_ms >= verified_ms && snapshots.iter().any(|of| of == name)
+            }
+            _ => false,
+        };
         known.is_damaged = is_bad || self.bad.values().any(has);
         known
     }
@@ -121,7 +129,7 @@ impl Ledger {
 
     /// The lines that still say something, of snapshots that are there.
     fn lines(self, is_there: impl Fn(&str) -> bool) -> Vec<Line> {
-        let of_snapshots = self.verified.into_iter().chain(self.scrubbed);
+        let of_snapshots = self.good.into_iter().chain(self.verified).chain(self.scrubbed);
         let of_snapshots = of_snapshots.filter(|(name, _)| is_there(name)).map(|(_, line)| line);
         let bad = self.bad.into_values().filter(
             |line| matches!(line, Line::Bad { snapshots, .. } if snapshots.iter().any(|name| is_there(name))),
@@ -138,15 +146,11 @@ fn book_of_files(root: &Dir) -> Book<'_> {
     Book { root, name: LEDGER_FILES, new: NEW_LEDGER_FILES }
 }
 
-/// Writes down that a snapshot was read. It must lie in a root under a snapshot's name; elsewhere nothing is written.
-pub fn verified(snapshot: &Path, id: &str, level: VerifyLevel, bad: Option<String>) -> Result<()> {
-    let (Some(above), Some(name)) = (snapshot.parent(), snapshot.file_name()) else { return Ok(()) };
-    let Ok(root) = Dir::open(above) else { return Ok(()) };
-    if number_of(name).is_none() || !is_root(&root) {
-        return Ok(());
-    }
-    let snapshot = name.to_string_lossy().into_owned();
-    add(&root, [Line::Verified { snapshot, id: id.into(), at_ms: wall_ms(), level: Level(level), bad }])
+/// Writes down that a snapshot was read, and why it is bad.
+pub fn verified(root: &Dir, reading: Reading<'_>, bad: Option<String>) -> Result<()> {
+    let Reading { name, id, level } = reading;
+    let (snapshot, id) = (name.to_string(), id.to_string());
+    add(root, [Line::Verified { snapshot, id, at_ms: wall_ms(), level: Level(level), bad }])
 }
 
 /// Writes down how long ago the stored file of a snapshot was read that was not for the longest time.
