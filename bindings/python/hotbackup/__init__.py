@@ -51,7 +51,7 @@ from ._ffi import lib as _lib
 from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._progress import Progress
-from ._restore import AnySnapshot, recover, restore, restore_undo, verify
+from ._restore import AnySnapshot, recover, restore, restore_undo, scrub, verify
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
 
 __all__ = [
@@ -100,6 +100,7 @@ __all__ = [
     "remove_checkpoint",
     "restore",
     "restore_undo",
+    "scrub",
     "verify",
     "version",
 ]
