@@ -10,6 +10,8 @@ mod listing;
 pub mod names;
 mod open;
 mod prune;
+mod retention;
 
 pub use backup_root::BackupRoot;
 pub use open::Root;
+pub use retention::{Candidate, Condition, Keep, Reason, Retention, Verdict};

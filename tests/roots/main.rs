@@ -8,3 +8,5 @@ mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod retention_laws;
+mod retention_restic;
