@@ -8,5 +8,6 @@ mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod retention;
 mod retention_laws;
 mod retention_restic;

@@ -29,10 +29,12 @@ fn policy((counts, hours, tags): &Rules) -> Retention {
     retention
 }
 
+/// Every other one has no counts, so that tags and ages are seen alone.
 fn rules() -> impl Strategy<Value = Rules> {
+    let counts = prop_oneof![vec(0u32..5, RULES.len()), Just(vec![0; RULES.len()])];
+    let hours = prop_oneof![Just(0), 0u64..100, 0u64..20_000];
     let tags = prop::sample::subsequence(vec!["a".to_string(), "b".to_string()], 0..=2);
-    (vec(0u32..5, RULES.len()), prop_oneof![Just(0), 0u64..100, 0u64..20_000], tags)
-        .prop_map(|(counts, hours, tags)| (counts, hours, tags.into_iter().collect()))
+    (counts, hours, tags).prop_map(|(counts, hours, tags)| (counts, hours, tags.into_iter().collect()))
 }
 
 /// Times as clocks tell them that were set back, stood still, or ran ahead of `NOW`.
@@ -55,11 +57,17 @@ fn candidate() -> impl Strategy<Value = Candidate> {
     })
 }
 
-/// A listing of different names, in no order.
+/// A listing of different names, in no order; some have no good one.
 fn listing() -> impl Strategy<Value = Vec<Candidate>> {
-    let named = |(number, candidate)| Candidate { number, ..candidate };
-    btree_map(0u64..1000, candidate(), 0..40)
-        .prop_map(move |all| all.into_iter().map(named).collect::<Vec<_>>())
+    let spoilt = prop_oneof![5 => Just(None), 1 => Just(Some(Condition::Damaged))];
+    let named = |spoilt: Option<Condition>, number, one: Candidate| {
+        let spoilt = spoilt.filter(|_| one.condition == Condition::Good);
+        Candidate { number, condition: spoilt.unwrap_or(one.condition), ..one }
+    };
+    (spoilt, btree_map(0u64..1000, candidate(), 0..40))
+        .prop_map(move |(spoilt, all)| {
+            all.into_iter().map(|(number, one)| named(spoilt, number, one)).collect::<Vec<_>>()
+        })
         .prop_shuffle()
 }
 
