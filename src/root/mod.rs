@@ -6,6 +6,7 @@ pub mod claim;
 mod delete;
 pub mod holders;
 mod latest;
+pub mod ledger;
 mod listing;
 pub mod names;
 mod open;
@@ -13,5 +14,5 @@ mod prune;
 mod retention;
 
 pub use backup_root::BackupRoot;
-pub use open::Root;
+pub use open::{Root, open_used_dir};
 pub use retention::{Candidate, Condition, Keep, Reason, Retention, Verdict};

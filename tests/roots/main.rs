@@ -11,3 +11,4 @@ mod pruning;
 mod retention;
 mod retention_laws;
 mod retention_restic;
+mod scrubbing;

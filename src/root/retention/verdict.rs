@@ -69,9 +69,10 @@ impl From<&Snapshot> for Candidate {
         Self {
             number,
             time: snapshot.finished_at().or(snapshot.started_at()).unwrap_or_else(named),
-            tags: Vec::new(),
+            tags: snapshot.tags().to_vec(),
             condition: match snapshot.error() {
                 Some(_) => Condition::Unreadable,
+                None if snapshot.is_damaged() => Condition::Damaged,
                 None => Condition::Good,
             },
         }
