@@ -88,7 +88,8 @@ fn root_of(work: &Path, files: usize, snapshots: u64) -> BackupRoot {
     let coordinator = Coordinator::open(&data, &options).expect("a coordinator");
     coordinator.start().and_then(|job| job.wait()).expect("a backup");
     let root = BackupRoot::at(&root);
-    let manifest = fs::read(root.latest().expect("a snapshot").location().join(MANIFEST)).expect("a manifest");
+    let manifest =
+        fs::read(root.latest().expect("a snapshot").location().join(MANIFEST)).expect("a manifest");
     for number in 2..=snapshots {
         let older: PathBuf = root.path().join(format!("ts-{}", 1_000_000 + number * 86_400));
         fs::create_dir(&older).and_then(|()| fs::write(older.join(MANIFEST), &manifest)).expect("a copy");

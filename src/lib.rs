@@ -115,8 +115,8 @@ pub use layout::FileClass;
 pub use monitor::Phase;
 pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
-pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
+pub use root::{BackupRoot, Candidate, Condition, Keep, Reason, Retention, Verdict};
 pub use scrub::Budget;
 pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks};
 pub use snapshot::{Snapshot, Verified, VerifyLevel};
@@ -130,3 +130,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/getting-started-rust.md")]
 struct GettingStarted;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/retention.md")]
+struct RetentionPage;

@@ -28,6 +28,7 @@ mod list;
 mod options;
 mod progress;
 mod restore;
+mod retention;
 mod scrub;
 mod snapshot;
 mod tag;

@@ -57,7 +57,7 @@ pub fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> 
 }
 
 /// A listing has seen the head of its manifest alone.
-fn is_whole(snapshot: &Snapshot) -> bool {
+pub fn is_whole(snapshot: &Snapshot) -> bool {
     snapshot.error().is_none() && open_directory(snapshot.location()).and_then(|dir| prove(&dir)).is_ok()
 }
 
