@@ -117,7 +117,7 @@ pub use restore::{Recovered, recover, restore_undo};
 pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
 pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks, VerifyLevel};
-pub use snapshot::Snapshot;
+pub use snapshot::{Contents, Entry, EntryAttributes, EntryKind, Snapshot};
 pub use standalone::{restore, verify};
 
 /// The Rust in the README and in docs/, tested as this crate's own.

@@ -135,7 +135,7 @@ impl Snapshot {
 }
 
 /// A time of a manifest; 0: it does not say.
-fn told(ms: u64) -> Option<SystemTime> {
+pub fn told(ms: u64) -> Option<SystemTime> {
     (ms > 0).then(|| time_of_ms(ms))
 }
 
