@@ -39,9 +39,9 @@
  *     in it, is BACKUP_INTERNAL.
  *  5. Handles live until they are freed, and each kind has its own function for that. The strings
  *     that an accessor returns belong to the handle. What is called borrowed is never freed.
- *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots and lists
- *     never change; options belong to one thread at a time. Nobody may use a handle while or after
- *     it is freed.
+ *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots, lists
+ *     and contents never change; options belong to one thread at a time. Nobody may use a handle
+ *     while or after it is freed.
  *  7. Strings in end with NUL, and are copied. Paths are any bytes but none at all, need not be
  *     UTF-8, and are made absolute when taken, so that a later chdir changes nothing; globs, names
  *     of layouts and messages are UTF-8.
@@ -73,6 +73,10 @@ extern "C" {
 #endif
 
 /* ---- Types ------------------------------------------------------------------------------- */
+
+/// All that a snapshot's manifest lists, read once: it holds nothing open and stays good when the
+/// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
+typedef struct backup_contents backup_contents;
 
 /// The backups of one data directory; its host opens it once and keeps it while the database is
 /// open. Any thread may use it at any time, until it is closed.
@@ -871,6 +875,68 @@ const backup_snapshot *backup_list_get(const backup_list *list, size_t index);
 /// Frees a list and all that was borrowed from it. NULL is fine. Nothing on disk changes.
 /// (since 0.1)
 void backup_list_free(backup_list *list);
+
+/// A regular file.
+#define BACKUP_ENTRY_FILE 1
+
+/// A directory.
+#define BACKUP_ENTRY_DIRECTORY 2
+
+/// A symbolic link.
+#define BACKUP_ENTRY_LINK 3
+
+/// Reads what the snapshot at a location holds, by its manifest; the caller frees it. Whether the
+/// files are what that says is for backup_verify_start. Its entries are counted from 0:
+/// directories, then symbolic links, then files, each in the order of their paths. Codes as of
+/// backup_snapshot_open. (since 0.1)
+backup_code backup_contents_open(const char *location, backup_contents **out, backup_error **error);
+
+/// How many entries there are; 0 for NULL. (since 0.1)
+size_t backup_contents_count(const backup_contents *contents);
+
+/// What an entry is, a BACKUP_ENTRY_*; 0 when out of range. (since 0.1)
+int32_t backup_contents_kind(const backup_contents *contents, size_t index);
+
+/// The path of an entry, relative to the snapshot: *length bytes, which no NUL ends, valid until
+/// the contents are freed. NULL with length 0 when out of range. length may be NULL. (since 0.1)
+const void *backup_contents_path(const backup_contents *contents, size_t index, size_t *length);
+
+/// What a symbolic link holds, likewise; NULL with length 0 of what is none. (since 0.1)
+const void *backup_contents_target(const backup_contents *contents, size_t index, size_t *length);
+
+/// The size of a file in bytes; 0 of what is none. (since 0.1)
+uint64_t backup_contents_size(const backup_contents *contents, size_t index);
+
+/// The checksum of a file, CRC-32/ISO-HDLC of its bytes; 0 of what is none. (since 0.1)
+uint32_t backup_contents_crc32(const backup_contents *contents, size_t index);
+
+/// As what a file was captured, a BACKUP_FILE_*; 0 of what is none, and where the manifest does not
+/// say. (since 0.1)
+int32_t backup_contents_class(const backup_contents *contents, size_t index);
+
+/// Permission bits, owner, group and time of modification of an entry, that in seconds since 1970
+/// and nanoseconds of them. Returns 1, or 0 where the manifest does not say, and when out of range;
+/// then nothing is written. Each output may be NULL. (since 0.1)
+int32_t backup_contents_attributes(const backup_contents *contents,
+                                   size_t index,
+                                   uint32_t *mode,
+                                   uint32_t *uid,
+                                   uint32_t *gid,
+                                   int64_t *mtime_s,
+                                   uint32_t *mtime_ns);
+
+/// The id of the earlier snapshot for which the bytes of a shared file were read from the source,
+/// and of which it is a link or a clone. Valid until the contents are freed; NULL of what is not
+/// shared. (since 0.1)
+const char *backup_contents_origin(const backup_contents *contents, size_t index);
+
+/// When a shared file had last been read back, as far as its backup knew, in milliseconds since
+/// 1970; 0 of what is not shared. (since 0.1)
+uint64_t backup_contents_verified_at_ms(const backup_contents *contents, size_t index);
+
+/// Frees contents and all that was borrowed from them. NULL is fine. Nothing on disk changes.
+/// (since 0.1)
+void backup_contents_free(backup_contents *contents);
 
 /// Deletes one snapshot, by its id or its name. If it is the newest, the next newest becomes that.
 /// BACKUP_NOT_FOUND: there is none; BACKUP_CONFLICT: the root is in use (a backup, another delete,

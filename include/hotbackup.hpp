@@ -1073,6 +1073,83 @@ inline void restore_undo(const std::filesystem::path &target) {
 
 // ---- Snapshots on disk -------------------------------------------------------------------------
 
+/// What an entry of a snapshot is.
+enum class EntryKind : std::int32_t {
+    File = BACKUP_ENTRY_FILE,           ///< A regular file.
+    Directory = BACKUP_ENTRY_DIRECTORY, ///< A directory.
+    Link = BACKUP_ENTRY_LINK,           ///< A symbolic link.
+};
+
+/// What a snapshot keeps of an entry beside its bytes.
+struct EntryAttributes {
+    std::uint32_t mode = 0;     ///< Permission bits.
+    std::uint32_t uid = 0;      ///< Its owner.
+    std::uint32_t gid = 0;      ///< Its group.
+    std::int64_t mtime_s = 0;   ///< When it was last modified, in whole seconds since 1970,
+    std::uint32_t mtime_ns = 0; ///< and the nanoseconds after them.
+};
+
+/// One name in a snapshot.
+struct Entry {
+    std::filesystem::path path;                ///< Relative to the snapshot.
+    EntryKind kind{};                          ///< What it is.
+    std::uint64_t size = 0;                    ///< A file's size in bytes, else 0.
+    std::uint32_t crc32 = 0;                   ///< A file's checksum, CRC-32/ISO-HDLC, else 0.
+    std::optional<FileClass> file_class;       ///< As what a file was captured, where that is known.
+    std::optional<EntryAttributes> attributes; ///< None where the manifest does not say.
+    std::string origin;              ///< Of a shared file the id of the snapshot that first read it, else empty.
+    std::optional<Time> verified_at; ///< When a shared file had last been read back, as its backup knew.
+    std::filesystem::path target;    ///< What a symbolic link holds, else empty.
+};
+
+/// All that a snapshot's manifest lists, read once: directories, then symbolic links, then files, each in
+/// the order of their paths. It holds nothing open, and can be moved, not copied.
+class Contents {
+public:
+    /// Those of the snapshot at a location. Codes as of Snapshot::open().
+    static Contents open(const std::filesystem::path &location) {
+        backup_contents *contents = nullptr;
+        detail::call(backup_contents_open, detail::text(location), &contents);
+        return Contents(contents);
+    }
+
+    /// How many entries there are.
+    std::size_t size() const noexcept { return backup_contents_count(handle_.get()); }
+
+    /// One of them, made when it is asked for. Code::InvalidArgument: there are not so many.
+    Entry at(std::size_t index) const {
+        const backup_contents *contents = detail::given(handle_.get(), "contents");
+        if (index >= size()) throw Error(Code::InvalidArgument, "the contents have no such entry");
+        Entry entry;
+        std::size_t length = 0;
+        if (const void *path = backup_contents_path(contents, index, &length))
+            entry.path = std::string(static_cast<const char *>(path), length);
+        if (const void *target = backup_contents_target(contents, index, &length))
+            entry.target = std::string(static_cast<const char *>(target), length);
+        entry.kind = static_cast<EntryKind>(backup_contents_kind(contents, index));
+        entry.size = backup_contents_size(contents, index);
+        entry.crc32 = backup_contents_crc32(contents, index);
+        if (const std::int32_t value = backup_contents_class(contents, index))
+            entry.file_class = static_cast<FileClass>(value);
+        EntryAttributes kept;
+        if (backup_contents_attributes(contents, index, &kept.mode, &kept.uid, &kept.gid, &kept.mtime_s,
+                                       &kept.mtime_ns) == 1)
+            entry.attributes = kept;
+        if (const char *origin = backup_contents_origin(contents, index)) entry.origin = origin;
+        entry.verified_at = detail::time_of(backup_contents_verified_at_ms(contents, index));
+        return entry;
+    }
+
+private:
+    struct Free {
+        void operator()(backup_contents *contents) const noexcept { backup_contents_free(contents); }
+    };
+
+    explicit Contents(backup_contents *handle) noexcept : handle_(handle) {}
+
+    std::unique_ptr<backup_contents, Free> handle_;
+};
+
 /// What a snapshot says of itself, read once: a value that stays good when the snapshot is deleted.
 class Snapshot {
 public:
@@ -1108,6 +1185,9 @@ public:
     std::uint64_t files_left_out() const noexcept { return files_left_out_; }
     /// Why it is unreadable; none: it is not. Only a list has unreadable ones.
     const std::optional<Error> &error() const noexcept { return error_; }
+
+    /// All that it holds, by its manifest, which is read anew.
+    Contents contents() const { return Contents::open(location_); }
 
 private:
     friend Snapshot latest(const std::filesystem::path &root);

@@ -97,6 +97,19 @@ const (
 	KindCheckpoint Kind = 4
 )
 
+// EntryKind is what an [Entry] of a snapshot is.
+type EntryKind int32
+
+// The kinds.
+const (
+	// EntryFile is a regular file.
+	EntryFile EntryKind = 1
+	// EntryDirectory is a directory.
+	EntryDirectory EntryKind = 2
+	// EntryLink is a symbolic link.
+	EntryLink EntryKind = 3
+)
+
 // CheckpointFlags is how a checkpoint is made; 0: it stays until [RemoveCheckpoint].
 type CheckpointFlags int32
 

@@ -13,6 +13,7 @@ mod args;
 mod caught;
 mod checkpoint;
 mod code;
+mod contents;
 mod coordinator;
 mod disk;
 mod error;

@@ -20,17 +20,16 @@ pub struct Contents {
     origins: Vec<String>,
 }
 
-/// What an entry of a snapshot is. The values are those of the C header.
+/// What an entry of a snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[repr(u32)]
 pub enum EntryKind {
     /// A regular file.
-    File = 1,
+    File,
     /// A directory.
-    Directory = 2,
+    Directory,
     /// A symbolic link.
-    Link = 3,
+    Link,
 }
 
 /// One name in a snapshot.
@@ -129,6 +128,11 @@ impl Contents {
                 directory().or_else(|| link().map(|at| directories.len() + at)).and_then(|at| self.get(at))
             }
         }
+    }
+
+    /// The ids of the earlier snapshots for which files of this one were first read.
+    pub fn origins(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.origins.iter().map(String::as_str)
     }
 
     /// The rules by which it was captured, the first that matches a path being that path's.

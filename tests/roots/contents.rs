@@ -81,6 +81,7 @@ fn a_shared_file_names_the_snapshot_that_first_read_it() {
     let third_contents = contents(third.location());
     let shared = found(&third_contents, "1.sst");
     assert_eq!(shared.origin, Some(&*first.id().to_string()));
+    assert_eq!(third_contents.origins().collect::<Vec<_>>(), [shared.origin.unwrap()]);
     assert!(shared.is_shared() && shared.verified_at.is_some());
     let anew = found(&first_contents, "1.sst");
     assert!(!anew.is_shared() && anew.verified_at.is_none());

@@ -20,6 +20,7 @@ from ._arguments import AnyPath
 from ._constants import (
     ABI_VERSION,
     Code,
+    EntryKind,
     FileClass,
     Kind,
     Phase,
@@ -29,6 +30,7 @@ from ._constants import (
     Symlinks,
     VerifyLevel,
 )
+from ._contents import Contents, Entry, EntryAttributes
 from ._coordinator import Coordinator
 from ._errors import (
     BackupError,
@@ -62,8 +64,12 @@ __all__ = [
     "Cancelled",
     "Code",
     "Conflict",
+    "Contents",
     "Coordinator",
     "Corrupt",
+    "Entry",
+    "EntryAttributes",
+    "EntryKind",
     "FileClass",
     "FreezeTimeout",
     "Hook",

@@ -105,6 +105,14 @@ class Kind(_OpenEnum):
     CHECKPOINT = 4
 
 
+class EntryKind(_OpenEnum):
+    """What an entry of a snapshot is."""
+
+    FILE = 1
+    DIRECTORY = 2
+    LINK = 3
+
+
 class CheckpointFlags(_OpenEnum):
     """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
 
