@@ -107,6 +107,7 @@ mod sync;
 mod sys;
 mod verify;
 
+pub use backup::{Outcome, OutcomeTotals, Preview, PreviewEntry, Space, preview};
 pub use coordinator::{Coordinator, PreparedBackup};
 pub use error::{Code, Error, Result};
 pub use job::{Hook, HookResult, Hooks, Host, Job, Kind, Progress, State};

@@ -21,6 +21,8 @@ pub const BACKUP_ENTRY_FILE: i32 = 1;
 pub const BACKUP_ENTRY_DIRECTORY: i32 = 2;
 /// A symbolic link.
 pub const BACKUP_ENTRY_LINK: i32 = 3;
+/// A FIFO, a socket or a device, which no snapshot has.
+pub const BACKUP_ENTRY_OTHER: i32 = 4;
 
 /// All that a snapshot's manifest lists, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
@@ -62,11 +64,7 @@ pub unsafe extern "C" fn backup_contents_count(contents: Option<&backup_contents
 /// What an entry is, a BACKUP_ENTRY_*; 0 when out of range. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_contents_kind(contents: Option<&backup_contents>, index: usize) -> i32 {
-    entry(contents, index).map_or(0, |entry| match entry.kind {
-        EntryKind::File => BACKUP_ENTRY_FILE,
-        EntryKind::Directory => BACKUP_ENTRY_DIRECTORY,
-        EntryKind::Link => BACKUP_ENTRY_LINK,
-    })
+    entry(contents, index).map_or(0, |entry| kind_to_c(entry.kind))
 }
 
 /// The path of an entry, relative to the snapshot: *length bytes, which no NUL ends, valid until
@@ -171,6 +169,16 @@ pub unsafe extern "C" fn backup_contents_free(contents: Option<Box<backup_conten
     quiet((), || drop(contents));
 }
 
+/// The constant that stands for a kind.
+pub fn kind_to_c(kind: EntryKind) -> i32 {
+    match kind {
+        EntryKind::File => BACKUP_ENTRY_FILE,
+        EntryKind::Directory => BACKUP_ENTRY_DIRECTORY,
+        EntryKind::Link => BACKUP_ENTRY_LINK,
+        EntryKind::Other => BACKUP_ENTRY_OTHER,
+    }
+}
+
 fn entry(contents: Option<&backup_contents>, index: usize) -> Option<Entry<'_>> {
     contents.and_then(|contents| contents.contents.get(index))
 }
@@ -179,7 +187,7 @@ fn entry(contents: Option<&backup_contents>, index: usize) -> Option<Entry<'_>> 
 ///
 /// # Safety
 /// `length` is NULL or can be written.
-unsafe fn lend_path(path: Option<&Path>, length: *mut usize) -> *const c_void {
+pub unsafe fn lend_path(path: Option<&Path>, length: *mut usize) -> *const c_void {
     let bytes = path.map(|path| path.as_os_str().as_bytes());
     // SAFETY: as this function's caller says.
     unsafe { put(length, bytes.map_or(0, <[u8]>::len)) };

@@ -12,4 +12,5 @@ mod open;
 mod prune;
 
 pub use backup_root::BackupRoot;
-pub use open::Root;
+pub use latest::read_latest;
+pub use open::{Root, open_root};

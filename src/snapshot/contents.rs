@@ -20,7 +20,7 @@ pub struct Contents {
     origins: Vec<String>,
 }
 
-/// What an entry of a snapshot is.
+/// What an entry is, of a snapshot or of what a backup would be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryKind {
@@ -30,6 +30,8 @@ pub enum EntryKind {
     Directory,
     /// A symbolic link.
     Link,
+    /// A FIFO, a socket or a device, which no snapshot has.
+    Other,
 }
 
 /// One name in a snapshot.
