@@ -3,6 +3,7 @@ package hotbackup
 import (
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 var _ = scenario("contents", func(w *world) error {
@@ -46,4 +47,36 @@ var _ = scenario("contents-of-nothing", func(w *world) error {
 		return err
 	}
 	return nil
+})
+
+var _ = scenario("preview", func(w *world) error {
+	told, err := PreviewBackup(w.data, w.options()...)
+	w.must(err)
+	expected := []PreviewEntry{
+		{"1.sst", EntryFile, 18, Immutable, "*.sst", OutcomeCopiedAfterFreeze},
+		{"2.sst", EntryFile, 100_000, Immutable, "*.sst", OutcomeCopiedAfterFreeze},
+		{"log", EntryFile, 5, Mutable, "", OutcomeCopiedInFreeze},
+	}
+	if !slices.Equal(told.Entries, expected) {
+		w.Errorf("%+v, not %+v", told.Entries, expected)
+	}
+	if told.Directories != 1 || told.Previous != "" || len(told.Refusals) != 0 || !told.IsOneFileSystem {
+		w.Errorf("%+v", told)
+	}
+	if len(told.Spaces) != 1 || told.Spaces[0].Path != told.Root || told.Spaces[0].Free == 0 || told.Spaces[0].Needed < 100_023 {
+		w.Errorf("%+v", told.Spaces)
+	}
+	w.absent(filepath.Join(w.data, ".lifecycle"))
+	return nil
+})
+
+var _ = scenario("preview-refused", func(w *world) error {
+	link := filepath.Join(w.data, "link")
+	w.must(os.Symlink("nowhere", link))
+	told, err := PreviewBackup(w.data, w.options()...)
+	w.must(err)
+	if len(told.Refusals) != 1 || told.Refusals[0].(*Error).Path != link || told.Entries[2].Outcome != OutcomeRefused {
+		w.Fatalf("%+v", told)
+	}
+	return told.Refusals[0]
 })

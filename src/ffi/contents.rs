@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
-use super::args::{self, Out};
+use super::args::{self, Out, put_if_wanted};
 use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
@@ -126,11 +126,11 @@ pub unsafe extern "C" fn backup_contents_attributes(
     let (s, ns) = parts_of_time(attributes.modified_at);
     // SAFETY: the header's terms.
     unsafe {
-        put(mode, attributes.mode);
-        put(uid, attributes.uid);
-        put(gid, attributes.gid);
-        put(mtime_s, s);
-        put(mtime_ns, ns);
+        put_if_wanted(mode, attributes.mode);
+        put_if_wanted(uid, attributes.uid);
+        put_if_wanted(gid, attributes.gid);
+        put_if_wanted(mtime_s, s);
+        put_if_wanted(mtime_ns, ns);
     }
     1
 }
@@ -190,17 +190,6 @@ fn entry(contents: Option<&backup_contents>, index: usize) -> Option<Entry<'_>> 
 pub unsafe fn lend_path(path: Option<&Path>, length: *mut usize) -> *const c_void {
     let bytes = path.map(|path| path.as_os_str().as_bytes());
     // SAFETY: as this function's caller says.
-    unsafe { put(length, bytes.map_or(0, <[u8]>::len)) };
+    unsafe { put_if_wanted(length, bytes.map_or(0, <[u8]>::len)) };
     bytes.map_or(ptr::null(), |bytes| bytes.as_ptr().cast())
-}
-
-/// Writes an output that may be NULL.
-///
-/// # Safety
-/// It is NULL or can be written.
-unsafe fn put<T>(out: *mut T, value: T) {
-    if !out.is_null() {
-        // SAFETY: not NULL, so by this function's terms it can be written.
-        unsafe { out.write(value) };
-    }
 }

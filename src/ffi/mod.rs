@@ -26,6 +26,7 @@ mod hook_setters;
 mod job;
 mod list;
 mod options;
+mod preview;
 mod progress;
 mod restore;
 mod snapshot;

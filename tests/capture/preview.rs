@@ -202,7 +202,7 @@ fn all_that_cannot_be_read_is_told() {
     }
     let place = Place::with_files();
     let close = |path: &str| {
-        fs::set_permissions(place.data().join(path), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(place.data().join(path), fs::Permissions::from_mode(0o000)).unwrap();
     };
     close("index");
     close("tables/deep");

@@ -23,6 +23,7 @@ from ._constants import (
     EntryKind,
     FileClass,
     Kind,
+    Outcome,
     Phase,
     Recovered,
     Share,
@@ -52,6 +53,7 @@ from ._errors import (
 from ._ffi import lib as _lib
 from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
+from ._preview import Preview, PreviewEntry, Space, preview
 from ._progress import Progress
 from ._restore import AnySnapshot, recover, restore, restore_undo, verify
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
@@ -81,7 +83,10 @@ __all__ = [
     "Kind",
     "NoSpace",
     "NotFound",
+    "Outcome",
     "Phase",
+    "Preview",
+    "PreviewEntry",
     "Progress",
     "ProgressHook",
     "Recovered",
@@ -90,6 +95,7 @@ __all__ = [
     "SimpleHook",
     "Snapshot",
     "SourceChanged",
+    "Space",
     "State",
     "Symlinks",
     "Unsupported",
@@ -101,6 +107,7 @@ __all__ = [
     "delete",
     "latest",
     "list_snapshots",
+    "preview",
     "prune",
     "recover",
     "remove_checkpoint",

@@ -96,7 +96,7 @@ class Contents(Sequence[Entry]):
             kind=EntryKind(lib.backup_contents_kind(*of)),
             size=lib.backup_contents_size(*of),
             crc32=lib.backup_contents_crc32(*of),
-            file_class=_class(file_class),
+            file_class=as_class(file_class),
             attributes=self._attributes(index),
             origin=None if origin is None else os.fsdecode(origin),
             verified_at_ms=lib.backup_contents_verified_at_ms(*of),
@@ -118,7 +118,7 @@ class Contents(Sequence[Entry]):
         return EntryAttributes(mode=mode.value, uid=uid.value, gid=gid.value, mtime_ns=mtime_ns)
 
 
-def _class(value: int) -> FileClass | int | None:
+def as_class(value: int) -> FileClass | int | None:
     """A class with a flag has no name of its own, and stays the number that ``|`` makes of them."""
     if value & FileClass.UNFINISHED_OK:
         return value

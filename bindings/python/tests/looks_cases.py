@@ -8,7 +8,7 @@ from typing import Callable
 from world import World
 
 import hotbackup
-from hotbackup import EntryKind, FileClass
+from hotbackup import EntryKind, FileClass, Outcome
 
 
 def contents(world: World) -> None:
@@ -33,7 +33,35 @@ def contents(world: World) -> None:
         assert kept.mtime_ns == stat.st_mtime_ns
 
 
+def preview(world: World) -> None:
+    told = hotbackup.preview(world.data, **world.options)
+    assert [(os.fspath(entry.path), entry.outcome, entry.rule, entry.size) for entry in told.entries] == [
+        ("1.sst", Outcome.COPIED_AFTER_FREEZE, "*.sst", 18),
+        ("2.sst", Outcome.COPIED_AFTER_FREEZE, "*.sst", 100_000),
+        ("log", Outcome.COPIED_IN_FREEZE, None, 5),
+    ]
+    assert [entry.file_class for entry in told.entries] == [FileClass.IMMUTABLE] * 2 + [FileClass.MUTABLE]
+    assert (told.directories, told.previous, told.refusals) == (1, None, [])
+    (space,) = told.spaces
+    assert told.is_one_file_system
+    assert space.free
+    assert space.needed >= 100_023
+    assert space.path == told.root == world.root
+    assert not (world.data / ".lifecycle").exists()
+
+
+def preview_refused(world: World) -> None:
+    (world.data / "link").symlink_to("nowhere")
+    told = hotbackup.preview(world.data, **world.options)
+    assert [entry.outcome for entry in told.entries if entry.kind == EntryKind.LINK] == [Outcome.REFUSED]
+    (refusal,) = told.refusals
+    assert refusal.path == world.data / "link"
+    raise refusal
+
+
 LOOKS: dict[str, Callable[[World], object]] = {
     "contents": contents,
     "contents-of-nothing": lambda world: hotbackup.Contents(world.place / "missing"),
+    "preview": preview,
+    "preview-refused": preview_refused,
 }

@@ -135,6 +135,11 @@ impl Preview {
         self.layout
     }
 
+    /// The rules, the caller's and then the layout's: the first that matches gives a name its class.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = (&str, FileClass)> {
+        self.rules.iter().map(|(glob, class)| (glob.as_str(), *class))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

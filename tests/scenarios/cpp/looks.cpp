@@ -32,6 +32,41 @@ Code contents(Scene &scene) {
     return Code::Ok;
 }
 
+Code preview(Scene &scene) {
+    using hotbackup::Outcome;
+    const hotbackup::Preview told = hotbackup::preview(scene.data, scene.options);
+    const struct {
+        const char *path, *rule;
+        FileClass file_class;
+        Outcome outcome;
+        std::uint64_t size;
+    } expected[] = {
+        {"1.sst", "*.sst", FileClass::Immutable, Outcome::CopiedAfterFreeze, 18},
+        {"2.sst", "*.sst", FileClass::Immutable, Outcome::CopiedAfterFreeze, 100000},
+        {"log", "", FileClass::Mutable, Outcome::CopiedInFreeze, 5},
+    };
+    CHECK(told.entries.size() == 3);
+    for (std::size_t i = 0; i < 3; i++) {
+        const hotbackup::PreviewEntry &entry = told.entries[i];
+        CHECK(entry.path == expected[i].path && entry.rule == expected[i].rule);
+        CHECK(entry.kind == EntryKind::File && entry.file_class == expected[i].file_class);
+        CHECK(entry.outcome == expected[i].outcome && entry.size == expected[i].size);
+    }
+    CHECK(told.spaces.size() == 1 && told.spaces[0].path == told.root && told.root == scene.root);
+    CHECK(told.spaces[0].free.value() > 0 && told.spaces[0].needed >= 100023);
+    CHECK(told.is_one_file_system && told.directories == 1 && !told.previous && told.refusals.empty());
+    CHECK(!fs::exists(scene.data / ".lifecycle"));
+    return Code::Ok;
+}
+
+Code preview_refused(Scene &scene) {
+    fs::create_symlink("nowhere", scene.data / "link");
+    const hotbackup::Preview told = hotbackup::preview(scene.data, scene.options);
+    CHECK(told.entries[2].outcome == hotbackup::Outcome::Refused && told.refusals.size() == 1);
+    CHECK(told.refusals[0].path() == scene.data / "link");
+    return told.refusals[0].code();
+}
+
 } // namespace
 
 Scenarios looks() {
@@ -40,5 +75,7 @@ Scenarios looks() {
         {"contents-of-nothing", [](Scene &scene) {
              return code_of([&] { hotbackup::Contents::open(scene.directory / "missing"); });
          }},
+        {"preview", preview},
+        {"preview-refused", preview_refused},
     };
 }
