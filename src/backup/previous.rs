@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::prepare::Prepared;
 use crate::datadir::locks::lock_in_use;
 use crate::layout::FileClass;
+use crate::root::ledger::{Ledger, StoredFile};
 use crate::root::read_latest;
 use crate::settings::Share;
 use crate::snapshot::{FileEntry, Manifest, Origin, Shared, SourceId, read};
@@ -46,7 +47,14 @@ impl Previous {
         let dir = root.open_dir(Path::new(&read_latest(root).ok()??)).ok().filter(may_read)?;
         let mut manifest = read(&dir).ok().filter(|manifest| manifest.data_dir_id == Some(id))?;
         let own = Origin { id: manifest.id?, at_ms: manifest.finished_at_ms };
-        let verified = |file: FileEntry<&Path>| file.shared.map_or(own.at_ms, |shared| shared.verified_at_ms);
+        let ledger = Ledger::of(root);
+        let verified = |file: FileEntry<&Path>| {
+            let (origin, at_ms) = file.shared.map_or((own.id, own.at_ms), |shared| {
+                (manifest.origins[shared.origin as usize].id, shared.verified_at_ms)
+            });
+            // What a verification or a scrub has found bad is copied anew.
+            if ledger.is_bad(StoredFile::of(origin, file.path)) { BAD } else { at_ms }
+        };
         let verified_at_ms = manifest.files.iter().map(verified).collect();
         let mut origins = std::mem::take(&mut manifest.origins);
         origins.push(own);

@@ -6,6 +6,7 @@ pub mod claim;
 mod delete;
 pub mod holders;
 mod latest;
+pub mod ledger;
 mod listing;
 pub mod names;
 mod open;
@@ -13,4 +14,4 @@ mod prune;
 
 pub use backup_root::BackupRoot;
 pub use latest::read_latest;
-pub use open::{Root, open_root};
+pub use open::{Root, open_root, open_used_dir};
