@@ -9,4 +9,5 @@ mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod remembered;
 mod scrubbing;
