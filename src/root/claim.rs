@@ -177,12 +177,49 @@ fn allowed(
     }
 }
 
-/// Refuses a root of another before anything is made in it, a lock included.
-pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adopt: bool) -> Result<()> {
+/// Refuses a root of another before anything is made in it, a lock included. Whether it is another's, which is to
+/// be taken over.
+pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adopt: bool) -> Result<bool> {
     match Dir::open(root) {
-        Ok(found) => allowed(&found, &Owner::of(&found)?, data_dir, known, adopt).map(drop),
+        Ok(found) => {
+            allowed(&found, &Owner::of(&found)?, data_dir, known, adopt).map(|(_, takes_over)| takes_over)
+        }
         // Whoever makes or opens it says what is wrong.
-        Err(_) => Ok(()),
+        Err(_) => Ok(false),
+    }
+}
+
+/// What is where a data directory remembers a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// That root, and nobody else has made backups into it since.
+    Same,
+    /// Nothing, or a directory that is no root: its disk may not be mounted.
+    Missing,
+    /// Another root, or one whose record is lost or damaged.
+    Another,
+    /// That root, into which another copy of the data directory has made backups since.
+    SealedByAnother,
+    /// It cannot be looked at.
+    Unreadable,
+}
+
+/// What is at the path of a root that has that id.
+pub fn standing(path: &Path, id: Uuid, known: &KnownRoots) -> Standing {
+    let found = match Dir::open(path) {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Standing::Missing,
+        Err(_) => return Standing::Unreadable,
+    };
+    match (Owner::of(&found), snapshot_numbers(&found)) {
+        (Ok(Owner::Known(record)), _) if record.id == id => match record.seal {
+            Some(seal) if !known.has_sealed(id, seal) => Standing::SealedByAnother,
+            _ => Standing::Same,
+        },
+        (Ok(Owner::Nobody), Ok(numbers)) if numbers.is_empty() => Standing::Missing,
+        (Ok(_), Ok(_)) => Standing::Another,
+        _ => Standing::Unreadable,
     }
 }
 

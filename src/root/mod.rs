@@ -5,6 +5,7 @@ pub mod checkpoints;
 pub mod claim;
 mod delete;
 pub mod holders;
+mod known;
 mod latest;
 pub mod ledger;
 mod listing;
@@ -14,5 +15,7 @@ mod prune;
 mod retention;
 
 pub use backup_root::BackupRoot;
-pub use open::{Root, open_used_dir};
+pub use known::{KnownRoot, Standing, known_roots};
+pub use latest::read_latest;
+pub use open::{Root, open_root, open_used_dir};
 pub use retention::{Candidate, Condition, Keep, Reason, Retention, Verdict};

@@ -3,11 +3,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod contents;
 mod copies;
 mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod remembered;
 mod retention;
 mod retention_laws;
 mod retention_restic;

@@ -18,6 +18,8 @@ HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h")
 ENUMS: dict[str, type[IntEnum]] = {
     "CHECKPOINT_": _constants.CheckpointFlags,
     "KEEP_": _constants.Keep,
+    "ENTRY_": hotbackup.EntryKind,
+    "OUTCOME_": hotbackup.Outcome,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,
@@ -43,6 +45,8 @@ TYPES = {
     "backup_progress_fn": _ffi.PROGRESS,
     "size_t *": ctypes.POINTER(ctypes.c_size_t),
     "uint32_t *": ctypes.POINTER(ctypes.c_uint32),
+    "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
+    "int64_t *": ctypes.POINTER(ctypes.c_int64),
     "int32_t *": ctypes.POINTER(ctypes.c_int32),
     "backup_progress *": ctypes.POINTER(_ffi.RawProgress),
 }
