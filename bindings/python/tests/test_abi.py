@@ -19,6 +19,8 @@ ENUMS: dict[str, type[IntEnum]] = {
     "CHECKPOINT_": _constants.CheckpointFlags,
     "ENTRY_": hotbackup.EntryKind,
     "OUTCOME_": hotbackup.Outcome,
+    "STANDING_": hotbackup.Standing,
+    "SEVERITY_": hotbackup.Severity,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,
