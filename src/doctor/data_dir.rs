@@ -230,9 +230,9 @@ fn name(lifecycle: &Dir, entry: &Entry, findings: &mut Findings) {
     let path = lifecycle.full(Path::new(&entry.name));
     if entry.kind == Kind::Directory && is_of_a_job(&entry.name, PINS.as_ref()) {
         unheld(lifecycle, entry, PINNED, findings);
-    } else if LEFT.iter().any(|path| is(&path)) || entry.name == PROBE {
+    } else if LEFT.iter().any(is) || entry.name == PROBE {
         findings.add(LEFTOVER, &path, "a job that was killed has left it");
-    } else if !OURS.iter().any(|path| is(&path)) {
+    } else if !OURS.iter().any(is) {
         findings.add(FOREIGN, &path, "it is none of the library's");
     }
 }
