@@ -86,6 +86,10 @@ typedef struct backup_coordinator backup_coordinator;
 /// with backup_error_free. Nothing ever changes in it; any thread may look.
 typedef struct backup_error backup_error;
 
+/// What an examination found at one instant, the worst first. Nothing ever changes in it; any
+/// thread may look until it is freed.
+typedef struct backup_findings backup_findings;
+
 /// What a hook is given for the time of its call: its way to report why it fails, and to say more
 /// about this backup. On the hook's own thread alone, and not after the hook has returned.
 typedef struct backup_hook backup_hook;
@@ -93,6 +97,10 @@ typedef struct backup_hook backup_hook;
 /// One backup, checkpoint, restore or verification. Any thread may use a handle at any time, until it is
 /// freed; it stays good after its coordinator is closed.
 typedef struct backup_job backup_job;
+
+/// The backup roots that a data directory remembered at one instant. Nothing ever changes in it;
+/// any thread may look until it is freed.
+typedef struct backup_known_roots backup_known_roots;
 
 /// The snapshots that a backup root had at one instant. Nothing ever changes in it; any thread may
 /// look until it is freed.
@@ -1208,6 +1216,95 @@ const backup_error *backup_preview_refusal(const backup_preview *preview, size_t
 /// Frees a preview and all that was borrowed from it. NULL is fine. Nothing on disk changes. (since
 /// 0.1)
 void backup_preview_free(backup_preview *preview);
+
+/* ---- What is remembered, and what is wrong -------------------------------------------------- */
+
+/// What is there is that root, and nobody else has made backups into it since.
+#define BACKUP_STANDING_SAME 1
+
+/// Nothing is there, or a directory that is no root: its disk may not be mounted.
+#define BACKUP_STANDING_MISSING 2
+
+/// Another root, or one whose record is lost or damaged.
+#define BACKUP_STANDING_ANOTHER 3
+
+/// That root, into which another copy of the data directory has made backups since.
+#define BACKUP_STANDING_SEALED_BY_ANOTHER 4
+
+/// It cannot be looked at.
+#define BACKUP_STANDING_UNREADABLE 5
+
+/// The backup roots that a data directory remembers, the one used last first; the caller frees it.
+/// Nothing is changed. One that was never backed up remembers none. (since 0.1)
+backup_code backup_known_roots_open(const char *data_dir,
+                                    backup_known_roots **out,
+                                    backup_error **error);
+
+/// How many they are; 0 for NULL. (since 0.1)
+size_t backup_known_roots_count(const backup_known_roots *roots);
+
+/// The own id of a root. Valid until they are freed; NULL when out of range. (since 0.1)
+const char *backup_known_roots_id(const backup_known_roots *roots, size_t index);
+
+/// Where a root was, as its user gave it. Valid until they are freed; NULL when out of range.
+/// (since 0.1)
+const char *backup_known_roots_path(const backup_known_roots *roots, size_t index);
+
+/// The path that a root had once its links were resolved. Valid until they are freed; NULL where
+/// the record does not say, and when out of range. (since 0.1)
+const char *backup_known_roots_real_path(const backup_known_roots *roots, size_t index);
+
+/// What is there now, a BACKUP_STANDING_*; 0 when out of range. (since 0.1)
+int32_t backup_known_roots_standing(const backup_known_roots *roots, size_t index);
+
+/// How many snapshots lie there now, readable or not, whosever root it is; 0 when out of range.
+/// (since 0.1)
+uint64_t backup_known_roots_snapshots(const backup_known_roots *roots, size_t index);
+
+/// Frees them. NULL is fine. Nothing on disk changes. (since 0.1)
+void backup_known_roots_free(backup_known_roots *roots);
+
+/// All is well: it says what is.
+#define BACKUP_SEVERITY_OK 1
+
+/// Nothing is wrong, but it takes space or may surprise.
+#define BACKUP_SEVERITY_NOTICE 2
+
+/// Something needs a look before it does harm.
+#define BACKUP_SEVERITY_WARNING 3
+
+/// A backup or a restore would fail, or a snapshot is not good.
+#define BACKUP_SEVERITY_ERROR 4
+
+/// Examines a backup root, or a data directory with the roots that it remembers: locks and who
+/// holds them, what killed jobs have left, interrupted restores, snapshots that are not good, roots
+/// that are not the ones remembered. The caller frees it. To look takes no lock and changes
+/// nothing; what processes of other containers hold is not seen from here. (since 0.1)
+backup_code backup_findings_open(const char *path, backup_findings **out, backup_error **error);
+
+/// How many findings there are; 0 for NULL. (since 0.1)
+size_t backup_findings_count(const backup_findings *findings);
+
+/// How much a finding matters, a BACKUP_SEVERITY_*; 0 when out of range. (since 0.1)
+int32_t backup_findings_severity(const backup_findings *findings, size_t index);
+
+/// What sort of thing a finding is, in words that stay: "stale_staging". Valid until they are
+/// freed; NULL when out of range. (since 0.1)
+const char *backup_findings_kind(const backup_findings *findings, size_t index);
+
+/// Where it is, absolute. Valid until they are freed; NULL when out of range. (since 0.1)
+const char *backup_findings_path(const backup_findings *findings, size_t index);
+
+/// What is there, one line of UTF-8 for a person. Valid until they are freed; NULL when out of
+/// range. (since 0.1)
+const char *backup_findings_what(const backup_findings *findings, size_t index);
+
+/// What to do about it, one line of UTF-8 for a person. Valid until they are freed; NULL when out
+/// of range. (since 0.1)
+const char *backup_findings_advice(const backup_findings *findings, size_t index);
+
+/// Frees findings. NULL is fine. Nothing on disk changes. (since 0.1)
+void backup_findings_free(backup_findings *findings);
 
 /* ---- Errors ------------------------------------------------------------------------------- */
 

@@ -1548,6 +1548,77 @@ inline Preview preview(const std::filesystem::path &data_dir, const Options &opt
     return told;
 }
 
+// ---- What is remembered, and what is wrong -----------------------------------------------------
+
+/// What is where a data directory remembers a root.
+enum class Standing : std::int32_t {
+    Same = BACKUP_STANDING_SAME,       ///< That root, and nobody else has made backups into it since.
+    Missing = BACKUP_STANDING_MISSING, ///< Nothing, or no root: its disk may not be mounted.
+    Another = BACKUP_STANDING_ANOTHER, ///< Another root, or one whose record is lost or damaged.
+    /// That root, into which another copy of the data directory has made backups since.
+    SealedByAnother = BACKUP_STANDING_SEALED_BY_ANOTHER,
+    Unreadable = BACKUP_STANDING_UNREADABLE, ///< It cannot be looked at.
+};
+
+/// A backup root that a data directory has used, and what is there now.
+struct KnownRoot {
+    std::string id;                                 ///< The root's own.
+    std::filesystem::path path;                     ///< Where it was, as its user gave it.
+    std::optional<std::filesystem::path> real_path; ///< With its links resolved, where that is recorded.
+    Standing standing{};                            ///< What is there now.
+    std::uint64_t snapshots = 0;                    ///< How many lie there now, whosever root it is.
+};
+
+/// The backup roots that a data directory remembers, the one used last first. Nothing is changed.
+inline std::vector<KnownRoot> known_roots(const std::filesystem::path &data_dir) {
+    backup_known_roots *roots = nullptr;
+    detail::call(backup_known_roots_open, detail::text(data_dir), &roots);
+    const std::unique_ptr<backup_known_roots, decltype(&backup_known_roots_free)> handle(
+        roots, backup_known_roots_free);
+    std::vector<KnownRoot> known;
+    for (std::size_t i = 0; i < backup_known_roots_count(roots); i++) {
+        KnownRoot &root = known.emplace_back();
+        root.id = backup_known_roots_id(roots, i);
+        root.path = backup_known_roots_path(roots, i);
+        if (const char *real_path = backup_known_roots_real_path(roots, i)) root.real_path = real_path;
+        root.standing = static_cast<Standing>(backup_known_roots_standing(roots, i));
+        root.snapshots = backup_known_roots_snapshots(roots, i);
+    }
+    return known;
+}
+
+/// How much a finding matters.
+enum class Severity : std::int32_t {
+    Ok = BACKUP_SEVERITY_OK,           ///< All is well: it says what is.
+    Notice = BACKUP_SEVERITY_NOTICE,   ///< Nothing is wrong, but it takes space or may surprise.
+    Warning = BACKUP_SEVERITY_WARNING, ///< Something needs a look before it does harm.
+    Error = BACKUP_SEVERITY_ERROR,     ///< A backup or a restore would fail, or a snapshot is not good.
+};
+
+/// One thing that an examination found.
+struct Finding {
+    Severity severity{};        ///< How much it matters.
+    std::string kind;           ///< What sort of thing it is, in words that stay: "stale_staging".
+    std::filesystem::path path; ///< Where.
+    std::string what;           ///< What is there, in one line.
+    std::string advice;         ///< What to do about it, in one line.
+};
+
+/// Examines a backup root, or a data directory with the roots that it remembers; the worst comes first. To
+/// look takes no lock and changes nothing; see backup_findings_open.
+inline std::vector<Finding> examine(const std::filesystem::path &path) {
+    backup_findings *findings = nullptr;
+    detail::call(backup_findings_open, detail::text(path), &findings);
+    const std::unique_ptr<backup_findings, decltype(&backup_findings_free)> handle(findings,
+                                                                                   backup_findings_free);
+    std::vector<Finding> found;
+    for (std::size_t i = 0; i < backup_findings_count(findings); i++)
+        found.push_back({static_cast<Severity>(backup_findings_severity(findings, i)),
+                         backup_findings_kind(findings, i), backup_findings_path(findings, i),
+                         backup_findings_what(findings, i), backup_findings_advice(findings, i)});
+    return found;
+}
+
 // ---- Version -----------------------------------------------------------------------------------
 
 /// The version of the library that was loaded, such as "0.1.0". A constant string.

@@ -85,6 +85,7 @@
 mod backup;
 mod coordinator;
 mod datadir;
+mod doctor;
 mod error;
 #[cfg(feature = "capi")]
 mod ffi;
@@ -110,6 +111,7 @@ mod verify;
 
 pub use backup::{Outcome, OutcomeTotals, Preview, PreviewEntry, Space, preview};
 pub use coordinator::{Coordinator, PreparedBackup};
+pub use doctor::{Finding, Severity, examine};
 pub use error::{Code, Error, Result};
 pub use job::{Hook, HookResult, Hooks, Host, Job, Kind, Progress, State};
 pub use layout::FileClass;

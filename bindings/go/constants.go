@@ -141,6 +141,38 @@ const (
 	OutcomeRefused Outcome = 9
 )
 
+// Standing is what is where a data directory remembers a root.
+type Standing int32
+
+// What there is.
+const (
+	// StandingSame: that root, and nobody else has made backups into it since.
+	StandingSame Standing = 1
+	// StandingMissing: nothing, or a directory that is no root. Its disk may not be mounted.
+	StandingMissing Standing = 2
+	// StandingAnother: another root, or one whose record is lost or damaged.
+	StandingAnother Standing = 3
+	// StandingSealedByAnother: that root, into which another copy of the data directory has made backups since.
+	StandingSealedByAnother Standing = 4
+	// StandingUnreadable: it cannot be looked at.
+	StandingUnreadable Standing = 5
+)
+
+// Severity is how much a [Finding] matters.
+type Severity int32
+
+// The severities.
+const (
+	// SeverityOK: all is well, and it says what is.
+	SeverityOK Severity = 1
+	// SeverityNotice: nothing is wrong, but it takes space or may surprise.
+	SeverityNotice Severity = 2
+	// SeverityWarning: something needs a look before it does harm.
+	SeverityWarning Severity = 3
+	// SeverityError: a backup or a restore would fail, or a snapshot is not good.
+	SeverityError Severity = 4
+)
+
 // CheckpointFlags is how a checkpoint is made; 0: it stays until [RemoveCheckpoint].
 type CheckpointFlags int32
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 var _ = scenario("contents", func(w *world) error {
@@ -79,4 +80,60 @@ var _ = scenario("preview-refused", func(w *world) error {
 		w.Fatalf("%+v", told)
 	}
 	return told.Refusals[0]
+})
+
+// knownRoot is the only one.
+func (w *world) knownRoot() KnownRoot {
+	w.Helper()
+	known, err := KnownRoots(w.data)
+	w.must(err)
+	if len(known) != 1 {
+		w.Fatalf("%+v", known)
+	}
+	return known[0]
+}
+
+var _ = scenario("known-roots", func(w *world) error {
+	known, err := KnownRoots(w.data)
+	if len(known) != 0 {
+		w.Errorf("%+v", known)
+	}
+	w.must(err)
+	c := w.open()
+	w.backups(c, 2)
+	root := w.knownRoot()
+	if root.Path != c.Root() || root.Standing != StandingSame || root.Snapshots != 2 || len(root.ID) != 36 || root.RealPath == "" {
+		w.Errorf("%+v", root)
+	}
+	w.must(os.Rename(c.Root(), w.beside("away")))
+	if gone := w.knownRoot(); gone.ID != root.ID || gone.Standing != StandingMissing || gone.Snapshots != 0 {
+		w.Errorf("%+v", gone)
+	}
+	return nil
+})
+
+var _ = scenario("examine", func(w *world) error {
+	c := w.open()
+	w.backups(c, 1)
+	root := c.Root()
+	w.must(c.Close())
+	found, err := Examine(w.data)
+	w.must(err)
+	if len(found) != 1 || found[0].Severity != SeverityOK || found[0].Kind != "snapshots" || found[0].Path != root {
+		w.Errorf("%+v", found)
+	}
+	w.must(os.Remove(filepath.Join(root, "latest")))
+	found, err = Examine(root)
+	w.must(err)
+	if len(found) != 2 || found[0].Severity != SeverityError || found[0].Kind != "latest_names_nothing" ||
+		found[0].Path != filepath.Join(root, "latest") || !strings.Contains(found[0].What, "not there") ||
+		!strings.Contains(found[0].Advice, "make a backup") {
+		w.Errorf("%+v", found)
+	}
+	return nil
+})
+
+var _ = scenario("examine-nothing", func(w *world) error {
+	_, err := Examine(w.beside("missing"))
+	return err
 })

@@ -18,12 +18,14 @@ mod coordinator;
 mod disk;
 mod error;
 mod file_class;
+mod findings;
 mod guard;
 mod hook;
 mod hook_failure;
 mod hook_setters;
 #[allow(dead_code, reason = "its constants are for the header; older compilers take them for unused")]
 mod job;
+mod known_roots;
 mod level;
 mod list;
 mod options;

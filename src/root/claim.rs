@@ -223,6 +223,24 @@ pub fn standing(path: &Path, id: Uuid, known: &KnownRoots) -> Standing {
     }
 }
 
+/// Whether the data directory that a root's record names takes it for its own: else the error is what its next
+/// backup would fail with. A path: there is no directory now.
+pub fn owner_is_content(root: &Dir) -> Result<std::result::Result<(), PathBuf>> {
+    let owner = Owner::of(root)?;
+    let path = match &owner {
+        Owner::Nobody => return Ok(Ok(())),
+        Owner::Known(record) => record.path(),
+        Owner::Path(path) => path.clone(),
+        Owner::Unknown => {
+            let why = format!("its file {SOURCE} is damaged, or not this library's");
+            return Err(Error::at(Code::Corrupt, "reading the owner of", root.path(), why));
+        }
+    };
+    let Ok(directory) = Dir::open(&path) else { return Ok(Err(path)) };
+    let (data_dir, known) = (DataDir::look(&directory)?, KnownRoots::of(&directory)?);
+    allowed(root, &owner, &data_dir, &known, false).map(|_| Ok(()))
+}
+
 /// Whether nothing says whose a root is.
 fn is_nobodys(root: &Dir) -> Result<bool> {
     Ok(matches!(Owner::of(root)?, Owner::Nobody))

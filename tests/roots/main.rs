@@ -6,6 +6,7 @@ mod common;
 mod contents;
 mod copies;
 mod errors_root;
+mod examined;
 mod identity;
 mod latest;
 mod pruning;

@@ -26,7 +26,9 @@ from ._constants import (
     Outcome,
     Phase,
     Recovered,
+    Severity,
     Share,
+    Standing,
     State,
     Symlinks,
     VerifyLevel,
@@ -50,6 +52,7 @@ from ._errors import (
     Unsupported,
     WaitTimeout,
 )
+from ._examined import Finding, KnownRoot, examine, known_roots
 from ._ffi import lib as _lib
 from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
@@ -74,6 +77,7 @@ __all__ = [
     "EntryAttributes",
     "EntryKind",
     "FileClass",
+    "Finding",
     "FreezeTimeout",
     "Hook",
     "HookFailed",
@@ -82,6 +86,7 @@ __all__ = [
     "InvalidArgument",
     "Job",
     "Kind",
+    "KnownRoot",
     "NoSpace",
     "NotFound",
     "Outcome",
@@ -93,11 +98,13 @@ __all__ = [
     "Recovered",
     "RestoreUnfinished",
     "Retention",
+    "Severity",
     "Share",
     "SimpleHook",
     "Snapshot",
     "SourceChanged",
     "Space",
+    "Standing",
     "State",
     "Symlinks",
     "Unsupported",
@@ -108,6 +115,8 @@ __all__ = [
     "abi_version",
     "code_name",
     "delete",
+    "examine",
+    "known_roots",
     "latest",
     "list_snapshots",
     "preview",

@@ -150,6 +150,34 @@ class Outcome(_OpenEnum):
     """It fails the backup; ``Preview.refusals`` say why."""
 
 
+class Standing(_OpenEnum):
+    """What is where a data directory remembers a root."""
+
+    SAME = 1
+    """That root, and nobody else has made backups into it since."""
+    MISSING = 2
+    """Nothing, or a directory that is no root: its disk may not be mounted."""
+    ANOTHER = 3
+    """Another root, or one whose record is lost or damaged."""
+    SEALED_BY_ANOTHER = 4
+    """That root, into which another copy of the data directory has made backups since."""
+    UNREADABLE = 5
+    """It cannot be looked at."""
+
+
+class Severity(_OpenEnum):
+    """How much a finding matters."""
+
+    OK = 1
+    """All is well: it says what is."""
+    NOTICE = 2
+    """Nothing is wrong, but it takes space or may surprise."""
+    WARNING = 3
+    """Something needs a look before it does harm."""
+    ERROR = 4
+    """A backup or a restore would fail, or a snapshot is not good."""
+
+
 class CheckpointFlags(_OpenEnum):
     """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
 

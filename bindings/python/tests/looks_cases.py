@@ -8,7 +8,7 @@ from typing import Callable
 from world import World
 
 import hotbackup
-from hotbackup import EntryKind, FileClass, Outcome
+from hotbackup import EntryKind, FileClass, Outcome, Severity, Standing
 
 
 def contents(world: World) -> None:
@@ -59,9 +59,37 @@ def preview_refused(world: World) -> None:
     raise refusal
 
 
+def known_roots(world: World) -> None:
+    assert hotbackup.known_roots(world.data) == []
+    world.backup()
+    world.backup()
+    (known,) = hotbackup.known_roots(world.data)
+    assert (known.path, known.standing, known.snapshots) == (world.root, Standing.SAME, 2)
+    assert len(known.id) == 36
+    assert known.real_path == world.root.resolve()
+    world.root.rename(world.place / "away")
+    (gone,) = hotbackup.known_roots(world.data)
+    assert (gone.id, gone.standing, gone.snapshots) == (known.id, Standing.MISSING, 0)
+
+
+def examine(world: World) -> None:
+    world.backup()
+    (fine,) = hotbackup.examine(world.data)
+    assert (fine.severity, fine.kind, fine.path) == (Severity.OK, "snapshots", world.root)
+    (world.root / "latest").unlink()
+    worst, _ = hotbackup.examine(world.root)
+    assert (worst.severity, worst.kind) == (Severity.ERROR, "latest_names_nothing")
+    assert worst.path == world.root / "latest"
+    assert "not there" in worst.what
+    assert "make a backup" in worst.advice
+
+
 LOOKS: dict[str, Callable[[World], object]] = {
     "contents": contents,
     "contents-of-nothing": lambda world: hotbackup.Contents(world.place / "missing"),
+    "known-roots": known_roots,
+    "examine": examine,
+    "examine-nothing": lambda world: hotbackup.examine(world.place / "missing"),
     "preview": preview,
     "preview-refused": preview_refused,
 }

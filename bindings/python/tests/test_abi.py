@@ -20,6 +20,8 @@ ENUMS: dict[str, type[IntEnum]] = {
     "KEEP_": _constants.Keep,
     "ENTRY_": hotbackup.EntryKind,
     "OUTCOME_": hotbackup.Outcome,
+    "STANDING_": hotbackup.Standing,
+    "SEVERITY_": hotbackup.Severity,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,

@@ -102,10 +102,72 @@ static backup_code preview_refused(struct scene *scene) {
     return code;
 }
 
+static backup_known_roots *known_roots_of(struct scene *scene, size_t count) {
+    backup_known_roots *known = NULL;
+    SUCCEEDS(backup_known_roots_open(scene->data.text, &known, &error));
+    CHECK(backup_known_roots_count(known) == count && !backup_known_roots_path(known, count));
+    return known;
+}
+
+static backup_code known_roots(struct scene *scene) {
+    backup_known_roots_free(known_roots_of(scene, 0));
+    scene_snapshot(scene);
+    scene_snapshot(scene);
+    backup_known_roots *before = known_roots_of(scene, 1);
+    CHECK(strcmp(backup_known_roots_path(before, 0), scene->root.text) == 0);
+    CHECK(backup_known_roots_real_path(before, 0) && strlen(backup_known_roots_id(before, 0)) == 36);
+    CHECK(backup_known_roots_standing(before, 0) == BACKUP_STANDING_SAME);
+    CHECK(backup_known_roots_snapshots(before, 0) == 2);
+    CHECK(rename(scene->root.text, in(scene->directory, "away").text) == 0);
+    backup_known_roots *after = known_roots_of(scene, 1);
+    CHECK(strcmp(backup_known_roots_id(before, 0), backup_known_roots_id(after, 0)) == 0);
+    CHECK(backup_known_roots_standing(after, 0) == BACKUP_STANDING_MISSING);
+    CHECK(backup_known_roots_snapshots(after, 0) == 0);
+    backup_known_roots_free(before);
+    backup_known_roots_free(after);
+    return BACKUP_OK;
+}
+
+static bool is_found(const backup_findings *found, int32_t severity, const char *kind, struct path path) {
+    return backup_findings_severity(found, 0) == severity && strcmp(backup_findings_kind(found, 0), kind) == 0
+           && strcmp(backup_findings_path(found, 0), path.text) == 0;
+}
+
+static backup_code examine(struct scene *scene) {
+    scene_snapshot(scene);
+    backup_coordinator_close(scene->coordinator);
+    scene->coordinator = NULL;
+    backup_findings *found = NULL;
+    SUCCEEDS(backup_findings_open(scene->data.text, &found, &error));
+    CHECK(backup_findings_count(found) == 1 && !backup_findings_kind(found, 1));
+    CHECK(is_found(found, BACKUP_SEVERITY_OK, "snapshots", scene->root));
+    backup_findings_free(found);
+    struct path latest = in(scene->root, "latest");
+    CHECK(unlink(latest.text) == 0);
+    SUCCEEDS(backup_findings_open(scene->root.text, &found, &error));
+    CHECK(backup_findings_count(found) == 2);
+    CHECK(is_found(found, BACKUP_SEVERITY_ERROR, "latest_names_nothing", latest));
+    CHECK(strstr(backup_findings_what(found, 0), "not there"));
+    CHECK(strstr(backup_findings_advice(found, 0), "make a backup"));
+    backup_findings_free(found);
+    return BACKUP_OK;
+}
+
+static backup_code examine_nothing(struct scene *scene) {
+    backup_findings *found = NULL;
+    backup_code code = backup_findings_open(in(scene->directory, "missing").text, &found, &error);
+    FAILS(code, code);
+    CHECK(!found && backup_findings_count(found) == 0);
+    return code;
+}
+
 const struct scenario looks[] = {
     {"contents", contents},
     {"contents-of-nothing", contents_of_nothing},
     {"preview", preview},
     {"preview-refused", preview_refused},
+    {"known-roots", known_roots},
+    {"examine", examine},
+    {"examine-nothing", examine_nothing},
     {NULL, NULL},
 };

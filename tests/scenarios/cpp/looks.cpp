@@ -67,6 +67,37 @@ Code preview_refused(Scene &scene) {
     return told.refusals[0].code();
 }
 
+Code known_roots(Scene &scene) {
+    using hotbackup::Standing;
+    CHECK(hotbackup::known_roots(scene.data).empty());
+    scene.snapshot();
+    scene.snapshot();
+    const std::vector<hotbackup::KnownRoot> known = hotbackup::known_roots(scene.data);
+    CHECK(known.size() == 1 && known[0].path == scene.root && known[0].id.size() == 36);
+    CHECK(known[0].standing == Standing::Same && known[0].snapshots == 2 && known[0].real_path);
+    fs::rename(scene.root, scene.directory / "away");
+    const std::vector<hotbackup::KnownRoot> gone = hotbackup::known_roots(scene.data);
+    CHECK(gone.size() == 1 && gone[0].id == known[0].id);
+    CHECK(gone[0].standing == Standing::Missing && gone[0].snapshots == 0);
+    return Code::Ok;
+}
+
+Code examine(Scene &scene) {
+    using hotbackup::Severity;
+    scene.snapshot();
+    scene.reopen();
+    const std::vector<hotbackup::Finding> fine = hotbackup::examine(scene.data);
+    CHECK(fine.size() == 1 && fine[0].severity == Severity::Ok);
+    CHECK(fine[0].kind == "snapshots" && fine[0].path == scene.root);
+    fs::remove(scene.root / "latest");
+    const std::vector<hotbackup::Finding> found = hotbackup::examine(scene.root);
+    CHECK(found.size() == 2 && found[0].severity == Severity::Error);
+    CHECK(found[0].kind == "latest_names_nothing" && found[0].path == scene.root / "latest");
+    CHECK(found[0].what.find("not there") != std::string::npos);
+    CHECK(found[0].advice.find("make a backup") != std::string::npos);
+    return Code::Ok;
+}
+
 } // namespace
 
 Scenarios looks() {
@@ -77,5 +108,10 @@ Scenarios looks() {
          }},
         {"preview", preview},
         {"preview-refused", preview_refused},
+        {"known-roots", known_roots},
+        {"examine", examine},
+        {"examine-nothing", [](Scene &scene) {
+             return code_of([&] { hotbackup::examine(scene.directory / "missing"); });
+         }},
     };
 }
