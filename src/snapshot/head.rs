@@ -9,6 +9,7 @@ use super::manifest::{HEAD_START, VERSION};
 use super::{DirectoryEntry, FileEntry, LinkEntry};
 use crate::io::checksum;
 use crate::paths::hex;
+use crate::sys::memory;
 
 /// What is read at first: most heads take less.
 const FIRST: u64 = 8 << 10;
@@ -24,6 +25,8 @@ pub fn read(text: &mut (impl Read + Seek), length: u64) -> io::Result<Option<Des
     let mut wanted = FIRST;
     loop {
         let more = wanted.min(length).saturating_sub(bytes.len() as u64);
+        // In one call.
+        memory::reserve(&mut bytes, more as usize)?;
         text.take(more).read_to_end(&mut bytes)?;
         if let Some(at) = end_of(&bytes) {
             return Ok(parse(&bytes, at));
