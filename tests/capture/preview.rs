@@ -173,6 +173,8 @@ fn a_host_may_have_it_open_and_a_backup_that_runs_is_told_with_its_process() {
     let coordinator = Coordinator::open(place.data(), &options).unwrap();
     refused(&preview_of(&place, &frozen()), &[]);
     let job = coordinator.start().unwrap();
+    // It goes before the coordinator does, which waits for its hook.
+    let go = go;
     reached.recv().unwrap();
     let process = format!("(process {}, ", std::process::id());
     let told = preview_of(&place, &frozen());

@@ -79,6 +79,8 @@ fn who_is_at_work_is_told_with_the_process_and_what_it_uses_is_not_stale() {
     let process = format!("(process {}, ", std::process::id());
     one(&found(&place.data()), "open_in_host", Severity::Ok, &process);
     let job = coordinator.start().unwrap();
+    // It goes before the coordinator does, which waits for its hook.
+    let go = go;
     reached.recv().unwrap();
     let all = names(&place.data());
     assert!(all.iter().any(|path| path.to_string_lossy().contains("/pins-")), "{all:?}");
