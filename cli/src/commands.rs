@@ -1,0 +1,35 @@
+//! The commands, a file each.
+
+pub mod backup;
+pub mod completions;
+pub mod delete;
+pub mod list;
+pub mod man;
+pub mod prune;
+pub mod recover;
+pub mod restore;
+pub mod show;
+pub mod undo;
+pub mod verify;
+
+use crate::Outcome;
+use crate::args::Command;
+use crate::context::{Context, Run};
+
+/// Runs the command that was given.
+pub fn run(command: &Command, context: &Context) -> Outcome {
+    let command: &dyn Run = match command {
+        Command::Backup(command) => command.as_ref(),
+        Command::List(command) => command,
+        Command::Show(command) => command,
+        Command::Verify(command) => command,
+        Command::Restore(command) => command,
+        Command::Undo(command) => command,
+        Command::Recover(command) => command,
+        Command::Prune(command) => command,
+        Command::Delete(command) => command,
+        Command::Completions(command) => command,
+        Command::Man(command) => command,
+    };
+    command.run(context)
+}
