@@ -39,9 +39,9 @@
  *     in it, is BACKUP_INTERNAL.
  *  5. Handles live until they are freed, and each kind has its own function for that. The strings
  *     that an accessor returns belong to the handle. What is called borrowed is never freed.
- *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots and lists
- *     never change; options belong to one thread at a time. Nobody may use a handle while or after
- *     it is freed.
+ *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots, lists,
+ *     contents and previews never change; options belong to one thread at a time. Nobody may use a handle
+ *     while or after it is freed.
  *  7. Strings in end with NUL, and are copied. Paths are any bytes but none at all, need not be
  *     UTF-8, and are made absolute when taken, so that a later chdir changes nothing; globs, names
  *     of layouts and messages are UTF-8.
@@ -74,6 +74,10 @@ extern "C" {
 
 /* ---- Types ------------------------------------------------------------------------------- */
 
+/// All that a snapshot's manifest lists, read once: it holds nothing open and stays good when the
+/// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
+typedef struct backup_contents backup_contents;
+
 /// The backups of one data directory; its host opens it once and keeps it while the database is
 /// open. Any thread may use it at any time, until it is closed.
 typedef struct backup_coordinator backup_coordinator;
@@ -98,6 +102,10 @@ typedef struct backup_list backup_list;
 /// when they are opened or started, so options may be changed, used again or freed at any time.
 /// One thread at a time.
 typedef struct backup_options backup_options;
+
+/// What a backup would do now, read once: it holds nothing open. Nothing ever changes in it; any
+/// thread may look until it is freed.
+typedef struct backup_preview backup_preview;
 
 /// What a snapshot says of itself, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
@@ -872,6 +880,71 @@ const backup_snapshot *backup_list_get(const backup_list *list, size_t index);
 /// (since 0.1)
 void backup_list_free(backup_list *list);
 
+/// A regular file.
+#define BACKUP_ENTRY_FILE 1
+
+/// A directory.
+#define BACKUP_ENTRY_DIRECTORY 2
+
+/// A symbolic link.
+#define BACKUP_ENTRY_LINK 3
+
+/// A FIFO, a socket or a device, which no snapshot has.
+#define BACKUP_ENTRY_OTHER 4
+
+/// Reads what the snapshot at a location holds, by its manifest; the caller frees it. Whether the
+/// files are what that says is for backup_verify_start. Its entries are counted from 0:
+/// directories, then symbolic links, then files, each in the order of their paths. Codes as of
+/// backup_snapshot_open. (since 0.1)
+backup_code backup_contents_open(const char *location, backup_contents **out, backup_error **error);
+
+/// How many entries there are; 0 for NULL. (since 0.1)
+size_t backup_contents_count(const backup_contents *contents);
+
+/// What an entry is, a BACKUP_ENTRY_*; 0 when out of range. (since 0.1)
+int32_t backup_contents_kind(const backup_contents *contents, size_t index);
+
+/// The path of an entry, relative to the snapshot: *length bytes, which no NUL ends, valid until
+/// the contents are freed. NULL with length 0 when out of range. length may be NULL. (since 0.1)
+const void *backup_contents_path(const backup_contents *contents, size_t index, size_t *length);
+
+/// What a symbolic link holds, likewise; NULL with length 0 of what is none. (since 0.1)
+const void *backup_contents_target(const backup_contents *contents, size_t index, size_t *length);
+
+/// The size of a file in bytes; 0 of what is none. (since 0.1)
+uint64_t backup_contents_size(const backup_contents *contents, size_t index);
+
+/// The checksum of a file, CRC-32/ISO-HDLC of its bytes; 0 of what is none. (since 0.1)
+uint32_t backup_contents_crc32(const backup_contents *contents, size_t index);
+
+/// As what a file was captured, a BACKUP_FILE_*; 0 of what is none, and where the manifest does not
+/// say. (since 0.1)
+int32_t backup_contents_class(const backup_contents *contents, size_t index);
+
+/// Permission bits, owner, group and time of modification of an entry, that in seconds since 1970
+/// and nanoseconds of them. Returns 1, or 0 where the manifest does not say, and when out of range;
+/// then nothing is written. Each output may be NULL. (since 0.1)
+int32_t backup_contents_attributes(const backup_contents *contents,
+                                   size_t index,
+                                   uint32_t *mode,
+                                   uint32_t *uid,
+                                   uint32_t *gid,
+                                   int64_t *mtime_s,
+                                   uint32_t *mtime_ns);
+
+/// The id of the earlier snapshot for which the bytes of a shared file were read from the source,
+/// and of which it is a link or a clone. Valid until the contents are freed; NULL of what is not
+/// shared. (since 0.1)
+const char *backup_contents_origin(const backup_contents *contents, size_t index);
+
+/// When a shared file had last been read back, as far as its backup knew, in milliseconds since
+/// 1970; 0 of what is not shared. (since 0.1)
+uint64_t backup_contents_verified_at_ms(const backup_contents *contents, size_t index);
+
+/// Frees contents and all that was borrowed from them. NULL is fine. Nothing on disk changes.
+/// (since 0.1)
+void backup_contents_free(backup_contents *contents);
+
 /// Deletes one snapshot, by its id or its name. If it is the newest, the next newest becomes that.
 /// BACKUP_NOT_FOUND: there is none; BACKUP_CONFLICT: the root is in use (a backup, another delete,
 /// a prune) or the snapshot is (a restore, a verification). (since 0.1)
@@ -884,6 +957,103 @@ backup_code backup_prune(const char *root,
                          uint32_t keep_newest,
                          uint32_t *deleted,
                          backup_error **error);
+
+/* ---- What a backup would do ----------------------------------------------------------------- */
+
+/// All of it is copied inside the freeze window: it is mutable.
+#define BACKUP_OUTCOME_COPIED_IN_FREEZE 1
+
+/// Pinned ahead of the window and copied after it: it is immutable, or append-only, of which the
+/// window takes the length.
+#define BACKUP_OUTCOME_COPIED_AFTER_FREEZE 2
+
+/// Its first bytes are copied inside the window, the rest after it and before release: its class is
+/// BACKUP_FILE_PINNED.
+#define BACKUP_OUTCOME_COPIED_BEFORE_RELEASE 3
+
+/// It shares its blocks with the source, by a clone, and is read once for its checksum.
+#define BACKUP_OUTCOME_CLONED 4
+
+/// It is the previous snapshot's, which holds it unchanged, by a clone or a link.
+#define BACKUP_OUTCOME_SHARED 5
+
+/// A symbolic link, which is kept as it is.
+#define BACKUP_OUTCOME_LINK_KEPT 6
+
+/// A rule excludes it, with all below it.
+#define BACKUP_OUTCOME_EXCLUDED 7
+
+/// It is no data: a FIFO, a socket, a device, a link to what is no data, or the library's own.
+#define BACKUP_OUTCOME_SKIPPED 8
+
+/// It fails the backup; backup_preview_refusal says why.
+#define BACKUP_OUTCOME_REFUSED 9
+
+/// Tells what a backup of a data directory with these options would do now; the caller frees it.
+/// Nothing is made, locked or changed, and a host may have the directory open. What hooks would
+/// say, and what an engine does meanwhile, cannot be told. Fails where backup_coordinator_open
+/// would not open the directory at all; all else that would fail the backup is in it. (since 0.1)
+backup_code backup_preview_open(const char *data_dir,
+                                const backup_options *options,
+                                backup_preview **out,
+                                backup_error **error);
+
+/// How many entries there are, in the order of their paths: all names in the sources but for
+/// directories that are captured as such, and what is the library's own; 0 for NULL. (since 0.1)
+size_t backup_preview_count(const backup_preview *preview);
+
+/// Where an entry would be in the snapshot: *length bytes, which no NUL ends, valid until the
+/// preview is freed. NULL with length 0 when out of range. length may be NULL. (since 0.1)
+const void *backup_preview_path(const backup_preview *preview, size_t index, size_t *length);
+
+/// What an entry is, a BACKUP_ENTRY_*; 0 when out of range. (since 0.1)
+int32_t backup_preview_kind(const backup_preview *preview, size_t index);
+
+/// The size of a file in bytes; 0 of what is none, and of what is excluded or skipped. (since 0.1)
+uint64_t backup_preview_size(const backup_preview *preview, size_t index);
+
+/// The class of an entry by the rules, a BACKUP_FILE_*; 0 when out of range. (since 0.1)
+int32_t backup_preview_class(const backup_preview *preview, size_t index);
+
+/// The glob of the rule that gives an entry its class, valid until the preview is freed; NULL: none
+/// does, so it is mutable. (since 0.1)
+const char *backup_preview_rule(const backup_preview *preview, size_t index);
+
+/// What would become of an entry, a BACKUP_OUTCOME_*; 0 when out of range. (since 0.1)
+int32_t backup_preview_outcome(const backup_preview *preview, size_t index);
+
+/// How many directories would be captured, without the tops of the sources; 0 for NULL. (since 0.1)
+uint64_t backup_preview_directories(const backup_preview *preview);
+
+/// The backup root, absolute; it need not be there yet. Valid until the preview is freed; NULL for
+/// NULL. (since 0.1)
+const char *backup_preview_root(const backup_preview *preview);
+
+/// The directory of the snapshot that files would be shared with, valid until the preview is freed;
+/// NULL: there is none, or none may be shared. (since 0.1)
+const char *backup_preview_previous(const backup_preview *preview);
+
+/// 1 if the data directory and the root lie on one file system, and so would be lost with one disk;
+/// else 0. Two subvolumes count as two. (since 0.1)
+int32_t backup_preview_is_one_file_system(const backup_preview *preview);
+
+/// A file system that the backup would use, counted from 0, the root's: a directory on it, valid
+/// until the preview is freed. NULL when out of range, and then nothing is written. *free: the
+/// bytes that are free there, UINT64_MAX if it does not say; *needed: those that would be written;
+/// *reserve: those that the options want to stay free. Each output may be NULL. (since 0.1)
+const char *backup_preview_space(const backup_preview *preview,
+                                 size_t index,
+                                 uint64_t *free,
+                                 uint64_t *needed,
+                                 uint64_t *reserve);
+
+/// What would fail a backup that began now, counted from 0, of the first hundred: borrowed from the
+/// preview, so never freed. NULL when out of range; of 0: nothing that can be told. (since 0.1)
+const backup_error *backup_preview_refusal(const backup_preview *preview, size_t index);
+
+/// Frees a preview and all that was borrowed from it. NULL is fine. Nothing on disk changes. (since
+/// 0.1)
+void backup_preview_free(backup_preview *preview);
 
 /* ---- Errors ------------------------------------------------------------------------------- */
 

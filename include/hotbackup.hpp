@@ -670,6 +670,8 @@ enum class Share : std::int32_t {
     Always = BACKUP_SHARE_ALWAYS,
 };
 
+struct Preview;
+
 /// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
 /// may be changed, used for several, or destroyed at any time; a hook is shared by all that took it,
 /// and destroyed, on any thread, with the last of them and of the options. They can be moved, not
@@ -896,6 +898,7 @@ private:
     friend class Coordinator;
     friend Job restore(const Path &snapshot, const Path &target, const Options &options);
     friend Job verify(const Path &snapshot, const Options &options);
+    friend Preview preview(const Path &data_dir, const Options &options);
 
     struct Free {
         void operator()(backup_options *options) const noexcept { backup_options_free(options); }
@@ -1073,6 +1076,84 @@ inline void restore_undo(const std::filesystem::path &target) {
 
 // ---- Snapshots on disk -------------------------------------------------------------------------
 
+/// What an entry of a snapshot is.
+enum class EntryKind : std::int32_t {
+    File = BACKUP_ENTRY_FILE,           ///< A regular file.
+    Directory = BACKUP_ENTRY_DIRECTORY, ///< A directory.
+    Link = BACKUP_ENTRY_LINK,           ///< A symbolic link.
+    Other = BACKUP_ENTRY_OTHER,         ///< A FIFO, a socket or a device, which no snapshot has.
+};
+
+/// What a snapshot keeps of an entry beside its bytes.
+struct EntryAttributes {
+    std::uint32_t mode = 0;     ///< Permission bits.
+    std::uint32_t uid = 0;      ///< Its owner.
+    std::uint32_t gid = 0;      ///< Its group.
+    std::int64_t mtime_s = 0;   ///< When it was last modified, in whole seconds since 1970,
+    std::uint32_t mtime_ns = 0; ///< and the nanoseconds after them.
+};
+
+/// One name in a snapshot.
+struct Entry {
+    std::filesystem::path path;                ///< Relative to the snapshot.
+    EntryKind kind{};                          ///< What it is.
+    std::uint64_t size = 0;                    ///< A file's size in bytes, else 0.
+    std::uint32_t crc32 = 0;                   ///< A file's checksum, CRC-32/ISO-HDLC, else 0.
+    std::optional<FileClass> file_class;       ///< As what a file was captured, where that is known.
+    std::optional<EntryAttributes> attributes; ///< None where the manifest does not say.
+    std::string origin;              ///< Of a shared file the id of the snapshot that first read it, else empty.
+    std::optional<Time> verified_at; ///< When a shared file had last been read back, as its backup knew.
+    std::filesystem::path target;    ///< What a symbolic link holds, else empty.
+};
+
+/// All that a snapshot's manifest lists, read once: directories, then symbolic links, then files, each in
+/// the order of their paths. It holds nothing open, and can be moved, not copied.
+class Contents {
+public:
+    /// Those of the snapshot at a location. Codes as of Snapshot::open().
+    static Contents open(const std::filesystem::path &location) {
+        backup_contents *contents = nullptr;
+        detail::call(backup_contents_open, detail::text(location), &contents);
+        return Contents(contents);
+    }
+
+    /// How many entries there are.
+    std::size_t size() const noexcept { return backup_contents_count(handle_.get()); }
+
+    /// One of them, made when it is asked for. Code::InvalidArgument: there are not so many.
+    Entry at(std::size_t index) const {
+        const backup_contents *contents = detail::given(handle_.get(), "contents");
+        if (index >= size()) throw Error(Code::InvalidArgument, "the contents have no such entry");
+        Entry entry;
+        std::size_t length = 0;
+        if (const void *path = backup_contents_path(contents, index, &length))
+            entry.path = std::string(static_cast<const char *>(path), length);
+        if (const void *target = backup_contents_target(contents, index, &length))
+            entry.target = std::string(static_cast<const char *>(target), length);
+        entry.kind = static_cast<EntryKind>(backup_contents_kind(contents, index));
+        entry.size = backup_contents_size(contents, index);
+        entry.crc32 = backup_contents_crc32(contents, index);
+        if (const std::int32_t value = backup_contents_class(contents, index))
+            entry.file_class = static_cast<FileClass>(value);
+        EntryAttributes kept;
+        if (backup_contents_attributes(contents, index, &kept.mode, &kept.uid, &kept.gid, &kept.mtime_s,
+                                       &kept.mtime_ns) == 1)
+            entry.attributes = kept;
+        if (const char *origin = backup_contents_origin(contents, index)) entry.origin = origin;
+        entry.verified_at = detail::time_of(backup_contents_verified_at_ms(contents, index));
+        return entry;
+    }
+
+private:
+    struct Free {
+        void operator()(backup_contents *contents) const noexcept { backup_contents_free(contents); }
+    };
+
+    explicit Contents(backup_contents *handle) noexcept : handle_(handle) {}
+
+    std::unique_ptr<backup_contents, Free> handle_;
+};
+
 /// What a snapshot says of itself, read once: a value that stays good when the snapshot is deleted.
 class Snapshot {
 public:
@@ -1108,6 +1189,9 @@ public:
     std::uint64_t files_left_out() const noexcept { return files_left_out_; }
     /// Why it is unreadable; none: it is not. Only a list has unreadable ones.
     const std::optional<Error> &error() const noexcept { return error_; }
+
+    /// All that it holds, by its manifest, which is read anew.
+    Contents contents() const { return Contents::open(location_); }
 
 private:
     friend Snapshot latest(const std::filesystem::path &root);
@@ -1186,6 +1270,97 @@ inline std::uint32_t prune(const std::filesystem::path &root, std::uint32_t keep
     std::uint32_t deleted = 0;
     detail::call(backup_prune, detail::text(root), keep_newest, &deleted);
     return deleted;
+}
+
+// ---- What a backup would do --------------------------------------------------------------------
+
+/// What would become of a name.
+enum class Outcome : std::int32_t {
+    /// All of it is copied inside the freeze window: it is mutable.
+    CopiedInFreeze = BACKUP_OUTCOME_COPIED_IN_FREEZE,
+    /// Pinned ahead of the window and copied after it: it is immutable, or append-only.
+    CopiedAfterFreeze = BACKUP_OUTCOME_COPIED_AFTER_FREEZE,
+    /// Its first bytes are copied inside the window, the rest before release: it is FileClass::Pinned.
+    CopiedBeforeRelease = BACKUP_OUTCOME_COPIED_BEFORE_RELEASE,
+    Cloned = BACKUP_OUTCOME_CLONED,      ///< It shares its blocks with the source.
+    Shared = BACKUP_OUTCOME_SHARED,      ///< It is the previous snapshot's, by a clone or a link.
+    LinkKept = BACKUP_OUTCOME_LINK_KEPT, ///< A symbolic link, which is kept as it is.
+    Excluded = BACKUP_OUTCOME_EXCLUDED,  ///< A rule excludes it, with all below it.
+    Skipped = BACKUP_OUTCOME_SKIPPED,    ///< It is no data: a FIFO, a socket, the library's own.
+    Refused = BACKUP_OUTCOME_REFUSED,    ///< It fails the backup; Preview::refusals say why.
+};
+
+/// One name in the sources.
+struct PreviewEntry {
+    std::filesystem::path path; ///< Where it would be in the snapshot.
+    EntryKind kind{};           ///< What it is.
+    std::uint64_t size = 0;     ///< A file's size in bytes; 0 of what is none, excluded or skipped.
+    FileClass file_class{};     ///< Its class by the rules.
+    std::string rule;           ///< The glob of the rule that gives it; empty: none, so it is mutable.
+    Outcome outcome{};          ///< What would become of it.
+};
+
+/// A file system that a backup would use.
+struct Space {
+    std::filesystem::path path;        ///< A directory on it.
+    std::optional<std::uint64_t> free; ///< Bytes that are free there; none: it does not say.
+    std::uint64_t needed = 0;          ///< Bytes that would be written there.
+    std::uint64_t reserve = 0;         ///< Bytes that the options want to stay free.
+};
+
+/// What a backup would do now: a value.
+struct Preview {
+    std::filesystem::path root;                    ///< The backup root, which need not be there yet.
+    std::optional<std::filesystem::path> previous; ///< The snapshot that files would be shared with.
+    std::vector<PreviewEntry> entries;             ///< In the order of their paths.
+    std::uint64_t directories = 0;   ///< That would be captured, without the tops of the sources.
+    bool is_one_file_system = false; ///< Whether data and root would be lost with one disk.
+    std::vector<Space> spaces;       ///< The root's file system first.
+    std::vector<Error> refusals;     ///< What would fail a backup that began now, the first hundred.
+};
+
+/// @cond
+namespace detail {
+
+inline PreviewEntry preview_entry(const backup_preview *preview, std::size_t index) {
+    PreviewEntry entry;
+    std::size_t length = 0;
+    const void *path = backup_preview_path(preview, index, &length);
+    entry.path = std::string(static_cast<const char *>(path), length);
+    entry.kind = static_cast<EntryKind>(backup_preview_kind(preview, index));
+    entry.size = backup_preview_size(preview, index);
+    entry.file_class = static_cast<FileClass>(backup_preview_class(preview, index));
+    if (const char *rule = backup_preview_rule(preview, index)) entry.rule = rule;
+    entry.outcome = static_cast<Outcome>(backup_preview_outcome(preview, index));
+    return entry;
+}
+
+} // namespace detail
+/// @endcond
+
+/// Tells what a backup of a data directory with these options would do now. Nothing is made, locked or
+/// changed, and a host may have the directory open. What hooks would say cannot be told. Throws where
+/// Coordinator would not open the directory at all; all else that would fail the backup is in it.
+inline Preview preview(const std::filesystem::path &data_dir, const Options &options = {}) {
+    backup_preview *opened = nullptr;
+    detail::call(backup_preview_open, detail::text(data_dir), options.handle(), &opened);
+    const std::unique_ptr<backup_preview, decltype(&backup_preview_free)> handle(opened,
+                                                                                 backup_preview_free);
+    Preview told;
+    told.root = backup_preview_root(opened);
+    if (const char *previous = backup_preview_previous(opened)) told.previous = previous;
+    told.directories = backup_preview_directories(opened);
+    told.is_one_file_system = backup_preview_is_one_file_system(opened) == 1;
+    told.entries.reserve(backup_preview_count(opened));
+    for (std::size_t i = 0; i < backup_preview_count(opened); i++)
+        told.entries.push_back(detail::preview_entry(opened, i));
+    std::uint64_t free = 0, needed = 0, reserve = 0;
+    while (const char *path = backup_preview_space(opened, told.spaces.size(), &free, &needed, &reserve))
+        told.spaces.push_back(
+            {path, free == UINT64_MAX ? std::nullopt : std::optional(free), needed, reserve});
+    while (const backup_error *error = backup_preview_refusal(opened, told.refusals.size()))
+        told.refusals.push_back(detail::error_of(backup_error_code(error), error));
+    return told;
 }
 
 // ---- Version -----------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ mod sync;
 mod sys;
 mod verify;
 
+pub use backup::{Outcome, OutcomeTotals, Preview, PreviewEntry, Space, preview};
 pub use coordinator::{Coordinator, PreparedBackup};
 pub use error::{Code, Error, Result};
 pub use job::{Hook, HookResult, Hooks, Host, Job, Kind, Progress, State};
@@ -119,7 +120,7 @@ pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
 pub use scrub::Budget;
 pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks};
-pub use snapshot::{Snapshot, Verified, VerifyLevel};
+pub use snapshot::{Contents, Entry, EntryAttributes, EntryKind, Snapshot, Verified, VerifyLevel};
 pub use standalone::{restore, scrub, verify};
 
 /// The Rust in the README and in docs/, tested as this crate's own.

@@ -97,6 +97,48 @@ const (
 	KindCheckpoint Kind = 4
 )
 
+// EntryKind is what an [Entry] of a snapshot is.
+type EntryKind int32
+
+// The kinds.
+const (
+	// EntryFile is a regular file.
+	EntryFile EntryKind = 1
+	// EntryDirectory is a directory.
+	EntryDirectory EntryKind = 2
+	// EntryLink is a symbolic link.
+	EntryLink EntryKind = 3
+	// EntryOther is a FIFO, a socket or a device, which no snapshot has.
+	EntryOther EntryKind = 4
+)
+
+// Outcome is what would become of a name in a backup.
+type Outcome int32
+
+// The outcomes.
+const (
+	// OutcomeCopiedInFreeze: all of it is copied inside the freeze window, as it is mutable.
+	OutcomeCopiedInFreeze Outcome = 1
+	// OutcomeCopiedAfterFreeze: it is pinned ahead of the window and copied after it, as it is immutable, or
+	// append-only.
+	OutcomeCopiedAfterFreeze Outcome = 2
+	// OutcomeCopiedBeforeRelease: its first bytes are copied inside the window, the rest before release, as it
+	// is [Pinned].
+	OutcomeCopiedBeforeRelease Outcome = 3
+	// OutcomeCloned: it shares its blocks with the source.
+	OutcomeCloned Outcome = 4
+	// OutcomeShared: it is the previous snapshot's, by a clone or a link.
+	OutcomeShared Outcome = 5
+	// OutcomeLinkKept: it is a symbolic link, which is kept as it is.
+	OutcomeLinkKept Outcome = 6
+	// OutcomeExcluded: a rule excludes it, with all below it.
+	OutcomeExcluded Outcome = 7
+	// OutcomeSkipped: it is no data, but a FIFO, a socket, a device or the library's own.
+	OutcomeSkipped Outcome = 8
+	// OutcomeRefused: it fails the backup, and the Refusals of a [Preview] say why.
+	OutcomeRefused Outcome = 9
+)
+
 // CheckpointFlags is how a checkpoint is made; 0: it stays until [RemoveCheckpoint].
 type CheckpointFlags int32
 

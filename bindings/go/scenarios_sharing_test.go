@@ -46,8 +46,17 @@ func (w *world) warnings(job *Job, count int) []error {
 
 var _ = scenario("share-unchanged", func(w *world) error {
 	w.canShare()
-	w.warnings(w.shares(0, 0, WithShare(ShareAlways)), 0)
-	w.warnings(w.shares(2, 100_018, WithShare(ShareAlways)), 0)
+	first := w.shares(0, 0, WithShare(ShareAlways))
+	second := w.shares(2, 100_018, WithShare(ShareAlways))
+	w.warnings(first, 0)
+	w.warnings(second, 0)
+	for entry, err := range Contents(second.Location()) {
+		w.must(err)
+		isTable := filepath.Ext(entry.Path) == ".sst"
+		if isTable != (entry.Origin == first.ID()) || isTable == entry.VerifiedAt.IsZero() {
+			w.Errorf("%+v, after %s", entry, first.ID())
+		}
+	}
 	return nil
 })
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::context::{Context, Place};
+use super::context::Place;
 use super::plan::identity;
+use super::source::Source;
 use crate::error::{Code, Error, show};
 use crate::root::claim::is_the_librarys;
 use crate::settings::Symlinks;
@@ -22,9 +23,8 @@ pub enum Link {
 }
 
 /// Looks where a link leads.
-pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
+pub fn follow(sources: &[Source], symlinks: Symlinks, place: &Place<'_>) -> Link {
     let Place { relative, path, .. } = place;
-    let (sources, symlinks) = (&context.sources, context.plan().symlinks);
     let full = place.full();
     let refuse = |code, why: String| Link::Refused(Error::at(code, "listing", &full, why));
     let opened = Dir::open(&full).ok();
@@ -50,13 +50,13 @@ pub fn follow(context: &Context<'_>, place: &Place<'_>) -> Link {
     if symlinks == Symlinks::Preserve {
         return Link::Preserved;
     }
-    refuse(Code::Unsupported, why_refused(context, place, opened.is_some()))
+    refuse(Code::Unsupported, why_refused(sources, place, opened.is_some()))
 }
 
 /// What would be missing, and what can be done. `is_directory`: the link leads to one.
-fn why_refused(context: &Context<'_>, place: &Place<'_>, is_directory: bool) -> String {
+fn why_refused(sources: &[Source], place: &Place<'_>, is_directory: bool) -> String {
     let Place { source, relative, path } = place;
-    let (sources, full) = (&context.sources, place.full());
+    let full = place.full();
     let target = source.dir.read_link(relative).unwrap_or_default();
     let target = Path::new(&target);
     let real = full.canonicalize().unwrap_or_else(|_| target.to_path_buf());

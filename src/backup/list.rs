@@ -7,19 +7,17 @@ use std::sync::Arc;
 use super::context::Context;
 use super::ids::{DirectoryId, NameId};
 use super::links::{Link, follow};
+use super::met::{Met, is_ours, refuse_half_restored, what_is};
 use super::named::list_named;
 use super::observation::Observation;
-use super::source::{Source, locate};
+use super::source::locate;
 use super::survey::Survey;
-use crate::datadir::names::LIFECYCLE;
-use crate::datadir::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::io::walk::each_directory;
 use crate::job::{LiveFile, LiveFiles};
 use crate::layout::FileClass;
 use crate::root::claim::is_the_librarys;
-use crate::snapshot::{CHECKPOINT, LONGEST_IN_MANIFEST, MANIFEST};
-use crate::sys::dir::{Dir, Entry, Kind};
+use crate::sys::dir::{Dir, Entry};
 use crate::sys::memory;
 
 /// Lists all names that count.
@@ -105,34 +103,28 @@ impl Walk<'_, '_> {
         if self.survey.catalog[name].by_rules == FileClass::Excluded {
             return Ok(None);
         }
-        refuse_too_deep(source, &at.path, entry)?;
-        if is_no_data(&at.path, entry) {
-            self.seen.skipped += 1;
-            return Ok(None);
-        }
-        if entry.kind == Kind::Symlink {
-            self.link(name);
-            return Ok(None);
-        }
-        if self.index == 0 && self.has_sources_place(name, at, entry) {
-            return Ok(None);
-        }
-        if entry.kind == Kind::Directory {
-            let directory = self.survey.catalog.enter(name).map_err(no_room)?;
-            self.seen.directories.push(directory);
-            return Ok(Some(directory));
-        }
-        if !self.given.contains(&name) {
-            memory::reserve_one(&mut self.seen.files).map_err(no_room)?;
-            self.survey.catalog[name].set_walked();
-            self.survey.list_file(context, self.seen, name, entry.inode);
+        match what_is(&context.sources, self.index, &at.path, entry)? {
+            Met::NoData => self.seen.skipped += 1,
+            Met::Link => self.link(name),
+            Met::InTheWay(error) => _ = self.seen.refused.get_or_insert(error),
+            Met::Directory => {
+                let directory = self.survey.catalog.enter(name).map_err(no_room)?;
+                self.seen.directories.push(directory);
+                return Ok(Some(directory));
+            }
+            Met::File if self.given.contains(&name) => {}
+            Met::File => {
+                memory::reserve_one(&mut self.seen.files).map_err(no_room)?;
+                self.survey.catalog[name].set_walked();
+                self.survey.list_file(context, self.seen, name, entry.inode);
+            }
         }
         Ok(None)
     }
 
     fn link(&mut self, name: NameId) {
         let place = self.context.place(&self.survey.catalog, name);
-        match follow(self.context, &place) {
+        match follow(&self.context.sources, self.context.plan().symlinks, &place) {
             Link::Preserved if self.given.contains(&name) => {}
             Link::Preserved => self.seen.links.push(name),
             Link::SourceInItsPlace => {}
@@ -142,63 +134,6 @@ impl Walk<'_, '_> {
             }
         }
     }
-
-    /// Whether a name is where a further source is to be in the snapshot.
-    fn has_sources_place(&mut self, name: NameId, at: &Pending, entry: &Entry) -> bool {
-        let is_it = |other: &&Source| {
-            other.prefix.file_name() == Some(&entry.name) && other.prefix.parent() == Some(&*at.path)
-        };
-        let Some(other) = self.context.sources[1..].iter().find(is_it) else { return false };
-        let other = crate::error::show(other.dir.path());
-        let why = format!(
-            "it is here, where a restore may have put it, and the source {other} has it as its prefix"
-        );
-        let full = self.context.place(&self.survey.catalog, name).full();
-        self.seen.refused.get_or_insert_with(|| Error::at(Code::InvalidArgument, "listing", &full, why));
-        true
-    }
-}
-
-fn refuse_too_deep(source: &Source, directory: &Path, entry: &Entry) -> Result<()> {
-    let length = [source.prefix.as_os_str(), directory.as_os_str()]
-        .iter()
-        .filter(|part| !part.is_empty())
-        .fold(entry.name.len(), |length, part| length + 1 + part.len());
-    if length <= LONGEST_IN_MANIFEST {
-        return Ok(());
-    }
-    let why = format!("it lies deeper than {LONGEST_IN_MANIFEST} bytes of path");
-    let full = source.dir.full(&directory.join(&entry.name));
-    Err(Error::at(Code::Unsupported, "listing", &full, why))
-}
-
-/// A nested database whose restore was interrupted would be captured half old and half new, and without the
-/// journal that finishes it.
-fn refuse_half_restored(source: &Source, relative: &Path) -> Result<()> {
-    if relative.file_name() != Some(LIFECYCLE.as_ref()) {
-        return Ok(());
-    }
-    let above = relative.parent().unwrap_or(Path::new(""));
-    match source.dir.open_dir(above) {
-        Ok(database) => refuse_unfinished(&database, "capturing the database in"),
-        // It went away meanwhile.
-        Err(_) => Ok(()),
-    }
-}
-
-/// The library's own directory at the top of a source, and the backup root.
-fn is_ours(source: &Source, directory: &Path, entry: &Entry) -> bool {
-    let is_at_top = directory.as_os_str().is_empty();
-    let is_root = |root: &Path| root.file_name() == Some(&entry.name) && root.parent() == Some(directory);
-    is_at_top && entry.name == LIFECYCLE || source.root.as_deref().is_some_and(is_root)
-}
-
-/// FIFOs, sockets and devices; the manifest that an Alopex restore or a copied checkpoint leaves; a mount's `lost+found`.
-fn is_no_data(directory: &Path, entry: &Entry) -> bool {
-    let is_at_top = directory.as_os_str().is_empty();
-    entry.kind == Kind::Other
-        || is_at_top && (entry.name == MANIFEST || entry.name == CHECKPOINT)
-        || is_at_top && entry.name == "lost+found" && entry.kind == Kind::Directory
 }
 
 /// The names of the files that the host gives, which take the place of what is found under them.

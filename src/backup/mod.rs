@@ -6,11 +6,12 @@
 //!
 //! * prepare: `plan`, `prepare`, `context`, `source`;
 //! * what is known of the sources: `catalog` with `blocks`, `record`, `survey`, `observation`;
-//! * an observation: `observe`, `list` with `named` and `links`, `pin` with `lanes`;
+//! * an observation: `observe`, `list` with `met`, `named` and `links`, `pin` with `lanes`;
 //! * pin and freeze: `capture`, `in_window`, without a freeze hook `rest`;
 //! * sharing with the snapshot before: `previous`, `reread`, `share`;
 //! * copy: `room`, `copy`, `contents`; of a checkpoint `linking`, `live`;
-//! * verify and publish: `finish`.
+//! * verify and publish: `finish`;
+//! * without doing any of it: `preview`.
 
 mod blocks;
 mod capture;
@@ -26,6 +27,7 @@ mod linking;
 mod links;
 mod list;
 mod live;
+mod met;
 mod named;
 mod observation;
 mod observe;
@@ -34,6 +36,7 @@ mod pin;
 mod plan;
 mod policy;
 mod prepare;
+mod preview;
 mod previous;
 mod record;
 mod reread;
@@ -45,6 +48,7 @@ mod survey;
 
 pub use plan::Plan;
 pub use prepare::{Prepared, prepare, prepare_checkpoint};
+pub use preview::{Outcome, OutcomeTotals, Preview, PreviewEntry, Space, preview};
 
 use crate::datadir::names::{LIFECYCLE, PROBE};
 use crate::error::{Code, Error, Result};

@@ -3,10 +3,13 @@
 
 use std::path::Path;
 
+use uuid::Uuid;
+
 use super::prepare::Prepared;
 use crate::datadir::locks::lock_in_use;
 use crate::layout::FileClass;
 use crate::root::ledger::{Ledger, StoredFile};
+use crate::root::read_latest;
 use crate::settings::Share;
 use crate::snapshot::{FileEntry, Manifest, Origin, Shared, SourceId, read};
 use crate::sys::dir::{Dir, Stat};
@@ -32,12 +35,19 @@ impl Previous {
         if prepared.plan.share == Share::Never || prepared.took_over || is_checkpoint {
             return None;
         }
-        let root = &prepared.root;
-        let dir = root.dir.open_dir(Path::new(&root.latest().ok()??)).ok()?;
-        lock_in_use(&dir).ok()?;
+        Self::newest(&prepared.root.dir, id, |snapshot| lock_in_use(snapshot).is_ok())
+    }
+
+    /// The same of a root that is only looked at: the snapshot may be deleted meanwhile.
+    pub fn seen(root: &Dir, data_dir_id: Uuid) -> Option<Self> {
+        Self::newest(root, data_dir_id, |_| true)
+    }
+
+    fn newest(root: &Dir, id: Uuid, may_read: impl FnOnce(&Dir) -> bool) -> Option<Self> {
+        let dir = root.open_dir(Path::new(&read_latest(root).ok()??)).ok().filter(may_read)?;
         let mut manifest = read(&dir).ok().filter(|manifest| manifest.data_dir_id == Some(id))?;
         let own = Origin { id: manifest.id?, at_ms: manifest.finished_at_ms };
-        let ledger = Ledger::of(&root.dir);
+        let ledger = Ledger::of(root);
         let verified = |file: FileEntry<&Path>| {
             let (origin, at_ms) = file.shared.map_or((own.id, own.at_ms), |shared| {
                 (manifest.origins[shared.origin as usize].id, shared.verified_at_ms)
@@ -97,6 +107,11 @@ impl Previous {
         let entry = self.entry(file);
         let entry = entry.with_path(entry.path.to_path_buf());
         FileEntry { class: Some(class), source: Some(source), shared: Some(shared), ..entry }
+    }
+
+    /// Whether nothing at all has changed of the source of a file, its links included.
+    pub fn is_untouched(&self, file: u32, source: &SourceId) -> bool {
+        self.identity(file).is_some_and(|was| was.ctime_ns == source.ctime_ns)
     }
 
     /// Whether the source of a file may still be what was stored: all that can be told but for the change time.

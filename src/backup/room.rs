@@ -15,7 +15,8 @@ use crate::staging::CLONE_FROM;
 use crate::sync::Mutex;
 use crate::sys::file;
 
-const DOING: &str = "making room for a snapshot in";
+/// What fails where there is none.
+pub const DOING: &str = "making room for a snapshot in";
 
 /// How often the free space is looked at, at most: it is a call, and files are many.
 const EVERY: Duration = Duration::from_millis(100);

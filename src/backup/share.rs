@@ -58,8 +58,9 @@ impl Survey {
             return Ok(false);
         }
         // Links move the change time, those that others make too: then its bytes tell.
-        let is_untouched = previous.identity(file).is_some_and(|was| was.ctime_ns == source.ctime_ns);
-        if !is_untouched && !reads_the_same(context, previous, file, directory, (called, &source))? {
+        if !previous.is_untouched(file, &source)
+            && !reads_the_same(context, previous, file, directory, (called, &source))?
+        {
             return Ok(false);
         }
         let Some(imprint) = sharing.take(&previous.entry(file))? else { return Ok(false) };

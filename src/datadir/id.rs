@@ -37,14 +37,21 @@ pub struct DataDir {
 impl DataDir {
     /// What is known of an open one, which gets an id if it has none yet. The caller has it alone.
     pub fn identify(directory: &Dir) -> Result<Self> {
+        let seen = Self::look(directory)?;
+        let id = match seen.id {
+            Some(id) => Some(id),
+            None => make(directory)?,
+        };
+        Ok(Self { id, ..seen })
+    }
+
+    /// What is known of an open one.
+    pub fn look(directory: &Dir) -> Result<Self> {
         let path = directory.path().to_path_buf();
         let failed = |error| Error::io("looking at", &path, error);
         let inode = directory.stat(Path::new("")).map_err(failed)?.inode;
         let inode_stays = directory.is_on_a_disk_of_the_kernels();
-        let id = match read(directory)? {
-            Some(id) => Some(id),
-            None => make(directory)?,
-        };
+        let id = read(directory)?;
         let born_ns = directory.born_ns();
         let file_system = directory.file_system();
         Ok(Self { path, id, inode, inode_stays, born_ns, file_system })

@@ -33,9 +33,8 @@ pub fn expect_sources(data_dir: &Dir, further: &[(&Path, Dir)], adopt: bool) -> 
     let known = KnownSources::of(data_dir)?;
     let mut now = known.sources.clone();
     for (prefix, source) in further {
-        let had = known.sources.iter().find(|known| known.prefix.path().as_deref() == Some(*prefix));
-        if let Some(had) = had.filter(|_| !adopt) {
-            had.expect(prefix, source)?;
+        if !adopt {
+            known.expect(prefix, source)?;
         }
         now.retain(|known| known.prefix.path().as_deref() != Some(*prefix));
         // One that cannot hold an id is known by nothing.
@@ -53,7 +52,17 @@ pub fn expect_sources(data_dir: &Dir, further: &[(&Path, Dir)], adopt: bool) -> 
     Ok(())
 }
 
+/// Refuses a directory that is another than its prefix had before, without writing anything down.
+pub fn refuse_another(data_dir: &Dir, prefix: &Path, source: &Dir) -> Result<()> {
+    KnownSources::of(data_dir)?.expect(prefix, source)
+}
+
 impl KnownSources {
+    fn expect(&self, prefix: &Path, source: &Dir) -> Result<()> {
+        let had = self.sources.iter().find(|known| known.prefix.path().as_deref() == Some(prefix));
+        had.map_or(Ok(()), |had| had.expect(prefix, source))
+    }
+
     fn of(data_dir: &Dir) -> Result<Self> {
         let Some(bytes) = read_small(data_dir, SOURCES)? else { return Ok(Self::default()) };
         match serde_json::from_slice::<Self>(&bytes) {

@@ -104,6 +104,17 @@ impl<T> Out<*mut T> {
     }
 }
 
+/// Writes an output that may be NULL.
+///
+/// # Safety
+/// It is NULL or can be written.
+pub unsafe fn put_if_wanted<T>(out: *mut T, value: T) {
+    if !out.is_null() {
+        // SAFETY: not NULL, so by this function's terms it can be written.
+        unsafe { out.write(value) };
+    }
+}
+
 /// The error of a bad argument.
 pub fn refused(why: impl Into<String>) -> Error {
     Error::new(Code::InvalidArgument, why)

@@ -41,6 +41,18 @@ pub fn from_c(value: i32) -> Result<FileClass> {
     }
 }
 
+/// The constant that stands for a class.
+pub fn to_c(class: FileClass) -> i32 {
+    match class {
+        FileClass::Immutable { unfinished_ok: false } => BACKUP_FILE_IMMUTABLE,
+        FileClass::Immutable { unfinished_ok: true } => IMMUTABLE_UNFINISHED_OK,
+        FileClass::AppendOnly => BACKUP_FILE_APPEND_ONLY,
+        FileClass::Pinned => BACKUP_FILE_PINNED,
+        FileClass::Mutable => BACKUP_FILE_MUTABLE,
+        FileClass::Excluded => BACKUP_FILE_EXCLUDED,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +68,8 @@ mod tests {
             (BACKUP_FILE_IMMUTABLE | BACKUP_FILE_UNFINISHED_OK, "immutable+unfinished_ok"),
         ];
         for (value, name) in classes {
-            assert_eq!(from_c(value).unwrap().name(), name);
+            let class = from_c(value).unwrap();
+            assert_eq!((class.name(), to_c(class)), (name, value));
         }
     }
 }

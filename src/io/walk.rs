@@ -68,25 +68,37 @@ pub fn each_directory<D: AsRef<Path>>(
     first: D,
     mut visit: impl FnMut(&D, &Dir, Vec<Entry>) -> Result<Vec<D>>,
 ) -> Result<()> {
+    each_directory_or_error(top, first, |directory, listed| {
+        let (opened, entries) = listed?;
+        visit(directory, opened, entries)
+    })
+}
+
+/// The same with those too that cannot be listed: then `visit` gets why, and decides whether to go on.
+pub fn each_directory_or_error<D: AsRef<Path>>(
+    top: &Dir,
+    first: D,
+    mut visit: impl FnMut(&D, Result<(&Dir, Vec<Entry>)>) -> Result<Vec<D>>,
+) -> Result<()> {
     let mut pending = vec![first];
     let mut dirs = SortedDirs::new(top);
     while let Some(directory) = pending.pop() {
         let path = directory.as_ref();
         let is_top = path.as_os_str().is_empty();
-        let failed = |error| Error::io("listing", &top.full(path), error);
         let opened = match is_top {
-            true => None,
-            false => match dirs.parent_of(path).and_then(|(parent, name)| parent.open_dir(name)) {
-                Err(error) if is_absent(&error) => continue,
-                other => Some(other.map_err(failed)?),
-            },
+            true => Ok(None),
+            false => dirs.parent_of(path).and_then(|(parent, name)| parent.open_dir(name)).map(Some),
         };
-        let opened = opened.as_ref().unwrap_or(top);
-        let entries = match opened.entries() {
+        let listed = opened.and_then(|opened| {
+            let entries = opened.as_ref().unwrap_or(top).entries()?;
+            Ok((opened, entries))
+        });
+        let below = match listed {
             Err(error) if is_absent(&error) && !is_top => continue,
-            other => other.map_err(failed)?,
+            Err(error) => visit(&directory, Err(Error::io("listing", &top.full(path), error))),
+            Ok((opened, entries)) => visit(&directory, Ok((opened.as_ref().unwrap_or(top), entries))),
         };
-        pending.extend(visit(&directory, opened, entries)?);
+        pending.extend(below?);
     }
     Ok(())
 }

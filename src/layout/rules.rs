@@ -83,7 +83,17 @@ impl Rules {
 
     /// The class of the file at `path`, relative to its source.
     pub fn class_of(&self, path: &Path) -> FileClass {
-        self.0.iter().find(|rule| rule.matches(path)).map_or(FileClass::Mutable, Rule::class)
+        self.class_at(self.place_of(path))
+    }
+
+    /// The place of the rule that gives it; `None`: none does.
+    pub fn place_of(&self, path: &Path) -> Option<usize> {
+        self.0.iter().position(|rule| rule.matches(path))
+    }
+
+    /// The class that a rule gives, or none.
+    pub fn class_at(&self, place: Option<usize>) -> FileClass {
+        place.map_or(FileClass::Mutable, |place| self.0[place].class())
     }
 
     /// Whether a file, or a directory with all below it, is left out.

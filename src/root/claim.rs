@@ -177,12 +177,15 @@ fn allowed(
     }
 }
 
-/// Refuses a root of another before anything is made in it, a lock included.
-pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adopt: bool) -> Result<()> {
+/// Refuses a root of another before anything is made in it, a lock included. Whether it is another's, which is to
+/// be taken over.
+pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adopt: bool) -> Result<bool> {
     match Dir::open(root) {
-        Ok(found) => allowed(&found, &Owner::of(&found)?, data_dir, known, adopt).map(drop),
+        Ok(found) => {
+            allowed(&found, &Owner::of(&found)?, data_dir, known, adopt).map(|(_, takes_over)| takes_over)
+        }
         // Whoever makes or opens it says what is wrong.
-        Err(_) => Ok(()),
+        Err(_) => Ok(false),
     }
 }
 

@@ -13,4 +13,5 @@ mod open;
 mod prune;
 
 pub use backup_root::BackupRoot;
-pub use open::{Root, open_used_dir};
+pub use latest::read_latest;
+pub use open::{Root, open_root, open_used_dir};

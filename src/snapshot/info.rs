@@ -181,7 +181,7 @@ fn by_its_backup(head: &Manifest, totals: &Totals) -> Option<Verified> {
 }
 
 /// A time of a manifest; 0: it does not say.
-fn told(ms: u64) -> Option<SystemTime> {
+pub fn told(ms: u64) -> Option<SystemTime> {
     (ms > 0).then(|| time_of_ms(ms))
 }
 

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod checkpoint;
+mod contents;
 mod describe;
 mod entries;
 mod fields;
@@ -16,6 +17,7 @@ mod verified;
 
 pub use attributes::{Attributes, Imprint};
 pub use checkpoint::Checkpoint;
+pub use contents::{Contents, Entry, EntryAttributes, EntryKind};
 pub use entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
 pub use files::{Files, order};
 pub use info::{Snapshot, open_directory};

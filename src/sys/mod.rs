@@ -5,12 +5,15 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("hotbackup needs Linux: descriptor tables that threads can leave, openat2, renameat2");
 
+pub mod access;
 pub mod attributes;
 pub mod beneath;
 pub mod clock;
+pub mod clones;
 pub mod dir;
 pub mod event;
 pub mod file;
+pub mod holders;
 pub mod lease;
 pub mod lock;
 pub mod memory;

@@ -14,6 +14,7 @@ mod live_files;
 mod misplaced;
 mod overlays;
 mod own_things;
+mod preview;
 mod punched;
 mod quiet;
 mod round_trip;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod contents;
 mod copies;
 mod errors_root;
 mod identity;

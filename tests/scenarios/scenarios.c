@@ -3,7 +3,7 @@
 #include "c/scene.h"
 
 static const struct scenario *const all[] = {backups,       checkpoints, failures, interruptions,
-                                             restores, sharing,     snapshots};
+                                             looks,    restores,    sharing,  snapshots};
 #define THEMES (sizeof all / sizeof *all)
 
 /* Which of them were in the list: by theme and place. */

@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
     Scenarios missing = backups();
     missing.merge(checkpoints());
     missing.merge(disk());
+    missing.merge(looks());
     missing.merge(sharing());
     std::ifstream list(argv[1]);
     for (std::string line, name, code, calls; std::getline(list, line);) {

@@ -20,8 +20,10 @@ from ._arguments import AnyPath
 from ._constants import (
     ABI_VERSION,
     Code,
+    EntryKind,
     FileClass,
     Kind,
+    Outcome,
     Phase,
     Recovered,
     Share,
@@ -29,6 +31,7 @@ from ._constants import (
     Symlinks,
     VerifyLevel,
 )
+from ._contents import Contents, Entry, EntryAttributes
 from ._coordinator import Coordinator
 from ._errors import (
     BackupError,
@@ -50,6 +53,7 @@ from ._errors import (
 from ._ffi import lib as _lib
 from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
+from ._preview import Preview, PreviewEntry, Space, preview
 from ._progress import Progress
 from ._restore import AnySnapshot, recover, restore, restore_undo, verify
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
@@ -62,8 +66,12 @@ __all__ = [
     "Cancelled",
     "Code",
     "Conflict",
+    "Contents",
     "Coordinator",
     "Corrupt",
+    "Entry",
+    "EntryAttributes",
+    "EntryKind",
     "FileClass",
     "FreezeTimeout",
     "Hook",
@@ -75,7 +83,10 @@ __all__ = [
     "Kind",
     "NoSpace",
     "NotFound",
+    "Outcome",
     "Phase",
+    "Preview",
+    "PreviewEntry",
     "Progress",
     "ProgressHook",
     "Recovered",
@@ -84,6 +95,7 @@ __all__ = [
     "SimpleHook",
     "Snapshot",
     "SourceChanged",
+    "Space",
     "State",
     "Symlinks",
     "Unsupported",
@@ -95,6 +107,7 @@ __all__ = [
     "delete",
     "latest",
     "list_snapshots",
+    "preview",
     "prune",
     "recover",
     "remove_checkpoint",

@@ -105,6 +105,39 @@ class Kind(_OpenEnum):
     CHECKPOINT = 4
 
 
+class EntryKind(_OpenEnum):
+    """What an entry of a snapshot is."""
+
+    FILE = 1
+    DIRECTORY = 2
+    LINK = 3
+    OTHER = 4
+    """A FIFO, a socket or a device, which no snapshot has."""
+
+
+class Outcome(_OpenEnum):
+    """What would become of a name in a backup."""
+
+    COPIED_IN_FREEZE = 1
+    """All of it is copied inside the freeze window: it is mutable."""
+    COPIED_AFTER_FREEZE = 2
+    """Pinned ahead of the window and copied after it: it is immutable, or append-only."""
+    COPIED_BEFORE_RELEASE = 3
+    """Its first bytes are copied inside the window, the rest before ``release``: it is pinned."""
+    CLONED = 4
+    """It shares its blocks with the source."""
+    SHARED = 5
+    """It is the previous snapshot's, by a clone or a link."""
+    LINK_KEPT = 6
+    """A symbolic link, which is kept as it is."""
+    EXCLUDED = 7
+    """A rule excludes it, with all below it."""
+    SKIPPED = 8
+    """It is no data: a FIFO, a socket, a device, the library's own."""
+    REFUSED = 9
+    """It fails the backup; ``Preview.refusals`` say why."""
+
+
 class CheckpointFlags(_OpenEnum):
     """How a checkpoint is made: the arguments of ``start_checkpoint`` as C has them."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ._arguments import AnyPath, decode_path, encode_path, unsigned
+from ._contents import Contents
 from ._errors import BackupError, call, describe
 from ._ffi import lib
 from ._progress import moment
@@ -66,6 +67,10 @@ class Snapshot:
         """The snapshot at a location. Reads its manifest alone; whether the files are what that
         says is for :func:`verify`. NotFound, Corrupt, Unsupported."""
         return _opened(lib.backup_snapshot_open, encode_path(location, "location"))
+
+    def contents(self) -> Contents:
+        """All that it holds, by its manifest, which is read anew. NotFound, Corrupt, Unsupported."""
+        return Contents(self.location)
 
 
 def latest(root: AnyPath) -> Snapshot:

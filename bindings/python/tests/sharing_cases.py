@@ -35,8 +35,12 @@ def shares(world: World, files: int, size: int) -> hotbackup.Job:
 
 def share_unchanged(world: World) -> None:
     share_always(world)
-    for files, size in ((0, 0), (2, 100_018)):
-        assert shares(world, files, size).warnings == []
+    first, second = shares(world, 0, 0), shares(world, 2, 100_018)
+    assert (first.warnings, second.warnings) == ([], [])
+    for entry in hotbackup.Contents(second.location):
+        is_table = entry.path.suffix == ".sst"
+        assert entry.origin == (first.id if is_table else None)
+        assert (entry.verified_at is not None) == is_table
 
 
 def share_never(world: World) -> None:

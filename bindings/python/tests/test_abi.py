@@ -17,6 +17,8 @@ from hotbackup import _constants, _ffi
 HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h").read_text(), flags=re.DOTALL)
 ENUMS: dict[str, type[IntEnum]] = {
     "CHECKPOINT_": _constants.CheckpointFlags,
+    "ENTRY_": hotbackup.EntryKind,
+    "OUTCOME_": hotbackup.Outcome,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,
@@ -42,6 +44,8 @@ TYPES = {
     "backup_progress_fn": _ffi.PROGRESS,
     "size_t *": ctypes.POINTER(ctypes.c_size_t),
     "uint32_t *": ctypes.POINTER(ctypes.c_uint32),
+    "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
+    "int64_t *": ctypes.POINTER(ctypes.c_int64),
     "int32_t *": ctypes.POINTER(ctypes.c_int32),
     "backup_progress *": ctypes.POINTER(_ffi.RawProgress),
 }

@@ -9,6 +9,7 @@ from typing import Callable
 
 import pytest
 from conftest import REPOSITORY
+from looks_cases import LOOKS
 from sharing_cases import SHARING
 from world import SECONDS, Gate, SaidNo, World, flip, tree
 
@@ -16,7 +17,7 @@ import hotbackup
 from hotbackup import BackupError, Code, FileClass, Kind, State
 
 Case = Callable[[World], object]
-CASES: dict[str, Case] = dict(SHARING)
+CASES: dict[str, Case] = {**LOOKS, **SHARING}
 
 
 def case(*names: str) -> Callable[[Case], Case]:

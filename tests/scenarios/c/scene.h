@@ -36,8 +36,8 @@ struct scenario {
 };
 
 /* Each ends with one that has no name. */
-extern const struct scenario backups[], checkpoints[], failures[], interruptions[], restores[], sharing[],
-    snapshots[];
+extern const struct scenario backups[], checkpoints[], failures[], interruptions[], looks[], restores[],
+    sharing[], snapshots[];
 
 void scene_set(struct scene *, struct path directory, const char *data_name);
 void scene_strike(struct scene *);

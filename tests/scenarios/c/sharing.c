@@ -57,8 +57,17 @@ static struct path shares_quietly(struct scene *scene, uint64_t files, uint64_t 
 
 static backup_code share_unchanged(struct scene *scene) {
     share_always(scene);
-    shares_quietly(scene, 0, 0);
-    shares_quietly(scene, 2, 100018);
+    backup_snapshot *first = NULL;
+    SUCCEEDS(backup_snapshot_open(shares_quietly(scene, 0, 0).text, &first, &error));
+    backup_contents *contents = NULL;
+    SUCCEEDS(backup_contents_open(shares_quietly(scene, 2, 100018).text, &contents, &error));
+    for (size_t i = 1; i < 3; i++) { /* behind `wal`, and before `log` */
+        CHECK(strcmp(backup_contents_origin(contents, i), backup_snapshot_id(first)) == 0);
+        CHECK(backup_contents_verified_at_ms(contents, i) > 0);
+    }
+    CHECK(!backup_contents_origin(contents, 3));
+    backup_contents_free(contents);
+    backup_snapshot_free(first);
     return BACKUP_OK;
 }
 

@@ -121,6 +121,7 @@ using Scenarios = std::map<std::string, Code (*)(Scene &)>;
 Scenarios backups();
 Scenarios checkpoints();
 Scenarios disk();
+Scenarios looks();
 Scenarios sharing();
 
 #endif

@@ -25,8 +25,12 @@ hotbackup::Job shares(Scene &scene, std::uint64_t files, std::uint64_t bytes) {
 
 Code share_unchanged(Scene &scene) {
     share_always(scene);
-    CHECK(shares(scene, 0, 0).warnings().empty());
-    CHECK(shares(scene, 2, 100018).warnings().empty());
+    const hotbackup::Job first = shares(scene, 0, 0), second = shares(scene, 2, 100018);
+    CHECK(first.warnings().empty() && second.warnings().empty());
+    const hotbackup::Contents contents = hotbackup::Contents::open(second.location());
+    for (std::size_t i = 1; i < 3; i++) // behind `wal`, and before `log`
+        CHECK(contents.at(i).origin == first.id() && contents.at(i).verified_at);
+    CHECK(contents.at(3).origin.empty());
     return Code::Ok;
 }
 
