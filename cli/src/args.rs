@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod capture;
 pub mod job;
 pub mod root;
 pub mod values;
@@ -56,11 +57,14 @@ pub enum Command {
     List(commands::list::List),
     Show(commands::show::Show),
     Verify(commands::verify::Verify),
+    Scrub(commands::scrub::Scrub),
     Restore(commands::restore::Restore),
     Undo(commands::undo::Undo),
     Recover(commands::recover::Recover),
     Prune(commands::prune::Prune),
     Delete(commands::delete::Delete),
+    Diff(commands::diff::Diff),
+    Plan(commands::plan::Plan),
     Completions(commands::completions::Completions),
     #[command(hide = true)]
     Man(commands::man::Man),

@@ -3,11 +3,14 @@
 pub mod backup;
 pub mod completions;
 pub mod delete;
+pub mod diff;
 pub mod list;
 pub mod man;
+pub mod plan;
 pub mod prune;
 pub mod recover;
 pub mod restore;
+pub mod scrub;
 pub mod show;
 pub mod undo;
 pub mod verify;
@@ -23,11 +26,14 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::List(command) => command,
         Command::Show(command) => command,
         Command::Verify(command) => command,
+        Command::Scrub(command) => command,
         Command::Restore(command) => command,
         Command::Undo(command) => command,
         Command::Recover(command) => command,
         Command::Prune(command) => command,
         Command::Delete(command) => command,
+        Command::Diff(command) => command,
+        Command::Plan(command) => command,
         Command::Completions(command) => command,
         Command::Man(command) => command,
     };

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use hotbackup::Snapshot;
 use serde::Serialize;
 
+use crate::args::values::level_name;
 use crate::failure::{Failure, View as FailureView};
 use crate::output::{size, time};
 
@@ -31,6 +32,13 @@ pub struct View {
     pub metadata: Option<String>,
     /// The same in hexadecimal digits, where it is none.
     pub metadata_hex: Option<String>,
+    pub tags: Vec<String>,
+    /// The longest that writes were stopped for it.
+    pub freeze_seconds: Option<f64>,
+    /// When the whole of it was last read back and found good, and how.
+    pub verified_at: Option<String>,
+    pub verified_level: Option<&'static str>,
+    pub verified_age_seconds: Option<i64>,
     /// Why it cannot be read.
     pub error: Option<FailureView>,
 }
@@ -57,6 +65,11 @@ impl View {
             files_left_out: snapshot.files_left_out(),
             metadata: metadata.ok().filter(|text| !text.is_empty()).map(String::from),
             metadata_hex: metadata.is_err().then(|| hex(snapshot.metadata())),
+            tags: snapshot.tags().to_vec(),
+            freeze_seconds: snapshot.freeze().map(|freeze| freeze.as_secs_f64()),
+            verified_at: snapshot.verified().and_then(|verified| time::utc(verified.at)),
+            verified_level: snapshot.verified().map(|verified| level_name(verified.level)),
+            verified_age_seconds: snapshot.verified().map(|verified| age_seconds(verified.at)),
             error: error.as_ref().map(Failure::view),
         }
     }
@@ -74,7 +87,11 @@ pub fn made_at(snapshot: &Snapshot) -> Option<SystemTime> {
 
 /// In what state it is, in one word.
 pub fn state(snapshot: &Snapshot) -> &'static str {
-    if snapshot.error().is_some() { "unreadable" } else { "ok" }
+    match snapshot.error() {
+        Some(_) => "unreadable",
+        None if snapshot.is_damaged() => "damaged",
+        None => "ok",
+    }
 }
 
 /// Negative: it lies in the future of this machine's clock.
@@ -91,10 +108,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The same for a person.
-pub fn age(snapshot: &View) -> String {
-    let Some(seconds) = snapshot.age_seconds else { return String::new() };
+pub fn ago(seconds: i64) -> String {
     let rough = time::rough(std::time::Duration::from_secs(seconds.unsigned_abs()));
-    if seconds < 0 { format!(", {rough} from now") } else { format!(", {rough} ago") }
+    if seconds < 0 { format!("{rough} from now") } else { format!("{rough} ago") }
 }
 
 /// What a snapshot does not hold, and why.

@@ -13,6 +13,12 @@ use crate::output::{size, style, time};
 
 /// Waits for a job and shows how far it is. `aftermath`: what is so if the process ends at once.
 pub fn attend(context: &Context, job: &Job, aftermath: &str) -> Result<Ended, Failure> {
+    let (ended, failure) = watch(context, job, aftermath)?;
+    failure.map_or(Ok(ended), Err)
+}
+
+/// The same for a job that has something to tell though it fails.
+pub fn watch(context: &Context, job: &Job, aftermath: &str) -> Result<(Ended, Option<Failure>), Failure> {
     context.interrupts.aftermath(aftermath);
     context.interrupts.job(Some(job));
     context.display.begin();
@@ -31,11 +37,11 @@ pub fn attend(context: &Context, job: &Job, aftermath: &str) -> Result<Ended, Fa
     }
     let warnings: Vec<Failure> = job.warnings()?.into_iter().map(Failure::from).collect();
     for warning in &warnings {
-        context.display.must_say(&format!("{} {warning}", style::styled(style::BAD, "warning:")));
+        context.display.must_say(&format!("{} {}", style::styled(style::BAD, "warning:"), warning.message()));
     }
-    result?;
     let warnings = warnings.iter().map(Failure::view).collect();
-    Ok(Ended { numbers: Numbers::of(&job.status()?), warnings })
+    let ended = Ended { numbers: Numbers::of(&job.status()?), warnings };
+    Ok((ended, result.err().map(Failure::from)))
 }
 
 /// What a job has done.
@@ -52,6 +58,8 @@ struct Numbers {
     freeze_seconds: Option<f64>,
     files: u64,
     bytes: u64,
+    files_done: u64,
+    bytes_done: u64,
     bytes_copied: u64,
     bytes_cloned: u64,
     bytes_linked: u64,
@@ -68,6 +76,8 @@ impl Numbers {
             freeze_seconds: Some(progress.freeze.as_secs_f64()).filter(|seconds| *seconds > 0.0),
             files: progress.files_total,
             bytes: progress.bytes_total,
+            files_done: progress.files_done,
+            bytes_done: progress.bytes_done,
             bytes_copied: progress.bytes_copied,
             bytes_cloned: progress.bytes_cloned,
             bytes_linked: progress.bytes_linked,
@@ -79,6 +89,16 @@ impl Numbers {
 }
 
 impl Ended {
+    /// How many bytes and files it has dealt with.
+    pub fn done(&self) -> (u64, u64) {
+        (self.numbers.files_done, self.numbers.bytes_done)
+    }
+
+    /// What is wrong, though it did not fail the job.
+    pub fn warnings(&self) -> &[View] {
+        &self.warnings
+    }
+
     /// What was done, on a line: how much, how, how long.
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let numbers = &self.numbers;

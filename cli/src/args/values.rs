@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotbackup::{FileClass, Share, Symlinks, VerifyLevel};
+use hotbackup::{Budget, FileClass, Share, Symlinks, VerifyLevel};
 
 /// A size: a number with a unit or without one (bytes). `K`, `M`, `G`, `T` are those of 1024, as are `KiB`,
 /// `MiB`, ...; `KB`, `MB`, ... are those of 1000.
@@ -47,33 +47,58 @@ pub struct Rule {
     pub class: FileClass,
 }
 
+/// The classes of files, by their names in manifests.
+const CLASSES: [(&str, FileClass); 6] = [
+    ("immutable", FileClass::IMMUTABLE),
+    ("immutable+unfinished_ok", FileClass::Immutable { unfinished_ok: true }),
+    ("append_only", FileClass::AppendOnly),
+    ("pinned", FileClass::Pinned),
+    ("mutable", FileClass::Mutable),
+    ("excluded", FileClass::Excluded),
+];
+
+/// What a class is called.
+pub fn class_name(class: FileClass) -> &'static str {
+    CLASSES.iter().find(|(_, known)| *known == class).map_or("unknown", |(name, _)| name)
+}
+
+/// The levels of verification, by their names in manifests.
+const LEVELS: [(&str, VerifyLevel); 4] = [
+    ("none", VerifyLevel::None),
+    ("size", VerifyLevel::Size),
+    ("checksum", VerifyLevel::Checksum),
+    ("media", VerifyLevel::Media),
+];
+
+/// What a level is called.
+pub fn level_name(level: VerifyLevel) -> &'static str {
+    LEVELS.iter().find(|(_, known)| *known == level).map_or("unknown", |(name, _)| name)
+}
+
+/// How much a scrub reads: a size or a time.
+pub fn budget(text: &str) -> Result<Budget, String> {
+    match (size(text), duration(text)) {
+        (_, Ok(time)) => Ok(Budget { time: Some(time), bytes: None }),
+        (Ok(bytes), _) => Ok(Budget { bytes: Some(bytes), time: None }),
+        _ => Err("a budget is a size or a time, as in 10GiB or 30m".into()),
+    }
+}
+
 /// `GLOB=CLASS`.
 pub fn rule(text: &str) -> Result<Rule, String> {
     let (glob, class) = text.rsplit_once('=').ok_or("a rule is GLOB=CLASS, as in *.sst=immutable")?;
-    let class = match class {
-        "immutable" => FileClass::IMMUTABLE,
-        "immutable+unfinished_ok" => FileClass::Immutable { unfinished_ok: true },
-        "append_only" => FileClass::AppendOnly,
-        "pinned" => FileClass::Pinned,
-        "mutable" => FileClass::Mutable,
-        "excluded" => FileClass::Excluded,
-        _ => {
-            let known = "immutable, immutable+unfinished_ok, append_only, pinned, mutable, excluded";
-            return Err(format!("{class:?} is no class: {known}"));
-        }
-    };
+    let found = CLASSES.iter().find(|(name, _)| *name == class);
+    let class = found.map(|(_, class)| *class).ok_or_else(|| {
+        let known: Vec<_> = CLASSES.iter().map(|(name, _)| *name).collect();
+        format!("{class:?} is no class: {}", known.join(", "))
+    })?;
     Ok(Rule { glob: glob.to_string(), class })
 }
 
 /// How much is compared.
 pub fn level(text: &str) -> Result<VerifyLevel, String> {
-    Ok(match text {
-        "none" => VerifyLevel::None,
-        "size" => VerifyLevel::Size,
-        "checksum" => VerifyLevel::Checksum,
-        "media" => VerifyLevel::Media,
-        _ => return Err("a level is one of none, size, checksum, media".into()),
-    })
+    let found = LEVELS.iter().find(|(name, _)| *name == text);
+    found.map(|(_, level)| *level).ok_or_else(|| "a level is one of none, size, checksum, media".into())
 }
 
 /// What is shared with the snapshot before.
@@ -128,6 +153,13 @@ mod tests {
         for text in ["", "30", "m", "-1s", "3 moons"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_budget_is_a_time_where_its_unit_is_one_of_time() {
+        assert_eq!(budget("30m").unwrap().time, Some(Duration::from_secs(1_800)));
+        assert_eq!(budget("30M").unwrap().bytes, Some(30 << 20));
+        assert!(budget("all").is_err());
     }
 
     #[test]

@@ -23,7 +23,8 @@ Examples:
 
 /// List the snapshots of a root, the newest first.
 ///
-/// An id is shown as far as it names one snapshot alone; so much of it is enough for each command.
+/// An id is shown as far as it names one snapshot alone; so much of it is enough for each command. VERIFIED is how
+/// long ago the whole of it was read back and was good.
 #[derive(Args, Debug)]
 #[command(visible_alias = "ls", after_help = EXAMPLES)]
 pub struct List {
@@ -60,6 +61,8 @@ const COLUMNS: &[Column] = &[
     number("SHARED", Keep::Until(6)),
     number("FILES", Keep::Until(7)),
     text("LAYOUT", Keep::Until(8)),
+    text("TAGS", Keep::Until(4)),
+    number("VERIFIED", Keep::Until(3)),
     text("STATE", Keep::Wrapped),
 ];
 
@@ -78,6 +81,8 @@ fn row(snapshot: &Snapshot, is_latest: bool, length: usize, now: SystemTime) -> 
         shared.map(size::readable).unwrap_or_default(),
         known(size::count(snapshot.files())),
         snapshot.layout().to_string(),
+        snapshot.tags().join(","),
+        snapshot.verified().map(|verified| time::age(verified.at, now)).unwrap_or_default(),
         format!("{}{latest}", view::state(snapshot)),
     ]
 }
@@ -110,6 +115,14 @@ impl Report for Listed {
             let name = &snapshot.name;
             let why = snapshot.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
             writeln!(out, "{} {why}", style::styled(style::BAD, format!("{name} cannot be read:")))?;
+        }
+        let damaged = self.snapshots.iter().filter(|snapshot| snapshot.state == "damaged").count() as u64;
+        if damaged > 0 {
+            let number = style::styled(
+                style::BAD,
+                format!("{} damaged:", size::things(damaged, "snapshot is", "snapshots are")),
+            );
+            writeln!(out, "{number} `hotbackup verify` says which file is bad")?;
         }
         Ok(())
     }

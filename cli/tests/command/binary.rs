@@ -6,8 +6,21 @@ use std::time::{Duration, Instant};
 
 use crate::common::Place;
 
-const COMMANDS: &[&str] =
-    &["backup", "list", "show", "verify", "restore", "undo", "recover", "prune", "delete", "completions"];
+const COMMANDS: &[&str] = &[
+    "backup",
+    "list",
+    "show",
+    "verify",
+    "scrub",
+    "restore",
+    "undo",
+    "recover",
+    "prune",
+    "delete",
+    "diff",
+    "plan",
+    "completions",
+];
 
 /// Built by itself, as packages do: in a build of the whole workspace the library has its C functions.
 fn shipped() -> std::path::PathBuf {
@@ -20,7 +33,7 @@ fn shipped() -> std::path::PathBuf {
     let messages =
         messages.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let programs = messages.filter_map(|message| Some(message["executable"].as_str()?.to_string()));
-    programs.last().expect("a program").into()
+    programs.collect::<Vec<_>>().pop().expect("a program").into()
 }
 
 #[test]

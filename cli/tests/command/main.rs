@@ -3,9 +3,11 @@
 mod backing_up;
 mod binary;
 mod common;
+mod comparing;
 mod failures;
 mod interrupts;
 mod listing;
+mod planning;
 mod removing;
 mod restoring;
 mod terminal;

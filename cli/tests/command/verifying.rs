@@ -1,4 +1,4 @@
-//! `verify`.
+//! `verify` and `scrub`.
 
 use std::fs;
 use std::path::Path;
@@ -61,4 +61,39 @@ fn all_and_one_do_not_go_together() {
     let place = Place::with_snapshots(1);
     place.run(["verify", "latest", "--all", "-r", "db"]).exits(2);
     place.run(["verify", "--all", "-r", "db"]).succeeds();
+}
+
+#[test]
+fn a_scrub_reads_as_far_as_its_budget() {
+    let place = Place::with_snapshots(1);
+    let all = place.json("scrub", ["scrub", "db", "--json"]);
+    assert_eq!((&all["job"]["files_done"], &all["job"]["bytes_done"]), (&3.into(), &152_000.into()));
+    let some = place.json("scrub", ["scrub", "db", "--budget", "1", "--json"]);
+    assert_eq!(some["job"]["files_done"], 1);
+    let ran = place.run(["scrub", "db", "--budget", "1h", "--level", "checksum"]).succeeds();
+    assert_eq!(ran.out, "read back 3 files, 148 KiB: all good\n");
+}
+
+#[test]
+fn a_scrub_that_finds_something_names_it_and_the_list_shows_the_damage() {
+    let place = Place::new();
+    for _ in 0..2 {
+        place.run(["backup", "db", "--rule", "*=immutable", "--share", "never"]).succeeds();
+    }
+    let bad = &place.snapshots()[0];
+    rot(&bad.join("tables/1.sst"));
+    let ran = place.run(["scrub", "db"]).exits(6);
+    let warning = ran.err.lines().find(|line| line.starts_with("warning: ")).unwrap();
+    assert!(warning.contains(bad.join("tables/1.sst").to_str().unwrap()), "{ran:#?}");
+    assert!(ran.error().contains("1 stored file is bad in "), "{ran:#?}");
+    assert!(ran.out.ends_with("1 is bad\n"), "{ran:#?}");
+    let list = place.json("list", ["list", "db", "--json"]);
+    assert_eq!(
+        (&list["snapshots"][0]["state"], &list["snapshots"][1]["state"]),
+        (&"damaged".into(), &"ok".into())
+    );
+    assert!(place.run(["list", "db"]).succeeds().out.contains("1 snapshot is damaged"));
+    let document = place.run(["scrub", "db", "--json"]).exits(6).json("scrub");
+    assert_eq!(document["job"]["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(document["error"]["code"], "CORRUPT");
 }
