@@ -85,6 +85,7 @@
 mod backup;
 mod coordinator;
 mod datadir;
+mod doctor;
 mod error;
 #[cfg(feature = "capi")]
 mod ffi;
@@ -110,14 +111,15 @@ mod verify;
 
 pub use backup::{Outcome, OutcomeTotals, Preview, PreviewEntry, Space, preview};
 pub use coordinator::{Coordinator, PreparedBackup};
+pub use doctor::{Finding, Severity, examine};
 pub use error::{Code, Error, Result};
 pub use job::{Hook, HookResult, Hooks, Host, Job, Kind, Progress, State};
 pub use layout::FileClass;
 pub use monitor::Phase;
 pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
-pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
+pub use root::{BackupRoot, KnownRoot, Standing, known_roots};
 pub use scrub::Budget;
 pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks};
 pub use snapshot::{Contents, Entry, EntryAttributes, EntryKind, Snapshot, Verified, VerifyLevel};

@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "lib",
     "fuzz",
     "ffi",
+    "doctor",
     "standalone",
     "coordinator",
     "backup",

@@ -56,6 +56,11 @@ impl KnownRoots {
         }
     }
 
+    /// All of them, the one that was used last at the end.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &KnownRoot> {
+        self.roots.iter()
+    }
+
     /// The one that was last at a path.
     pub fn at(&self, path: &Path) -> Option<&KnownRoot> {
         let real = real(path);
@@ -96,9 +101,18 @@ impl KnownRoots {
 }
 
 impl KnownRoot {
+    /// Where it was, as its user gave it.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.path.path()
+    }
+
+    /// The path that it had once its links were resolved.
+    pub fn real_path(&self) -> Option<PathBuf> {
+        self.real_path.as_ref().and_then(PathText::path)
+    }
+
     fn is_at(&self, path: &Path, real: &Path) -> bool {
-        let real_path = self.real_path.as_ref().and_then(PathText::path);
-        self.path.path().as_deref() == Some(path) || real_path.as_deref() == Some(real)
+        self.path().as_deref() == Some(path) || self.real_path().as_deref() == Some(real)
     }
 }
 

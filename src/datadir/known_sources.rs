@@ -52,6 +52,11 @@ pub fn expect_sources(data_dir: &Dir, further: &[(&Path, Dir)], adopt: bool) -> 
     Ok(())
 }
 
+/// Fails where the record of them is damaged.
+pub fn are_readable(data_dir: &Dir) -> Result<()> {
+    KnownSources::of(data_dir).map(drop)
+}
+
 /// Refuses a directory that is another than its prefix had before, without writing anything down.
 pub fn refuse_another(data_dir: &Dir, prefix: &Path, source: &Dir) -> Result<()> {
     KnownSources::of(data_dir)?.expect(prefix, source)

@@ -32,7 +32,7 @@ pub fn remove_unlocked(parent: &Dir, prefix: &OsStr, others_are_kept_out: bool) 
 }
 
 /// Whether a name is a prefix, a UUID and perhaps an extension.
-fn is_of_a_job(name: &OsStr, prefix: &OsStr) -> bool {
+pub fn is_of_a_job(name: &OsStr, prefix: &OsStr) -> bool {
     let Some(rest) = name.as_bytes().strip_prefix(prefix.as_bytes()) else { return false };
     let id = rest.split(|byte| *byte == b'.').next().unwrap_or_default();
     Uuid::try_parse_ascii(id).is_ok()

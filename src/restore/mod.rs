@@ -10,6 +10,7 @@ mod journal;
 mod keep;
 mod leftovers;
 mod recover;
+mod seen;
 mod swap;
 mod target;
 mod units;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 pub use leftovers::Recovered;
 pub use recover::{recover, restore_undo};
+pub use seen::{interrupted, put_aside};
 
 use crate::datadir::names::PROBE;
 use crate::error::{Error, Result};

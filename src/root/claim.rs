@@ -189,6 +189,58 @@ pub fn refuse_anothers(root: &Path, data_dir: &DataDir, known: &KnownRoots, adop
     }
 }
 
+/// What is where a data directory remembers a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// That root, and nobody else has made backups into it since.
+    Same,
+    /// Nothing, or a directory that is no root: its disk may not be mounted.
+    Missing,
+    /// Another root, or one whose record is lost or damaged.
+    Another,
+    /// That root, into which another copy of the data directory has made backups since.
+    SealedByAnother,
+    /// It cannot be looked at.
+    Unreadable,
+}
+
+/// What is at the path of a root that has that id.
+pub fn standing(path: &Path, id: Uuid, known: &KnownRoots) -> Standing {
+    let found = match Dir::open(path) {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Standing::Missing,
+        Err(_) => return Standing::Unreadable,
+    };
+    match (Owner::of(&found), snapshot_numbers(&found)) {
+        (Ok(Owner::Known(record)), _) if record.id == id => match record.seal {
+            Some(seal) if !known.has_sealed(id, seal) => Standing::SealedByAnother,
+            _ => Standing::Same,
+        },
+        (Ok(Owner::Nobody), Ok(numbers)) if numbers.is_empty() => Standing::Missing,
+        (Ok(_), Ok(_)) => Standing::Another,
+        _ => Standing::Unreadable,
+    }
+}
+
+/// Whether the data directory that a root's record names takes it for its own: else the error is what its next
+/// backup would fail with. A path: there is no directory now.
+pub fn owner_is_content(root: &Dir) -> Result<std::result::Result<(), PathBuf>> {
+    let owner = Owner::of(root)?;
+    let path = match &owner {
+        Owner::Nobody => return Ok(Ok(())),
+        Owner::Known(record) => record.path(),
+        Owner::Path(path) => path.clone(),
+        Owner::Unknown => {
+            let why = format!("its file {SOURCE} is damaged, or not this library's");
+            return Err(Error::at(Code::Corrupt, "reading the owner of", root.path(), why));
+        }
+    };
+    let Ok(directory) = Dir::open(&path) else { return Ok(Err(path)) };
+    let (data_dir, known) = (DataDir::look(&directory)?, KnownRoots::of(&directory)?);
+    allowed(root, &owner, &data_dir, &known, false).map(|_| Ok(()))
+}
+
 /// Whether nothing says whose a root is.
 fn is_nobodys(root: &Dir) -> Result<bool> {
     Ok(matches!(Owner::of(root)?, Owner::Nobody))

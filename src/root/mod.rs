@@ -5,6 +5,7 @@ pub mod checkpoints;
 pub mod claim;
 mod delete;
 pub mod holders;
+mod known;
 mod latest;
 pub mod ledger;
 mod listing;
@@ -13,5 +14,7 @@ mod open;
 mod prune;
 
 pub use backup_root::BackupRoot;
+pub use known::{KnownRoot, Standing, known_roots, known_roots_of};
 pub use latest::read_latest;
+pub use listing::list_in;
 pub use open::{Root, open_root, open_used_dir};
