@@ -65,6 +65,8 @@ pub enum Command {
     Delete(commands::delete::Delete),
     Diff(commands::diff::Diff),
     Plan(commands::plan::Plan),
+    Doctor(commands::doctor::Doctor),
+    Roots(commands::roots::Roots),
     Completions(commands::completions::Completions),
     #[command(hide = true)]
     Man(commands::man::Man),

@@ -4,12 +4,14 @@ pub mod backup;
 pub mod completions;
 pub mod delete;
 pub mod diff;
+pub mod doctor;
 pub mod list;
 pub mod man;
 pub mod plan;
 pub mod prune;
 pub mod recover;
 pub mod restore;
+pub mod roots;
 pub mod scrub;
 pub mod show;
 pub mod undo;
@@ -34,6 +36,8 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::Delete(command) => command,
         Command::Diff(command) => command,
         Command::Plan(command) => command,
+        Command::Doctor(command) => command,
+        Command::Roots(command) => command,
         Command::Completions(command) => command,
         Command::Man(command) => command,
     };

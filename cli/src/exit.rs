@@ -9,6 +9,8 @@ pub enum Kind {
     Library(Code),
     /// It would have destroyed something, and nobody said yes.
     Refused,
+    /// An examination has found something that is wrong.
+    Found,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
                 _ => 1,
             },
             Kind::Refused => 12,
+            Kind::Found => 13,
         }
     }
 
@@ -39,6 +42,7 @@ impl Kind {
         match self {
             Kind::Library(code) => code.name(),
             Kind::Refused => "REFUSED",
+            Kind::Found => "FOUND",
         }
     }
 
@@ -77,7 +81,8 @@ Exit codes:
     9  a source file changed while it was read
    10  an interrupted restore must be recovered first
    11  this system, file system or build cannot do it
-   12  it would destroy something, nobody could be asked, and --yes was not given
+   12  it would destroy something, and nobody said yes
+   13  `doctor` has found something that is wrong
   130  cancelled, by Ctrl-C for one";
 
 #[cfg(test)]
@@ -102,7 +107,7 @@ mod tests {
             Unsupported,
             Internal,
         ];
-        for kind in all.map(Kind::Library).into_iter().chain([Kind::Refused]) {
+        for kind in all.map(Kind::Library).into_iter().chain([Kind::Refused, Kind::Found]) {
             let code = format!("{:>5}  ", kind.exit_code());
             assert!(HELP.lines().any(|line| line.starts_with(&code)), "{kind:?}");
         }

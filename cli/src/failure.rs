@@ -29,6 +29,11 @@ impl Failure {
         Self { kind: Kind::Refused, ..Self::new(Code::InvalidArgument, message) }
     }
 
+    /// An examination has found something that is wrong.
+    pub fn found(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Found, ..Self::new(Code::InvalidArgument, message) }
+    }
+
     /// A failed system call of the command's own.
     pub fn io(doing: impl fmt::Display, error: &io::Error) -> Self {
         let code = match error.kind() {

@@ -19,6 +19,8 @@ const COMMANDS: &[&str] = &[
     "delete",
     "diff",
     "plan",
+    "doctor",
+    "roots",
     "completions",
 ];
 

@@ -4,6 +4,7 @@ mod backing_up;
 mod binary;
 mod common;
 mod comparing;
+mod examining;
 mod failures;
 mod interrupts;
 mod listing;
