@@ -29,6 +29,7 @@
 #include <hotbackup.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -204,6 +205,7 @@ enum class Kind : std::int32_t {
     Restore = BACKUP_KIND_RESTORE, ///< Puts a snapshot in place.
     Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
     Checkpoint = BACKUP_KIND_CHECKPOINT, ///< Makes a checkpoint.
+    Scrub = BACKUP_KIND_SCRUB,     ///< Reads back what is stored in a backup root.
 };
 
 /// How far a job has come.
@@ -477,6 +479,12 @@ public:
         detail::call(backup_hook_set_metadata, hook_, metadata.data(), metadata.size());
     }
 
+    /// Gives this backup's snapshot a tag beside those of the options (Options::tag()), when set_metadata() may
+    /// be called.
+    void add_tag(const std::string &tag) {
+        detail::call(backup_hook_add_tag, hook_, detail::text(tag));
+    }
+
     /// The job that called this hook, valid until the hook returns. It cannot be waited for here.
     const Job &job() const noexcept { return job_; }
 
@@ -670,6 +678,11 @@ enum class Share : std::int32_t {
     Always = BACKUP_SHARE_ALWAYS,
 };
 
+/// How much one scrub reads: it ends with the file that it has begun when one of these is spent.
+struct ScrubBudget {
+    std::uint64_t bytes = 0;              ///< 0: no limit.
+    std::chrono::milliseconds time{0};    ///< 0: no limit.
+};
 struct Preview;
 
 /// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
@@ -777,6 +790,10 @@ public:
         return set(backup_options_set_metadata, bytes.data(), bytes.size());
     }
 
+    /// Gives each snapshot a tag, by which a retention policy may keep it: UTF-8 of 1 to 255 bytes, without
+    /// commas and control characters; at most 64 of them. Hook::add_tag() is for that of one backup.
+    Options &tag(const std::string &name) & { return set(backup_options_add_tag, detail::text(name)); }
+
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
@@ -879,6 +896,7 @@ public:
     template <class D> Options freeze_timeout(const D &t) && { return std::move(freeze_timeout(t)); }
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
+    Options tag(const std::string &name) && { return std::move(tag(name)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
     Options share(Share s) && { return std::move(share(s)); }
     template <class D> Options reread_after(const D &age) && { return std::move(reread_after(age)); }
@@ -898,6 +916,7 @@ private:
     friend class Coordinator;
     friend Job restore(const Path &snapshot, const Path &target, const Options &options);
     friend Job verify(const Path &snapshot, const Options &options);
+    friend Job scrub(const Path &root, const ScrubBudget &budget, const Options &options);
     friend Preview preview(const Path &data_dir, const Options &options);
 
     struct Free {
@@ -1059,6 +1078,18 @@ enum class Recovered : std::int32_t {
     return detail::Jobs::make(backup_verify_start, detail::text(snapshot), options.handle());
 }
 
+/// Starts a scrub of a backup root and returns at once: it reads back stored files from the disk, each once however
+/// many snapshots share it, those first that were bad or were not read for the longest time, and writes down what it
+/// found (Snapshot::verified_at(), Snapshot::is_damaged()). Each file that is bad is one of Job::warnings(), with all
+/// snapshots in which it is bad and the newest that has it good; then the job fails with Code::Corrupt. Of the options
+/// it uses rate limit, verify level and the progress hook. Code::Conflict: another scrub is at work there.
+[[nodiscard]] inline Job scrub(const std::filesystem::path &root, const ScrubBudget &budget = {},
+                               const Options &options = {}) {
+    if (budget.time.count() < 0) throw Error(Code::InvalidArgument, "the time of a scrub must not be negative");
+    return detail::Jobs::make(backup_scrub_start, detail::text(root), budget.bytes,
+                              static_cast<std::uint64_t>(budget.time.count()), options.handle());
+}
+
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call it
 /// before the database is opened; it may be called always. Code::Conflict: a coordinator or a restore is
 /// at work there.
@@ -1175,6 +1206,18 @@ public:
     std::optional<Time> started_at() const noexcept { return started_at_; }
     /// When its backup ended; none where unknown.
     std::optional<Time> finished_at() const noexcept { return finished_at_; }
+    /// Its tags, for retention policies.
+    const std::vector<std::string> &tags() const noexcept { return tags_; }
+    /// The longest freeze window of its backup; 0: the host was not frozen, or it is unknown.
+    std::chrono::nanoseconds freeze() const noexcept { return freeze_; }
+    /// When all of it was last read back and found good, by its backup, a verification or parts of scrubs: the
+    /// time of that of its files which was not read for the longest time. None: never, as far as is known.
+    std::optional<Time> verified_at() const noexcept { return verified_at_; }
+    /// How it was read back then; VerifyLevel::None: never.
+    VerifyLevel verified_level() const noexcept { return verified_level_; }
+    /// Whether something of it was found bad since it was last found good. It can be read, and some of its files
+    /// are lost: verify() and scrub() name them.
+    bool is_damaged() const noexcept { return is_damaged_; }
     /// How many files it has.
     std::uint64_t files() const noexcept { return files_; }
     /// The sum of their sizes.
@@ -1202,7 +1245,10 @@ private:
           layout_(backup_snapshot_layout(s)),
           started_at_(detail::time_of(backup_snapshot_started_at_ms(s))),
           finished_at_(detail::time_of(backup_snapshot_finished_at_ms(s))),
-          files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
+          freeze_(backup_snapshot_freeze_ns(s)),
+          verified_at_(detail::time_of(backup_snapshot_verified_at_ms(s))),
+          verified_level_(static_cast<VerifyLevel>(backup_snapshot_verified_level(s))),
+          is_damaged_(backup_snapshot_is_damaged(s) != 0), files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
           files_shared_(backup_snapshot_files_shared(s)),
           bytes_shared_(backup_snapshot_bytes_shared(s)),
           files_skipped_(backup_snapshot_files_skipped(s)),
@@ -1210,6 +1256,8 @@ private:
         std::size_t size = 0;
         if (const void *bytes = backup_snapshot_metadata(s, &size))
             metadata_.assign(static_cast<const char *>(bytes), size);
+        for (std::size_t i = 0; const char *tag = backup_snapshot_tag(s, i); i++)
+            tags_.emplace_back(tag);
         if (const backup_error *error = backup_snapshot_error(s))
             error_ = detail::error_of(backup_error_code(error), error);
     }
@@ -1230,6 +1278,11 @@ private:
     std::string metadata_;
     std::optional<Time> started_at_;
     std::optional<Time> finished_at_;
+    std::vector<std::string> tags_;
+    std::chrono::nanoseconds freeze_;
+    std::optional<Time> verified_at_;
+    VerifyLevel verified_level_;
+    bool is_damaged_;
     std::uint64_t files_;
     std::uint64_t bytes_;
     std::uint64_t files_shared_;
@@ -1264,12 +1317,144 @@ inline void remove(const std::filesystem::path &root, const std::string &id_or_n
 }
 
 /// Deletes all but the newest so many snapshots, except those in use and unreadable ones, which neither
-/// count nor go, and returns how many went. Code::InvalidArgument: none to keep; Code::Conflict: the
+/// count nor go (one in which something was found bad does not count), and returns how many went. Code::InvalidArgument: none to keep; Code::Conflict: the
 /// root is in use.
 inline std::uint32_t prune(const std::filesystem::path &root, std::uint32_t keep_newest) {
     std::uint32_t deleted = 0;
     detail::call(backup_prune, detail::text(root), keep_newest, &deleted);
     return deleted;
+}
+
+// ---- Retention ---------------------------------------------------------------------------------
+
+/// Which snapshots of a root are kept: those that any of its rules keeps, and always the newest good one.
+/// A value. Which of two is the newer is told by their names, never by a clock; their times, in UTC, say
+/// of which day each is.
+///
+///     const auto gone = hotbackup::prune_by(root, hotbackup::Retention().keep_newest(3).keep_daily(14));
+class Retention {
+public:
+    /// Keeps the newest count; 0, here and below: the rule keeps none.
+    Retention &keep_newest(std::uint32_t count) & { return keep(BACKUP_KEEP_NEWEST, count); }
+    /// Keeps the newest one of each of the last count hours that have any.
+    Retention &keep_hourly(std::uint32_t count) & { return keep(BACKUP_KEEP_HOURLY, count); }
+    /// The same of days.
+    Retention &keep_daily(std::uint32_t count) & { return keep(BACKUP_KEEP_DAILY, count); }
+    /// The same of weeks (of ISO 8601, from Monday).
+    Retention &keep_weekly(std::uint32_t count) & { return keep(BACKUP_KEEP_WEEKLY, count); }
+    /// The same of months.
+    Retention &keep_monthly(std::uint32_t count) & { return keep(BACKUP_KEEP_MONTHLY, count); }
+    /// The same of years.
+    Retention &keep_yearly(std::uint32_t count) & { return keep(BACKUP_KEEP_YEARLY, count); }
+
+    /// Keeps all that are not older than that, counted back from now or from the newest good one,
+    /// whichever is earlier. Rounded up to milliseconds. 0: the rule keeps none.
+    template <class Rep, class Period>
+    Retention &keep_within(const std::chrono::duration<Rep, Period> &age) & {
+        const std::int64_t ms = detail::milliseconds_of(age);
+        if (ms < 0) throw Error(Code::InvalidArgument, "an age to keep within must not be negative");
+        within_ms_ = static_cast<std::uint64_t>(ms);
+        return *this;
+    }
+
+    /// Keeps all that have this tag, or one of those named before.
+    Retention &keep_tag(std::string tag) & {
+        tags_.push_back(std::move(tag));
+        return *this;
+    }
+
+    // The same of one that is being made, as that of Options.
+    /// @cond
+    Retention keep_newest(std::uint32_t count) && { return std::move(keep_newest(count)); }
+    Retention keep_hourly(std::uint32_t count) && { return std::move(keep_hourly(count)); }
+    Retention keep_daily(std::uint32_t count) && { return std::move(keep_daily(count)); }
+    Retention keep_weekly(std::uint32_t count) && { return std::move(keep_weekly(count)); }
+    Retention keep_monthly(std::uint32_t count) && { return std::move(keep_monthly(count)); }
+    Retention keep_yearly(std::uint32_t count) && { return std::move(keep_yearly(count)); }
+    template <class D> Retention keep_within(const D &age) && { return std::move(keep_within(age)); }
+    Retention keep_tag(std::string tag) && { return std::move(keep_tag(std::move(tag))); }
+    /// @endcond
+
+private:
+    friend class Verdict;
+
+    struct Free {
+        void operator()(backup_retention *retention) const { backup_retention_free(retention); }
+    };
+
+    Retention &keep(std::int32_t rule, std::uint32_t count) {
+        counts_[static_cast<std::size_t>(rule - BACKUP_KEEP_NEWEST)] = count;
+        return *this;
+    }
+
+    // The same policy for C.
+    std::unique_ptr<backup_retention, Free> handle() const {
+        std::unique_ptr<backup_retention, Free> made(backup_retention_new());
+        for (std::size_t i = 0; i < counts_.size(); i++)
+            detail::call(backup_retention_keep, made.get(), BACKUP_KEEP_NEWEST + static_cast<std::int32_t>(i),
+                         counts_[i]);
+        detail::call(backup_retention_keep_within_ms, made.get(), within_ms_);
+        for (const std::string &tag : tags_)
+            detail::call(backup_retention_keep_tag, made.get(), detail::text(tag));
+        return made;
+    }
+
+    std::array<std::uint32_t, BACKUP_KEEP_YEARLY> counts_{};
+    std::uint64_t within_ms_ = 0;
+    std::vector<std::string> tags_;
+};
+
+/// What a policy makes of a snapshot, and why: a value.
+class Verdict {
+public:
+    /// The snapshot's id.
+    const std::string &id() const noexcept { return id_; }
+    /// Its directory, absolute: where it is or, once it has gone, was.
+    const std::filesystem::path &location() const noexcept { return location_; }
+    /// Whether no rule keeps it, so that it goes or, by prune_by(), has gone.
+    bool goes() const noexcept { return goes_; }
+    /// Why it stays or goes, in words: "daily 2 of 14, tagged release".
+    const std::string &reasons() const noexcept { return reasons_; }
+
+private:
+    friend std::vector<Verdict> retention_plan(const std::filesystem::path &, const Retention &);
+    friend std::vector<Verdict> prune_by(const std::filesystem::path &, const Retention &);
+
+    Verdict(const backup_verdicts *all, std::size_t i)
+        : id_(backup_verdicts_id(all, i)), location_(backup_verdicts_location(all, i)),
+          goes_(backup_verdicts_goes(all, i) != 0), reasons_(backup_verdicts_reasons(all, i)) {}
+
+    // Calls a function of the C API that gives verdicts to its caller.
+    template <class Function>
+    static std::vector<Verdict> all(Function function, const std::filesystem::path &root,
+                                    const Retention &retention) {
+        backup_verdicts *told = nullptr;
+        detail::call(function, detail::text(root), retention.handle().get(), &told);
+        const std::unique_ptr<backup_verdicts, decltype(&backup_verdicts_free)> handle(told, backup_verdicts_free);
+        std::vector<Verdict> verdicts;
+        verdicts.reserve(backup_verdicts_count(told));
+        for (std::size_t i = 0; i < backup_verdicts_count(told); i++)
+            verdicts.push_back(Verdict(told, i));
+        return verdicts;
+    }
+
+    std::string id_;
+    std::filesystem::path location_;
+    bool goes_;
+    std::string reasons_;
+};
+
+/// What a policy makes of each snapshot of a root, newest first. Nothing is changed, and whether one is being
+/// read is not looked at. Code::InvalidArgument: the policy has no rule.
+inline std::vector<Verdict> retention_plan(const std::filesystem::path &root, const Retention &retention) {
+    return Verdict::all(backup_retention_plan, root, retention);
+}
+
+/// Deletes what a policy does not keep, the oldest first, and says what became of each snapshot, newest
+/// first. Those in use stay; unreadable ones neither count nor go; a damaged one takes no good one's place.
+/// Code::InvalidArgument: the policy has no rule; Code::Conflict: the root is in use.
+inline std::vector<Verdict> prune_by(const std::filesystem::path &root, const Retention &retention) {
+    return Verdict::all(backup_prune_by, root, retention);
 }
 
 // ---- What a backup would do --------------------------------------------------------------------

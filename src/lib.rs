@@ -119,7 +119,9 @@ pub use monitor::Phase;
 pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
 pub use root::checkpoints::checkpoint_remove;
-pub use root::{BackupRoot, KnownRoot, Standing, known_roots};
+pub use root::{
+    BackupRoot, Candidate, Condition, Keep, KnownRoot, Reason, Retention, Standing, Verdict, known_roots,
+};
 pub use scrub::Budget;
 pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks};
 pub use snapshot::{Contents, Entry, EntryAttributes, EntryKind, Snapshot, Verified, VerifyLevel};
@@ -133,3 +135,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/getting-started-rust.md")]
 struct GettingStarted;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/retention.md")]
+struct RetentionPage;

@@ -12,9 +12,11 @@ mod listing;
 pub mod names;
 mod open;
 mod prune;
+mod retention;
 
 pub use backup_root::BackupRoot;
 pub use known::{KnownRoot, Standing, known_roots, known_roots_of};
 pub use latest::read_latest;
 pub use listing::list_in;
 pub use open::{Root, open_root, open_used_dir};
+pub use retention::{Candidate, Condition, Keep, Reason, Retention, Verdict};

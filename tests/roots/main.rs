@@ -11,4 +11,7 @@ mod identity;
 mod latest;
 mod pruning;
 mod remembered;
+mod retention;
+mod retention_laws;
+mod retention_restic;
 mod scrubbing;

@@ -55,7 +55,8 @@ from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._preview import Preview, PreviewEntry, Space, preview
 from ._progress import Progress
-from ._restore import AnySnapshot, recover, restore, restore_undo, verify
+from ._restore import AnySnapshot, recover, restore, restore_undo, scrub, verify
+from ._retention import Retention, Verdict, prune_by, retention_plan
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "ProgressHook",
     "Recovered",
     "RestoreUnfinished",
+    "Retention",
     "Share",
     "SimpleHook",
     "Snapshot",
@@ -100,6 +102,7 @@ __all__ = [
     "Symlinks",
     "Unsupported",
     "ValidateHook",
+    "Verdict",
     "VerifyLevel",
     "WaitTimeout",
     "abi_version",
@@ -109,10 +112,13 @@ __all__ = [
     "list_snapshots",
     "preview",
     "prune",
+    "prune_by",
     "recover",
     "remove_checkpoint",
     "restore",
     "restore_undo",
+    "retention_plan",
+    "scrub",
     "verify",
     "version",
 ]

@@ -96,6 +96,17 @@ class Share(_OpenEnum):
     """By links beneath a ``validate`` hook too: the host vouches that it writes to nothing it looks at."""
 
 
+class Keep(_OpenEnum):
+    """The rules of a :class:`Retention` that count, as C has them."""
+
+    NEWEST = 1
+    HOURLY = 2
+    DAILY = 3
+    WEEKLY = 4
+    MONTHLY = 5
+    YEARLY = 6
+
+
 class Kind(_OpenEnum):
     """What a job does."""
 
@@ -103,6 +114,7 @@ class Kind(_OpenEnum):
     RESTORE = 2
     VERIFY = 3
     CHECKPOINT = 4
+    SCRUB = 5
 
 
 class EntryKind(_OpenEnum):
