@@ -99,6 +99,7 @@ mod options;
 mod paths;
 mod restore;
 mod root;
+mod scrub;
 mod settings;
 mod snapshot;
 mod staging;
@@ -116,9 +117,10 @@ pub use options::Options;
 pub use restore::{Recovered, recover, restore_undo};
 pub use root::BackupRoot;
 pub use root::checkpoints::checkpoint_remove;
-pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks, VerifyLevel};
-pub use snapshot::Snapshot;
-pub use standalone::{restore, verify};
+pub use scrub::Budget;
+pub use settings::{CheckpointOptions, METADATA_MAX, Share, Symlinks};
+pub use snapshot::{Snapshot, Verified, VerifyLevel};
+pub use standalone::{restore, scrub, verify};
 
 /// The Rust in the README and in docs/, tested as this crate's own.
 #[cfg(doctest)]

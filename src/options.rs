@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::job::Hooks;
 use crate::layout::{FileClass, Layout, Rule};
 use crate::paths::{absolute, relative};
-use crate::settings::{Settings, Share, Source, Symlinks, VerifyLevel, check_metadata};
+use crate::settings::{Settings, Share, Source, Symlinks, VerifyLevel, add_tag, check_metadata};
 
 /// Options of a coordinator, a restore or a verification. They are copied when used.
 #[derive(Clone, Default)]
@@ -105,6 +105,12 @@ impl Options {
         check_metadata(metadata)?;
         self.settings.metadata = metadata.to_vec();
         Ok(())
+    }
+
+    /// Gives each snapshot a tag, by which a retention policy may keep it; 1 to 255 bytes without commas and
+    /// control characters, at most 64 of them. [`Hook::add_tag`](crate::Hook::add_tag) is for one backup.
+    pub fn add_tag(&mut self, tag: &str) -> Result<()> {
+        add_tag(&mut self.settings.tags, tag)
     }
 
     /// Whether a restore keeps what it replaces, for an undo; by default it does.

@@ -5,23 +5,16 @@ use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rule};
+pub use crate::snapshot::VerifyLevel;
 
 /// The largest host metadata of a snapshot, in bytes.
 pub const METADATA_MAX: usize = 1 << 20;
 
-/// How much is read back before a snapshot counts as good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum VerifyLevel {
-    /// Names, sizes and times of what was just staged; of a published snapshot the manifest alone.
-    None,
-    /// Names and sizes.
-    Size,
-    /// And every byte, from the cache or the disk; in a backup but for what it shares with the snapshot before.
-    Checksum,
-    /// And every byte, evicted from the cache first so that the disk must give it.
-    Media,
-}
+/// The longest tag, in bytes.
+const TAG_MAX: usize = 255;
+
+/// The most tags of a snapshot that options or its hooks give.
+const TAGS_MAX: usize = 64;
 
 /// What happens when a source holds a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +86,7 @@ pub(crate) struct Settings {
     pub(crate) rules: Vec<Rule>,
     pub(crate) symlinks: Symlinks,
     pub(crate) metadata: Vec<u8>,
+    pub(crate) tags: Vec<String>,
     pub(crate) freeze_timeout: Option<Duration>,
     pub(crate) keep_undo: bool,
     pub(crate) share: Share,
@@ -123,6 +117,7 @@ impl Default for Settings {
             rules: Vec::new(),
             symlinks: Symlinks::Fail,
             metadata: Vec::new(),
+            tags: Vec::new(),
             freeze_timeout: Some(Duration::from_secs(30)),
             keep_undo: true,
             share: Share::Safely,
@@ -148,6 +143,26 @@ impl JobSettings {
         let wanted = if self.threads == 0 { 2 } else { self.threads as usize };
         wanted.min(cores.max(2))
     }
+}
+
+/// Adds a tag, once. Refuses what would not stand in one line of a list.
+pub(crate) fn add_tag(tags: &mut Vec<String>, tag: &str) -> Result<()> {
+    let refuse =
+        |why: String| Err(Error::new(Code::InvalidArgument, format!("adding the tag {tag:?}: {why}")));
+    if tag.is_empty() || tag.len() > TAG_MAX {
+        return refuse(format!("a tag has 1 to {TAG_MAX} bytes"));
+    }
+    if tag.chars().any(|char| char.is_control() || char == ',') {
+        return refuse("a tag has no comma and no control characters".into());
+    }
+    if tags.iter().any(|known| known == tag) {
+        return Ok(());
+    }
+    if tags.len() == TAGS_MAX {
+        return refuse(format!("a snapshot has at most {TAGS_MAX} tags"));
+    }
+    tags.push(tag.to_string());
+    Ok(())
 }
 
 /// Refuses metadata that a manifest would not hold.

@@ -1,4 +1,4 @@
-//! Restores and verifications: jobs without a coordinator, owned by their handles.
+//! Restores, verifications and scrubs: jobs without a coordinator, owned by their handles.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use crate::job::{Hooks, HooksThread, Job, JobContext, Kind, NewJob, PreparedJob}
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::restore as restoration;
+use crate::scrub::{self as scrubbing, Budget};
 use crate::settings::Settings;
 use crate::sys::random;
 use crate::verify as verification;
@@ -49,6 +50,22 @@ pub fn verify(snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
     })
 }
 
+/// Starts a scrub of a backup root and returns at once: it reads back stored files, each once however many snapshots
+/// share it, those first that were not read for the longest time or were bad, as far as `budget` goes, and writes in
+/// the root's ledger what it found ([`Snapshot::verified`](crate::Snapshot::verified),
+/// [`Snapshot::is_damaged`](crate::Snapshot::is_damaged)). Each file that is bad is one of [`Job::warnings`], with all
+/// snapshots that have it and the newest good copy; then the job fails with [`Code::Corrupt`](crate::Code::Corrupt),
+/// once it has read the rest. Where snapshots share by clones, the newest of them is read. Of the options it uses rate
+/// limit, verify level (`checksum` or `media`) and the progress hook; it reads on one thread.
+/// [`Code::Conflict`](crate::Code::Conflict): another scrub is at work in the root. Backups go on meanwhile, and so
+/// does pruning.
+pub fn scrub(root: impl AsRef<Path>, budget: Budget, options: &Options) -> Result<Job> {
+    let root = absolute(root.as_ref())?;
+    start(Kind::Scrub, root.clone(), options, move |settings, context| {
+        scrubbing::run(&root, budget, &settings, context)
+    })
+}
+
 fn start(
     kind: Kind,
     location: PathBuf,
@@ -58,12 +75,12 @@ fn start(
     let id = random::uuid()?;
     let hooks = options.hooks.without_source();
     let settings = options.settings.clone();
-    let without_metadata = |settings, context: &JobContext| {
-        context.host.refuse_metadata();
+    let without_notes = |settings, context: &JobContext| {
+        context.host.refuse_notes();
         go(settings, context)
     };
     let job = NewJob { id, kind, settings: &options.settings.job, hooks: &hooks };
-    let job = job.prepare(|| Ok((location, settings)), without_metadata)?;
+    let job = job.prepare(|| Ok((location, settings)), without_notes)?;
     let state = job.state().clone();
     let ending = state.clone();
     let thread = HooksThread::spawn(move |(job, hooks): (PreparedJob, Hooks)| {

@@ -15,6 +15,7 @@ const ROOMS: &[&str] = &[
     "backup",
     "restore",
     "verify",
+    "scrub",
     "staging",
     "root",
     "options",

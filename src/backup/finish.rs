@@ -73,7 +73,7 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
     let rules = plan.rules.iter().map(|rule| (rule.glob().to_string(), rule.class()));
     let Staged { mut files, imprints } = contents.staged;
     let counts = context.monitor().counts();
-    let metadata = context.host().take_metadata();
+    let (metadata, tags) = context.host().take_notes();
     let checkpoint = prepared.linking.as_ref().map(|linking| Checkpoint { until_close: linking.until_close });
     let origins = origins_of(context.previous.as_ref(), &mut files);
     let manifest = Manifest {
@@ -87,6 +87,9 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         metadata: metadata.unwrap_or_else(|| plan.metadata.clone()),
         files_skipped: counts.files_skipped,
         files_left_out: counts.files_left_out,
+        tags: merged(&plan.tags, tags),
+        freeze_ns: counts.freeze_ns,
+        verify: Some(context.settings().verify),
         origins,
         top: Some(Attributes::of(&context.top_stat()?)),
         directories: contents.directories,
@@ -94,6 +97,17 @@ fn manifest(context: &Context<'_>, contents: Contents) -> Result<(Manifest, Vec<
         files,
     };
     Ok((manifest, imprints))
+}
+
+/// Tags of the options and of the hooks, each once.
+fn merged(of_options: &[String], of_hooks: Vec<String>) -> Vec<String> {
+    let mut tags = of_options.to_vec();
+    for tag in of_hooks {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
 }
 
 /// The earlier snapshots whose files are shared, and no others: of those that were deleted long ago nothing is left

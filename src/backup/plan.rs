@@ -34,6 +34,8 @@ pub struct Plan {
     pub symlinks: Symlinks,
     /// The host's metadata, where no hook gives other.
     pub metadata: Vec<u8>,
+    /// The snapshots' tags, beside those that hooks give.
+    pub tags: Vec<String>,
     /// The longest freeze window.
     pub freeze_timeout: Option<Duration>,
     /// What each job takes.
@@ -101,8 +103,9 @@ impl Plan {
         sources.iter().try_for_each(|source| refuse_the_librarys(&source.path))?;
         let layout = settings.layout.unwrap_or(Layout::DEFAULT);
         let rules = layout.rules_after(&settings.rules);
-        let Settings { adopt_root, share, reread_after, symlinks, metadata, freeze_timeout, job, .. } =
-            settings;
+        let Settings {
+            adopt_root, share, reread_after, symlinks, metadata, tags, freeze_timeout, job, ..
+        } = settings;
         let plan = Self {
             data_dir,
             root,
@@ -114,6 +117,7 @@ impl Plan {
             reread_after_ms: u64::try_from(reread_after.as_millis()).unwrap_or(u64::MAX),
             symlinks,
             metadata,
+            tags,
             freeze_timeout,
             job,
         };

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::prepare::Prepared;
 use crate::datadir::locks::lock_in_use;
 use crate::layout::FileClass;
+use crate::root::ledger::{Ledger, StoredFile};
 use crate::settings::Share;
 use crate::snapshot::{FileEntry, Manifest, Origin, Shared, SourceId, read};
 use crate::sys::dir::{Dir, Stat};
@@ -36,7 +37,14 @@ impl Previous {
         lock_in_use(&dir).ok()?;
         let mut manifest = read(&dir).ok().filter(|manifest| manifest.data_dir_id == Some(id))?;
         let own = Origin { id: manifest.id?, at_ms: manifest.finished_at_ms };
-        let verified = |file: FileEntry<&Path>| file.shared.map_or(own.at_ms, |shared| shared.verified_at_ms);
+        let ledger = Ledger::of(&root.dir);
+        let verified = |file: FileEntry<&Path>| {
+            let (origin, at_ms) = file.shared.map_or((own.id, own.at_ms), |shared| {
+                (manifest.origins[shared.origin as usize].id, shared.verified_at_ms)
+            });
+            // What a verification or a scrub has found bad is copied anew.
+            if ledger.is_bad(StoredFile::of(origin, file.path)) { BAD } else { at_ms }
+        };
         let verified_at_ms = manifest.files.iter().map(verified).collect();
         let mut origins = std::mem::take(&mut manifest.origins);
         origins.push(own);

@@ -3,19 +3,18 @@
 //! anything of its host. A file that is bad is copied anew from the source, and the snapshots that hold the bad
 //! one are named.
 
-use std::path::Path;
-
 use super::prepare::Prepared;
 use super::previous::Previous;
 use super::source::{Source, locate};
-use crate::error::{Code, Error, Result, show};
+use crate::error::{Code, Error, Result};
 use crate::io::buffer::BUFFER;
-use crate::io::copy::{Named, checksum};
+use crate::io::read_back::{Expected, is_rot, read_back};
 use crate::monitor::Monitor;
-use crate::root::holders::holders;
-use crate::sys::clock::wall_ns;
-use crate::sys::dir::{Kind, Stat};
-use crate::sys::file::evict;
+use crate::root::holders::copies;
+use crate::root::ledger::{self, BadFile};
+use crate::settings::VerifyLevel;
+use crate::snapshot::FileEntry;
+use crate::sys::clock::wall_ms;
 
 /// What is always read in one backup, if so much is due: some tenths of a second.
 const LEAST: u64 = 64 << 20;
@@ -30,7 +29,7 @@ pub fn reread(
     sources: &[Source],
     monitor: &Monitor,
 ) -> Result<()> {
-    let now_ms = u64::try_from(wall_ns() / 1_000_000).unwrap_or(0);
+    let now_ms = wall_ms();
     let due = due(previous, prepared, sources, now_ms);
     let mut buffer = Vec::new();
     for file in due {
@@ -38,22 +37,11 @@ pub fn reread(
         monitor.doing("reading back", previous.dir.path(), previous.entry(file).path);
         // Not before there is something to read.
         buffer.resize(BUFFER, 0);
-        match read_back(previous, file, &mut buffer, monitor) {
+        match read(previous, file, &mut buffer, monitor) {
             Ok(()) => previous.is_good(file, now_ms),
             // It was asked to stop.
             Err(_) if monitor.is_stopped() => return monitor.check(),
-            Err(error) => {
-                let (path, origin) = (previous.entry(file).path, previous.origin(file));
-                let origin = previous.origins[origin as usize].id;
-                let held_by = holders(&prepared.root, &previous.entry(file), origin);
-                let of = held_by.iter().map(|held| show(Path::new(held))).collect::<Vec<_>>().join(", ");
-                let why = format!(
-                    "{}; it is copied anew from the source, if it still is there; the snapshots that hold the bad one: {of}",
-                    error.message()
-                );
-                monitor.warn(Error::at(Code::Corrupt, "reading back", &previous.dir.full(path), why));
-                previous.is_bad(file);
-            }
+            Err(error) => tell_of(previous, file, &error, prepared, monitor),
         }
     }
     Ok(())
@@ -90,22 +78,30 @@ fn due(previous: &Previous, prepared: &Prepared, sources: &[Source], now_ms: u64
 }
 
 /// Reads a file of the snapshot from its disk and compares it with its entry.
-fn read_back(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monitor) -> Result<()> {
-    let (dir, entry) = (&previous.dir, previous.entry(file));
-    let path = dir.full(entry.path);
-    let failed = |error| Error::io("reading back", &path, error);
-    let bad = |why: String| Error::at(Code::Corrupt, "reading back", &path, why);
-    let opened = dir.open_file(entry.path).map_err(failed)?;
-    let stat = Stat::of(&opened).map_err(failed)?;
-    if stat.kind != Kind::File || stat.size != entry.size {
-        return Err(bad(format!("it has {} bytes where the manifest has {}", stat.size, entry.size)));
+fn read(previous: &Previous, file: u32, buffer: &mut [u8], monitor: &Monitor) -> Result<()> {
+    let FileEntry { path, size, crc32, .. } = previous.entry(file);
+    read_back((&previous.dir, Expected { path, size, crc32 }), buffer, monitor, |_| {}).map(|_| ())
+}
+
+/// A file is never shared again, and those who list the snapshots that have it are told.
+fn tell_of(previous: &mut Previous, file: u32, error: &Error, prepared: &Prepared, monitor: &Monitor) {
+    let FileEntry { path, size, crc32, .. } = previous.entry(file);
+    let origin = previous.origins[previous.origin(file) as usize].id;
+    let root = &prepared.root.dir;
+    let held = copies(root, path, size, crc32).into_iter().filter(|copy| copy.origin == origin);
+    let snapshots: Vec<String> = held.map(|copy| copy.snapshot).collect();
+    let why = format!(
+        "{}; it is copied anew from the source, if it still is there; the snapshots that hold the bad one: {}",
+        error.message(),
+        snapshots.join(", ")
+    );
+    let told = Error::at(Code::Corrupt, "reading back", &previous.dir.full(path), why);
+    if is_rot(error) {
+        let bad = BadFile { origin, path, snapshots, why: told.message().to_string() };
+        if let Err(error) = ledger::is_bad(root, bad, VerifyLevel::Media) {
+            monitor.warn(error);
+        }
     }
-    // Where a sandbox refuses that, from the cache.
-    let _ = evict(&opened);
-    let from = Named { file: &opened, top: dir.path(), relative: entry.path };
-    let found = checksum(from, entry.size, buffer, monitor, |_| {})?;
-    if found != entry.crc32 {
-        return Err(bad(format!("its checksum is {found:08x} where the manifest has {:08x}", entry.crc32)));
-    }
-    Ok(())
+    monitor.warn(told);
+    previous.is_bad(file);
 }

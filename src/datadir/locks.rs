@@ -1,15 +1,17 @@
-//! All locks, each tried and never waited for, so that no order of them can end in a deadlock. They are
-//! `flock` locks of I/O threads: they end with the descriptor they were taken by.
+//! All locks, each tried and never waited for (but a ledger's, for a little, after which none is taken), so that no
+//! order of them can end in a deadlock. They are `flock` locks of I/O threads: they end with the descriptor they were taken by.
 //!
 //! | lock | shared | alone |
 //! | --- | --- | --- |
 //! | `.lifecycle/owner`, in the data directory and in each further source | its host, for as long as its coordinator is open | a restore, an undo or a recovery, for the whole of it; a restore above or below it, for a moment, to see whether its host is there |
 //! | `.lifecycle` itself, in the data directory | | a backup, for the whole of it; whoever removes what killed backups have pinned, for as long as that takes |
 //! | `lock` in a root | | a backup, a delete or a prune, for the whole of it |
+//! | `ledger` and `ledger-files` in a root | | whoever writes to it, for as long as that takes |
+//! | `scrub.lock` in a root | | a scrub, for the whole of it |
 //! | `lock` beside checkpoints | | a checkpoint that is made, for the whole of it |
 //! | the directory of a job: its staging, its pins | | the job that made it, for as long as it uses it; whoever removes what killed jobs have left |
 //! | the directory of a checkpoint | whoever wants it to stay (a host's own reader) | its removal, until it is gone |
-//! | the directory of a snapshot | a restore or a verification, for as long as it reads it | a delete or a prune, until it is gone |
+//! | the directory of a snapshot | a restore or a verification, for as long as it reads it; a scrub, while it reads a file of it | a delete or a prune, until it is gone |
 //!
 //! Whoever takes several takes them in this order: a coordinator `owner`, then `.lifecycle`, which it lets go
 //! of at once; a backup `.lifecycle`, the root, its staging, its pins; a restore the snapshot, `owner`, its
@@ -21,6 +23,7 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
+use std::time::Duration;
 
 use super::names::{LIFECYCLE, OWNER, OWNER_NAME};
 use super::record::holds_nothing_new;
@@ -163,6 +166,46 @@ pub fn take_root(dir: &Dir, name: &Path) -> Result<Option<RootLock>> {
             let why = "another backup, delete or prune is at work in it";
             Err(Error::at(Code::Conflict, "locking the backup root", dir.path(), why))
         }
+    }
+}
+
+/// What came of taking a lock for a little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is held until the file is closed.
+    Yes,
+    /// Others have held it all the while.
+    No,
+    /// There are no locks here.
+    Unknown,
+}
+
+/// Takes a ledger to write to it. Others who do need an instant each.
+pub fn take_book(file: &File) -> io::Result<Taken> {
+    const TRIES: u32 = 1_000;
+    for _ in 0..TRIES {
+        match try_lock(file, Hold::Exclusive)? {
+            Lock::Taken => return Ok(Taken::Yes),
+            Lock::Refused => return Ok(Taken::Unknown),
+            Lock::Held => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    Ok(Taken::No)
+}
+
+/// Takes a root for a scrub: two would read the same. It is held until the file is closed.
+pub fn take_for_scrub(root: &Dir, name: &Path) -> Result<Option<File>> {
+    let path = root.full(name);
+    let file = match root.open_or_create(name, 0o644) {
+        Ok(file) => file,
+        Err(error) if holds_nothing_new(&error) => return Ok(None),
+        Err(error) => return Err(Error::io("locking the root for a scrub by", &path, error)),
+    };
+    match try_lock(&file, Hold::Exclusive) {
+        Ok(Lock::Held) => {
+            Err(Error::at(Code::Conflict, "scrubbing", root.path(), "another scrub is at work in it"))
+        }
+        _ => Ok(Some(file)),
     }
 }
 

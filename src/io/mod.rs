@@ -7,6 +7,7 @@ pub mod open;
 pub mod parts;
 pub mod pool;
 pub mod probe;
+pub mod read_back;
 pub mod remove;
 pub mod small;
 pub mod sorted_dirs;

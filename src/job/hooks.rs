@@ -13,7 +13,7 @@ use crate::datadir::names::LIFECYCLE;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
 use crate::paths::relative;
-use crate::settings::check_metadata;
+use crate::settings::{add_tag, check_metadata};
 use crate::snapshot::{CHECKPOINT, MANIFEST};
 use crate::sys::memory;
 
@@ -112,13 +112,26 @@ impl Hook<'_> {
     /// written, and in a restore or a verification, it is a [`Code::Conflict`].
     pub fn set_metadata(&self, metadata: &[u8]) -> Result<()> {
         check_metadata(metadata)?;
+        self.note("setting metadata", |notes| {
+            notes.metadata = Some(metadata.to_vec());
+            Ok(())
+        })
+    }
+
+    /// Gives this backup's snapshot a tag, beside those of the options; as [`Options::add_tag`](crate::Options::add_tag)
+    /// takes it, and when [`set_metadata`](Self::set_metadata) may be called.
+    pub fn add_tag(&self, tag: &str) -> Result<()> {
+        self.note("adding a tag", |notes| add_tag(&mut notes.tags, tag))
+    }
+
+    /// For the manifest, until it is written.
+    fn note(&self, doing: &str, note: impl FnOnce(&mut HookNotes) -> Result<()>) -> Result<()> {
         let mut notes = self.notes.lock();
         if notes.is_sealed {
-            let why = "setting metadata: it has been written already, or the job makes no snapshot";
+            let why = format!("{doing}: the manifest has been written already, or the job makes no snapshot");
             return Err(Error::new(Code::Conflict, why));
         }
-        notes.metadata = Some(metadata.to_vec());
-        Ok(())
+        note(&mut notes)
     }
 
     fn name(&self, path: &Path, file: LiveFile) -> Result<()> {
@@ -154,7 +167,8 @@ pub(crate) type LiveFiles = BTreeMap<PathBuf, LiveFile>;
 #[derive(Default)]
 pub(crate) struct HookNotes {
     pub(crate) metadata: Option<Vec<u8>>,
-    /// The metadata has been taken.
+    pub(crate) tags: Vec<String>,
+    /// Both have been taken.
     pub(crate) is_sealed: bool,
     in_checkpoint: LiveFiles,
     in_this_hook: LiveFiles,

@@ -44,7 +44,7 @@ impl NewJob<'_> {
         go: impl FnOnce(P, &JobContext) -> Result<()> + Send + 'static,
     ) -> Result<PreparedJob> {
         let effort = match self.kind {
-            Kind::Verify => Effort::Verify,
+            Kind::Verify | Kind::Scrub => Effort::Verify,
             Kind::Backup | Kind::Restore | Kind::Checkpoint => Effort::CopyAndVerify,
         };
         let isolation = match self.settings.posix_locks {

@@ -97,16 +97,16 @@ impl HookMailbox {
         self.notes.lock().live_files()
     }
 
-    /// The metadata that a hook gave for this backup. It cannot be changed any more.
-    pub(crate) fn take_metadata(&self) -> Option<Vec<u8>> {
+    /// The metadata and the tags that hooks gave for this backup. They cannot be changed any more.
+    pub(crate) fn take_notes(&self) -> (Option<Vec<u8>>, Vec<String>) {
         let mut notes = self.notes.lock();
         notes.is_sealed = true;
-        notes.metadata.take()
+        (notes.metadata.take(), std::mem::take(&mut notes.tags))
     }
 
-    /// No hook can give metadata: the job makes no snapshot.
-    pub(crate) fn refuse_metadata(&self) {
-        let _none = self.take_metadata();
+    /// No hook can give any: the job makes no snapshot.
+    pub(crate) fn refuse_notes(&self) {
+        let _none = self.take_notes();
     }
 
     fn ask(&self, request: Request) -> Result<()> {

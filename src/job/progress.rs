@@ -17,6 +17,8 @@ pub enum Kind {
     Verify = 3,
     /// Makes a checkpoint.
     Checkpoint = 4,
+    /// Reads back what is stored in a root, as far as its budget goes.
+    Scrub = 5,
 }
 
 /// Where a job stands. The values are those of the C header.

@@ -46,7 +46,7 @@ impl Sources<'_> {
     /// Stages all files.
     pub fn copy(&self) -> Result<Copied> {
         let (manifest, monitor) = (&self.restore.manifest, &self.restore.job.monitor);
-        monitor.expect(manifest.bytes(), manifest.files.len() as u64);
+        monitor.expect(manifest.totals().bytes, manifest.files.len() as u64);
         let imprints = vec![Imprint::default(); manifest.files.len()];
         let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
         let dirs = || [SortedDirs::new(&self.restore.source), SortedDirs::new(&self.staging.dir)];

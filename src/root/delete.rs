@@ -36,8 +36,7 @@ pub fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> 
     let _unused = lock_unused(snapshot.location())?;
     let mut waiting = None;
     if root.latest()?.is_some_and(|latest| latest.to_string_lossy() == name) {
-        let next =
-            all.iter().find(|other| other.error().is_none() && other.location() != snapshot.location());
+        let next = all.iter().find(|other| other.location() != snapshot.location() && is_whole(other));
         let next = next.map(name_of);
         match root.point_latest(next.as_deref()) {
             // On a full disk there is room for the new marker only once the snapshot is gone.
@@ -55,6 +54,12 @@ pub fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> 
         .map_err(|error| Error::io("deleting", snapshot.location(), error))?;
     remove_tree(&root.dir, Path::new(&grave))?;
     waiting.map_or(Ok(()), |next| root.point_latest(Some(&next)))
+}
+
+/// A listing has seen the head of its manifest alone.
+fn is_whole(snapshot: &Snapshot) -> bool {
+    let location = snapshot.location().to_path_buf();
+    snapshot.error().is_none() && Snapshot::describe(location).error().is_none()
 }
 
 fn name_of(snapshot: &Snapshot) -> String {

@@ -5,6 +5,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::latest::read_latest;
+use super::ledger::Ledger;
 use super::names::{name_of, snapshot_numbers};
 use super::open::open_root;
 use crate::error::{Code, Error, Result};
@@ -12,6 +13,23 @@ use crate::io::thread;
 use crate::paths::absolute;
 use crate::snapshot::Snapshot;
 use crate::sys::dir::{Dir, Kind};
+
+impl Snapshot {
+    /// Opens the snapshot at `location`. It must be readable.
+    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
+        let location = absolute(location.as_ref())?;
+        thread::run(|| {
+            let mut snapshot = Self::describe(location);
+            if let Some(error) = snapshot.error() {
+                return Err(error.clone());
+            }
+            if let Some(root) = snapshot.location().parent().and_then(|above| Dir::open(above).ok()) {
+                Ledger::of(&root).tell(&mut snapshot);
+            }
+            Ok(snapshot)
+        })
+    }
+}
 
 /// The snapshots of a root, the newest first. A root that does not exist yet has none.
 pub fn list(root: &Path) -> Result<Vec<Snapshot>> {
@@ -27,11 +45,13 @@ pub fn list(root: &Path) -> Result<Vec<Snapshot>> {
 pub fn list_in(root: &Dir) -> Result<Vec<Snapshot>> {
     let mut numbers = snapshot_numbers(root)?;
     numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let ledger = Ledger::of(root);
     let describe = |number| {
         let name = name_of(number);
-        let snapshot = Snapshot::describe(root.full(Path::new(&name)));
+        let mut snapshot = Snapshot::skim(root.full(Path::new(&name)));
         // One that was deleted after it was listed is no damaged one.
         let is_gone = snapshot.error().is_some() && matches!(root.find(Path::new(&name)), Ok(None));
+        ledger.tell(&mut snapshot);
         (!is_gone).then_some(snapshot)
     };
     Ok(numbers.into_iter().filter_map(describe).collect())
@@ -47,8 +67,11 @@ pub fn latest(root: &Path) -> Result<Snapshot> {
         let mut named = read_latest(&dir)?;
         loop {
             let name = named.ok_or_else(|| none("there is none"))?;
-            let snapshot = Snapshot::describe(root.join(&name));
-            let Some(error) = snapshot.error().cloned() else { return Ok(snapshot) };
+            let mut snapshot = Snapshot::describe(root.join(&name));
+            let Some(error) = snapshot.error().cloned() else {
+                Ledger::of(&dir).tell(&mut snapshot);
+                return Ok(snapshot);
+            };
             // A delete moves the marker before the snapshot goes.
             named = read_latest(&dir)?;
             if named.as_ref() != Some(&name) {
@@ -71,7 +94,7 @@ pub fn newest_data_dir_id(root: &Dir) -> Option<Uuid> {
     numbers.sort_unstable();
     let newest = |number: &u64| {
         let snapshot = root.open_dir(Path::new(&name_of(*number))).ok()?;
-        crate::snapshot::describe(&snapshot).ok()?.head.data_dir_id
+        crate::snapshot::skim(&snapshot).ok()?.head.data_dir_id
     };
     numbers.iter().rev().find_map(newest)
 }

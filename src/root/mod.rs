@@ -6,10 +6,11 @@ pub mod claim;
 mod delete;
 pub mod holders;
 mod latest;
+pub mod ledger;
 mod listing;
 pub mod names;
 mod open;
 mod prune;
 
 pub use backup_root::BackupRoot;
-pub use open::Root;
+pub use open::{Root, open_used_dir};

@@ -23,6 +23,21 @@ pub const NEW_LATEST: &str = ".latest.new";
 /// The marker that is being replaced.
 pub const OLD_LATEST: &str = ".latest.old";
 
+/// What was read back of the snapshots, when and with what result.
+pub const LEDGER: &str = "ledger";
+
+/// The ledger before it takes its name.
+pub const NEW_LEDGER: &str = ".ledger.new";
+
+/// When scrubs have read each stored file.
+pub const LEDGER_FILES: &str = "ledger-files";
+
+/// That before it takes its name.
+pub const NEW_LEDGER_FILES: &str = ".ledger-files.new";
+
+/// The lock of a scrub, never unlinked.
+pub const SCRUB_LOCK: &str = "scrub.lock";
+
 /// What a snapshot is called, followed by the UUID of its job, before it is complete and once it is deleted.
 pub const STAGING: &str = ".staging-";
 

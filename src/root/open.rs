@@ -42,12 +42,7 @@ impl Root {
     /// Opens a root that has been used as one, and takes its lock. In any other directory even a
     /// lock would be one file too many.
     pub fn open_used(path: &Path) -> Result<Self> {
-        let dir = open_root(path)?;
-        let has = |name: &str| dir.find(Path::new(name)).is_ok_and(|found| found.is_some());
-        if ![LOCK, SOURCE, LATEST].into_iter().any(has) && snapshot_numbers(&dir)?.is_empty() {
-            let why = "it is no backup root; the default one is .lifecycle/backup in the data directory";
-            return Err(Error::at(Code::NotFound, "opening the backup root", path, why));
-        }
+        let dir = open_used_dir(path)?;
         let lock = take_root(&dir, Path::new(LOCK))?;
         Ok(Self { dir, lock })
     }
@@ -111,4 +106,15 @@ fn make_root(path: &Path) -> std::io::Result<()> {
 /// Opens a root to look at.
 pub fn open_root(path: &Path) -> Result<Dir> {
     open_directory(path, "opening the backup root")
+}
+
+/// Opens a directory that has been used as a root, to look at.
+pub fn open_used_dir(path: &Path) -> Result<Dir> {
+    let dir = open_root(path)?;
+    let has = |name: &str| dir.find(Path::new(name)).is_ok_and(|found| found.is_some());
+    if ![LOCK, SOURCE, LATEST].into_iter().any(has) && snapshot_numbers(&dir)?.is_empty() {
+        let why = "it is no backup root; the default one is .lifecycle/backup in the data directory";
+        return Err(Error::at(Code::NotFound, "opening the backup root", path, why));
+    }
+    Ok(dir)
 }

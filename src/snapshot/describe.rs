@@ -2,6 +2,7 @@
 
 use super::fields::{Lists, shortage};
 use super::names::{Clash, Names};
+use super::totals::Totals;
 use super::{DirectoryEntry, FileEntry, LinkEntry, Manifest};
 use crate::sys::memory;
 
@@ -12,31 +13,6 @@ pub struct Description {
     pub head: Manifest,
     /// Its files, summed up.
     pub totals: Totals,
-}
-
-/// Files, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// How many they are.
-    pub files: u64,
-    /// The sum of their logical sizes.
-    pub bytes: u64,
-    /// How many of them are an earlier snapshot's.
-    pub files_shared: u64,
-    /// The sum of the logical sizes of those.
-    pub bytes_shared: u64,
-}
-
-impl Totals {
-    /// One more.
-    pub fn add<P>(&mut self, file: &FileEntry<P>) {
-        self.files += 1;
-        self.bytes = self.bytes.saturating_add(file.size);
-        if file.shared.is_some() {
-            self.files_shared += 1;
-            self.bytes_shared = self.bytes_shared.saturating_add(file.size);
-        }
-    }
 }
 
 /// Counts what is read. What is not as this library writes it, it gives up with an error: then the whole is to

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::marker::PhantomData;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -14,9 +14,10 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::Attributes;
 use super::entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
 use super::manifest::{LONGEST_IN_MANIFEST, Manifest, is_reserved};
+use super::totals::Totals;
+use super::{Attributes, VerifyLevel};
 use crate::layout::FileClass;
 use crate::paths::{hex, relative};
 
@@ -44,10 +45,23 @@ pub enum Form {
     /// Exactly Alopex's. Any other key must be covered by a checksum, else one flipped byte in a key would
     /// downgrade a manifest of ours silently.
     Bare,
+    /// The head of ours, which ends before the lists.
+    Head,
 }
 
-/// Reads all fields up to the end of the text: its version, and the manifest without its lists.
-pub fn read(text: impl Read, form: Form, lists: &mut impl Lists) -> serde_json::Result<(u64, Manifest)> {
+/// The fields of a manifest but its lists.
+#[derive(Debug)]
+pub struct Read {
+    /// The version.
+    pub version: u64,
+    /// The manifest, its lists empty.
+    pub head: Manifest,
+    /// What it says of the sums of its files; one of an older library says nothing.
+    pub totals: Option<Totals>,
+}
+
+/// Reads all fields up to the end of the text.
+pub fn read(text: impl io::Read, form: Form, lists: &mut impl Lists) -> serde_json::Result<Read> {
     let mut text = serde_json::Deserializer::from_reader(text);
     let read = text.deserialize_map(Fields { form, lists })?;
     text.end()?;
@@ -67,7 +81,11 @@ enum Field {
     Metadata,
     FilesSkipped,
     FilesLeftOut,
+    Tags,
+    FreezeNs,
+    Verify,
     Origins,
+    Totals,
     Top,
     Directories,
     Links,
@@ -81,6 +99,7 @@ impl Form {
         use Field::*;
         match self {
             Form::Bare => &[Version, Entries],
+            Form::Head => &Form::Ours.requires()[..Form::Ours.requires().len() - 3],
             Form::Ours => &[
                 Version,
                 StartedAtMs,
@@ -104,7 +123,7 @@ struct Fields<'l, L> {
 }
 
 impl<'de, L: Lists> Visitor<'de> for Fields<'_, L> {
-    type Value = (u64, Manifest);
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a manifest")
@@ -112,7 +131,7 @@ impl<'de, L: Lists> Visitor<'de> for Fields<'_, L> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut met = BTreeSet::new();
-        let (mut version, mut head) = (0, Manifest::default());
+        let mut read = Read { version: 0, head: Manifest::default(), totals: None };
         while let Some(field) = map.next_key()? {
             if self.form == Form::Bare && !self.form.requires().contains(&field) {
                 return Err(A::Error::custom("it has a key too many"));
@@ -121,19 +140,20 @@ impl<'de, L: Lists> Visitor<'de> for Fields<'_, L> {
                 return Err(A::Error::custom(format!("it has {field:?} twice")));
             }
             match field {
-                Field::Version => version = map.next_value()?,
+                Field::Version => read.version = map.next_value()?,
+                Field::Totals => read.totals = Some(map.next_value()?),
                 Field::Directories => map.next_value_seed(Lines::<_, DirectoryLine>::of(self.lists))?,
                 Field::Links => map.next_value_seed(Lines::<_, LinkLine>::of(self.lists))?,
                 Field::Entries if self.form == Form::Bare => {
                     map.next_value_seed(Lines::<_, BareLine>::of(self.lists))?;
                 }
                 Field::Entries => map.next_value_seed(Lines::<_, FileLine>::of(self.lists))?,
-                other => self.head(&mut head, other, &mut map)?,
+                other => self.head(&mut read.head, other, &mut map)?,
             }
         }
         match self.form.requires().iter().find(|field| !met.contains(field)) {
             Some(missing) => Err(A::Error::custom(format!("it lacks {missing:?}"))),
-            None => Ok((version, head)),
+            None => Ok(read),
         }
     }
 }
@@ -163,6 +183,11 @@ impl<L: Lists> Fields<'_, L> {
             }
             Field::FilesSkipped => head.files_skipped = map.next_value()?,
             Field::FilesLeftOut => head.files_left_out = map.next_value()?,
+            Field::Tags => head.tags = map.next_value()?,
+            Field::FreezeNs => head.freeze_ns = map.next_value()?,
+            Field::Verify => {
+                head.verify = map.next_value::<Option<String>>()?.as_deref().and_then(VerifyLevel::from_name);
+            }
             Field::Origins => head.origins = map.next_value::<Vec<Origin>>()?,
             Field::Top => {
                 head.top = map.next_value()?;

@@ -1,13 +1,14 @@
 //! A snapshot as its users see it.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::describe::Description;
 use super::parse;
+use super::totals::Totals;
+use super::{Known, Manifest, Verified, VerifyLevel};
 use crate::error::{Error, Result};
-use crate::io::{open, thread};
-use crate::paths::absolute;
+use crate::io::open;
 use crate::sys::clock::time_of_ms;
 use crate::sys::dir::Dir;
 
@@ -27,22 +28,26 @@ pub struct Snapshot {
     bytes_shared: u64,
     files_skipped: u64,
     files_left_out: u64,
+    tags: Vec<String>,
+    freeze_ns: u64,
+    verified: Option<Verified>,
+    is_damaged: bool,
     error: Option<Error>,
 }
 
 impl Snapshot {
-    /// Opens the snapshot at `location`. It must be readable.
-    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
-        let location = absolute(location.as_ref())?;
-        thread::run(|| {
-            let snapshot = Self::describe(location);
-            snapshot.error.clone().map_or(Ok(snapshot), Err)
-        })
-    }
-
     /// What is at `location`, readable or not.
     pub(crate) fn describe(location: PathBuf) -> Self {
-        match open_directory(&location).and_then(|dir| parse::describe(&dir)) {
+        Self::by(location, parse::describe)
+    }
+
+    /// The same by the head of its manifest, as far as that has one.
+    pub(crate) fn skim(location: PathBuf) -> Self {
+        Self::by(location, parse::skim)
+    }
+
+    fn by(location: PathBuf, read: impl FnOnce(&Dir) -> Result<Description>) -> Self {
+        match open_directory(&location).and_then(|dir| read(&dir)) {
             Ok(description) => Self::of(location, description, None),
             Err(error) => Self::of(location, Description::default(), Some(error)),
         }
@@ -50,6 +55,7 @@ impl Snapshot {
 
     fn of(location: PathBuf, description: Description, error: Option<Error>) -> Self {
         let Description { head, totals } = description;
+        let verified = by_its_backup(&head, &totals);
         let name = location.file_name().unwrap_or_default().to_string_lossy();
         Self {
             id: head.id.map_or_else(|| name.into_owned(), |id| id.to_string()),
@@ -63,9 +69,20 @@ impl Snapshot {
             bytes_shared: totals.bytes_shared,
             files_skipped: head.files_skipped,
             files_left_out: head.files_left_out,
+            verified,
+            tags: head.tags,
+            freeze_ns: head.freeze_ns,
+            is_damaged: false,
             location,
             error,
         }
+    }
+
+    /// It learns what is known beside its manifest.
+    pub(crate) fn learn(&mut self, known: Known) {
+        let is_later = |verified: &Verified| self.verified.is_none_or(|own| own.at < verified.at);
+        self.verified = known.verified.filter(is_later).or(self.verified);
+        self.is_damaged = known.is_damaged;
     }
 
     /// The UUID of the job that made it; the directory's name where the manifest has none.
@@ -128,10 +145,39 @@ impl Snapshot {
         self.files_left_out
     }
 
+    /// What its host calls it by, for retention policies.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// The longest freeze window of its backup; `None`: the host was not frozen, or the manifest does not say.
+    pub fn freeze(&self) -> Option<Duration> {
+        (self.freeze_ns > 0).then(|| Duration::from_nanos(self.freeze_ns))
+    }
+
+    /// When all of it was last read back and found good, by its backup, a verification or parts of scrubs: the time
+    /// of that of its files which was not read for the longest time. `None`: never, as far as is known.
+    pub fn verified(&self) -> Option<Verified> {
+        self.verified
+    }
+
+    /// Whether it was read back and found bad since it was last found good. It can be read, and some of its
+    /// files are lost.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
     /// Why it cannot be read.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
+}
+
+/// What its backup took anew it read back itself; of what it shares the oldest time counts.
+fn by_its_backup(head: &Manifest, totals: &Totals) -> Option<Verified> {
+    let level = head.verify.filter(|level| *level >= VerifyLevel::Checksum)?;
+    let oldest = totals.oldest_read_ms.unwrap_or(u64::MAX).min(head.finished_at_ms);
+    Some(Verified { at: told(oldest)?, level })
 }
 
 /// A time of a manifest; 0: it does not say.

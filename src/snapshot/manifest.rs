@@ -16,9 +16,10 @@ use uuid::Uuid;
 use super::checkpoint::{Checkpoint, VERSION as CHECKPOINT_VERSION};
 use super::entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, SourceId};
 use super::files::Files;
-use super::{Attributes, CHECKPOINT, MANIFEST};
+use super::totals::Totals;
+use super::{Attributes, CHECKPOINT, MANIFEST, VerifyLevel};
 use crate::datadir::names::LIFECYCLE;
-use crate::io::checksum::Summed;
+use crate::io::checksum::{self, Summed};
 use crate::layout::FileClass;
 use crate::paths::hex;
 
@@ -34,6 +35,12 @@ pub const CHECKSUM_START: &str = ",\n  \"checksum\": \"crc32:";
 
 /// What follows the checksum's eight digits.
 pub const CHECKSUM_END: &str = "\"\n}\n";
+
+/// The line that ends the head: the checksum of the bytes before the line.
+pub const HEAD_START: &str = ",\n  \"head\": \"crc32:";
+
+/// What follows the head's eight digits.
+pub const HEAD_END: &str = "\"";
 
 /// A snapshot's content.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +65,12 @@ pub struct Manifest {
     pub files_skipped: u64,
     /// Immutable files that were still being built.
     pub files_left_out: u64,
+    /// What its host calls it by, for those who choose which snapshots stay.
+    pub tags: Vec<String>,
+    /// The longest freeze window of its backup, in nanoseconds; 0: there was none, or it is unknown.
+    pub freeze_ns: u64,
+    /// How its backup read it back; `None`: unknown.
+    pub verify: Option<VerifyLevel>,
     /// The earlier snapshots that first held a file that this one shares.
     pub origins: Vec<Origin>,
     /// The data directory's own attributes.
@@ -79,9 +92,11 @@ impl Manifest {
         if self.checkpoint.is_some() { CHECKPOINT } else { MANIFEST }
     }
 
-    /// The sum of the files' logical sizes.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
+    /// Its files, summed up.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.files.iter().for_each(|file| totals.add(&file));
+        totals
     }
 
     /// Writes it, sorted.
@@ -93,7 +108,20 @@ impl Manifest {
         out.write_all(format!("{CHECKSUM_START}{sum:08x}{CHECKSUM_END}").as_bytes())
     }
 
+    /// The head with its own checksum, by which it can be believed before the lists are read.
     fn write_fields(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut head = Vec::new();
+        self.write_head(&mut head)?;
+        let sum = checksum::of(&head);
+        out.write_all(&head)?;
+        out.write_all(format!("{HEAD_START}{sum:08x}{HEAD_END}").as_bytes())?;
+        field(out, "top", &self.top)?;
+        list(out, "directories", self.directories.iter().map(DirectoryLine::of))?;
+        list(out, "links", self.links.iter().map(LinkLine::of))?;
+        list(out, "entries", self.files.iter().map(FileLine::of))
+    }
+
+    fn write_head(&self, out: &mut impl Write) -> io::Result<()> {
         match self.checkpoint {
             None => write!(out, "{{\n  \"version\": {VERSION}")?,
             Some(Checkpoint { until_close }) => {
@@ -111,11 +139,11 @@ impl Manifest {
         field(out, "metadata", &hex::encode(&self.metadata))?;
         field(out, "files_skipped", &self.files_skipped)?;
         field(out, "files_left_out", &self.files_left_out)?;
+        field(out, "tags", &self.tags)?;
+        field(out, "freeze_ns", &self.freeze_ns)?;
+        field(out, "verify", &self.verify.map(VerifyLevel::name))?;
         field(out, "origins", &self.origins)?;
-        field(out, "top", &self.top)?;
-        list(out, "directories", self.directories.iter().map(DirectoryLine::of))?;
-        list(out, "links", self.links.iter().map(LinkLine::of))?;
-        list(out, "entries", self.files.iter().map(FileLine::of))
+        field(out, "totals", &self.totals())
     }
 }
 

@@ -6,10 +6,13 @@ mod describe;
 mod entries;
 mod fields;
 mod files;
+mod head;
 mod info;
 mod manifest;
 mod names;
 mod parse;
+mod totals;
+mod verified;
 
 pub use attributes::{Attributes, Imprint};
 pub use checkpoint::Checkpoint;
@@ -21,7 +24,8 @@ pub use manifest::{CHECKSUM_END, CHECKSUM_START};
 pub use manifest::{LONGEST_IN_MANIFEST, Manifest};
 #[cfg(fuzzing)]
 pub use parse::read_whole as read_manifest;
-pub use parse::{describe, read};
+pub use parse::{read, skim};
+pub use verified::{Known, Verified, VerifyLevel};
 
 /// The file at the top of a snapshot that makes it one.
 pub const MANIFEST: &str = "snapshot.manifest";

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::describe::{Counted, Description, Totals};
-use super::fields::{self, Form, Lists, SHORTAGE, shortage};
+use super::describe::{Counted, Description};
+use super::fields::{self, Form, Lists, Read as Fields, SHORTAGE, shortage};
 use super::files::order;
+use super::head;
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION};
 use super::names::{Clash, Names};
+use super::totals::Totals;
 use super::{CHECKPOINT, DirectoryEntry, FileEntry, Files, LinkEntry, MANIFEST, Manifest};
 use crate::error::{Code, Error, Result};
 use crate::io::checksum::Checksum;
@@ -38,6 +40,24 @@ pub fn read(directory: &Dir) -> Result<Manifest> {
 pub fn describe(directory: &Dir) -> Result<Description> {
     let opened = Opened::of(directory)?;
     describe_from(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal))
+}
+
+/// What the head of a manifest says, which proves itself. The rest is only known to have its end: for a listing.
+pub fn skim(directory: &Dir) -> Result<Description> {
+    let opened = Opened::of(directory)?;
+    match skim_from(&mut &opened.file, opened.length) {
+        Ok(Some(description)) => Ok(description),
+        // One of an older library, or there is something wrong with it, and the whole says what.
+        Ok(None) => describe_from(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal)),
+        Err(error) => Err(Error::io(DOING, &opened.path, error)),
+    }
+}
+
+fn skim_from(text: &mut (impl Read + Seek), length: u64) -> io::Result<Option<Description>> {
+    match checksum_at_end(text, length)? {
+        Some(_) => head::read(text, length),
+        None => Ok(None),
+    }
 }
 
 struct Opened {
@@ -109,28 +129,39 @@ fn unreadable(error: serde_json::Error, what: &str) -> Refusal {
 pub fn read_whole(text: &mut (impl Read + Seek), length: u64) -> Answer<Manifest> {
     let mut lists = Whole::default();
     match attempt(text, length, &mut lists) {
-        Ok(head) => lists.end(head),
+        Ok(Fields { head, totals, .. }) => {
+            let manifest = lists.end(head)?;
+            require_totals(totals, manifest.totals())?;
+            Ok(manifest)
+        }
         Err(first) => Err(why(text, length, first)),
     }
 }
 
 fn describe_from(text: &mut (impl Read + Seek), length: u64) -> Answer<Description> {
     let mut counted = Counted::default();
-    if let Ok(head) = attempt(text, length, &mut counted)
+    if let Ok(Fields { head, totals: said, .. }) = attempt(text, length, &mut counted)
         && let Some(totals) = counted.end(&head)
+        && require_totals(said, totals).is_ok()
     {
         return Ok(Description { head, totals });
     }
     // It is sorted otherwise, as one of Alopex may be, or there is something wrong with it, and this says what.
     let whole = read_whole(text, length)?;
-    let mut totals = Totals::default();
-    whole.files.iter().for_each(|file| totals.add(&file));
+    let totals = whole.totals();
     let head = Manifest { directories: Vec::new(), links: Vec::new(), files: Files::default(), ..whole };
     Ok(Description { head, totals })
 }
 
+fn require_totals(said: Option<Totals>, found: Totals) -> Answer<()> {
+    match said {
+        Some(said) if said != found => Err(corrupt("its totals are not those of its files")),
+        _ => Ok(()),
+    }
+}
+
 /// Reads it once. What is wrong with it may have a cause that is to be told first.
-fn attempt(text: &mut (impl Read + Seek), length: u64, lists: &mut impl Lists) -> Answer<Manifest> {
+fn attempt(text: &mut (impl Read + Seek), length: u64, lists: &mut impl Lists) -> Answer<Fields> {
     let end = checksum_at_end(text, length)?;
     let (form, what) = match end {
         Some(_) => (Form::Ours, ""),
@@ -138,7 +169,7 @@ fn attempt(text: &mut (impl Read + Seek), length: u64, lists: &mut impl Lists) -
     };
     let mut covered = Covered::of(text, length, end)?;
     match fields::read(BufReader::with_capacity(BUFFER, &mut covered), form, lists) {
-        Ok((VERSION, head)) if covered.matches(end) => Ok(head),
+        Ok(read) if read.version == VERSION && covered.matches(end) => Ok(read),
         Ok(_) => Err(corrupt("its own checksum does not match")),
         Err(error) => Err(unreadable(error, what)),
     }

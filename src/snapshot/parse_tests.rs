@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::*;
 use crate::io::checksum;
 use crate::layout::FileClass;
-use crate::snapshot::Attributes;
 use crate::snapshot::entries::{Origin, Shared, SourceId};
+use crate::snapshot::manifest::HEAD_START;
+use crate::snapshot::{Attributes, VerifyLevel};
 
 /// Reads it whole, and asks for its description too, which must not say more of it than the whole.
 fn parse(bytes: &[u8]) -> std::result::Result<Manifest, (Code, String)> {
@@ -19,8 +20,16 @@ fn parse(bytes: &[u8]) -> std::result::Result<Manifest, (Code, String)> {
     };
     let whole = read_whole(&mut Cursor::new(bytes), length).map_err(plain);
     let described = describe_from(&mut Cursor::new(bytes), length).map_err(plain);
+    let skimmed = skim_from(&mut Cursor::new(bytes), length).unwrap();
     match (&whole, described) {
         (Ok(whole), Ok(described)) => {
+            if let Some(skimmed) = skimmed {
+                assert_eq!(skimmed.totals, described.totals);
+                assert_eq!(
+                    format!("{:?}", skimmed.head),
+                    format!("{:?}", Manifest { top: None, ..described.head.clone() })
+                );
+            }
             let mut totals = Totals::default();
             whole.files.iter().for_each(|file| totals.add(&file));
             assert_eq!(described.totals, totals);
@@ -57,6 +66,9 @@ fn ours() -> Manifest {
         metadata: vec![0, 255, 10],
         files_skipped: 3,
         files_left_out: 4,
+        tags: vec!["a tag".into(), "\"head\": \n".into()],
+        freeze_ns: 5,
+        verify: Some(VerifyLevel::Checksum),
         origins: [3, 4].map(|id| Origin { id: Uuid::from_u128(id), at_ms: 6 }).to_vec(),
         top: Some(attributes),
         directories: vec![DirectoryEntry { path: "d".into(), attributes }],
@@ -95,7 +107,10 @@ fn what_was_written_is_read_again() {
     assert_eq!(&again.origins, &manifest.origins);
     let mut totals = Totals::default();
     again.files.iter().for_each(|file| totals.add(&file));
-    assert_eq!(totals, Totals { files: 3, bytes: 21, files_shared: 3, bytes_shared: 21 });
+    assert_eq!(
+        totals,
+        Totals { files: 3, bytes: 21, files_shared: 3, bytes_shared: 21, oldest_read_ms: Some(5) }
+    );
     assert_eq!((again.id, again.metadata, again.rules), (manifest.id, manifest.metadata, manifest.rules));
     assert_eq!((again.data_dir_id, again.top), (manifest.data_dir_id, manifest.top));
 }
@@ -258,7 +273,7 @@ fn alopex_reads_what_is_written() {
 fn counted(bytes: &[u8]) -> Option<Totals> {
     let mut counted = Counted::default();
     let head = attempt(&mut Cursor::new(bytes), bytes.len() as u64, &mut counted).ok()?;
-    counted.end(&head)
+    counted.end(&head.head)
 }
 
 #[test]
@@ -306,4 +321,45 @@ fn a_hostile_one_takes_no_memory_behind_its_first_bad_line() {
     let mut read = OnlyCounted(0);
     attempt(&mut Cursor::new(json.as_bytes()), json.len() as u64, &mut read).unwrap_err();
     assert_eq!(read.0, 3);
+}
+
+#[test]
+fn the_head_is_believed_by_its_own_checksum_whatever_the_lists_hold() {
+    let whole = text(&ours());
+    let skim = |bytes: &[u8]| skim_from(&mut Cursor::new(bytes), bytes.len() as u64).unwrap();
+    let skimmed = skim(&whole).unwrap();
+    assert_eq!(skimmed.totals, ours().totals());
+    assert_eq!((skimmed.head.tags, skimmed.head.freeze_ns), (ours().tags, 5));
+    assert_eq!(skimmed.head.verify, Some(VerifyLevel::Checksum));
+    let head = String::from_utf8_lossy(&whole).find(HEAD_START).unwrap();
+    for at in 0..head + HEAD_START.len() + 8 {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        assert!(skim(&damaged).is_none(), "byte {at}");
+    }
+    let mut beyond = whole.clone();
+    beyond[head + HEAD_START.len() + 20] ^= 1;
+    assert_eq!(skim(&beyond).unwrap().totals, ours().totals());
+    assert!(skim(&whole[..whole.len() - 1]).is_none(), "its end is missing");
+}
+
+#[test]
+fn one_without_a_head_is_read_whole() {
+    let whole = String::from_utf8(text(&ours())).unwrap();
+    let (from, to) = (whole.find(",\n  \"tags\"").unwrap(), whole.find(",\n  \"origins\"").unwrap());
+    let of_earlier = changed(&whole[from..to], "");
+    let of_earlier = String::from_utf8(of_earlier).unwrap();
+    let (from, to) = (of_earlier.find(",\n  \"totals\"").unwrap(), of_earlier.find(",\n  \"top\"").unwrap());
+    let body = [&of_earlier[..from], &of_earlier[to..of_earlier.find(CHECKSUM_START).unwrap()]].concat();
+    let sum = checksum::of(body.as_bytes());
+    let bytes = format!("{body}{CHECKSUM_START}{sum:08x}{CHECKSUM_END}").into_bytes();
+    assert!(skim_from(&mut Cursor::new(&bytes[..]), bytes.len() as u64).unwrap().is_none());
+    let read = parse(&bytes).unwrap();
+    assert_eq!((read.files, read.tags, read.verify), (ours().files, vec![], None));
+}
+
+#[test]
+fn totals_that_are_not_those_of_its_files_are_refused() {
+    let bytes = changed("\"totals\": {\"files\":3", "\"totals\": {\"files\":4");
+    assert_eq!(parse(&bytes).unwrap_err(), (Code::Corrupt, "its totals are not those of its files".into()));
 }

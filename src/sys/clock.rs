@@ -35,6 +35,11 @@ pub fn wall_ns() -> i128 {
     since_epoch().as_nanos() as i128
 }
 
+/// The wall clock, in milliseconds since 1970.
+pub fn wall_ms() -> u64 {
+    since_epoch().as_millis() as u64
+}
+
 /// Milliseconds since 1970 as a time.
 pub fn time_of_ms(ms: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(ms)

@@ -8,3 +8,4 @@ mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod scrubbing;
