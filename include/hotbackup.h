@@ -39,9 +39,9 @@
  *     in it, is BACKUP_INTERNAL.
  *  5. Handles live until they are freed, and each kind has its own function for that. The strings
  *     that an accessor returns belong to the handle. What is called borrowed is never freed.
- *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots and lists
- *     never change; options belong to one thread at a time. Nobody may use a handle while or after
- *     it is freed.
+ *  6. Coordinators and jobs may be used from any thread at any time; errors, snapshots, lists and
+ *     verdicts never change; options and policies belong to one thread at a time. Nobody may use a
+ *     handle while or after it is freed.
  *  7. Strings in end with NUL, and are copied. Paths are any bytes but none at all, need not be
  *     UTF-8, and are made absolute when taken, so that a later chdir changes nothing; globs, names
  *     of layouts and messages are UTF-8.
@@ -99,9 +99,17 @@ typedef struct backup_list backup_list;
 /// One thread at a time.
 typedef struct backup_options backup_options;
 
+/// A policy: which snapshots of a root are kept, by rules of which each keeps some. What any rule keeps
+/// stays, and always the newest good one. One thread at a time.
+typedef struct backup_retention backup_retention;
+
 /// What a snapshot says of itself, read once: it holds nothing open and stays good when the
 /// snapshot is deleted. Nothing ever changes in it; any thread may look until it is freed.
 typedef struct backup_snapshot backup_snapshot;
+
+/// What a policy makes of the snapshots that a root had at one instant, the newest first. Nothing
+/// ever changes in it; any thread may look until it is freed.
+typedef struct backup_verdicts backup_verdicts;
 
 /// What a call returns: BACKUP_OK, or why it failed.
 typedef int32_t backup_code;
@@ -878,12 +886,104 @@ void backup_list_free(backup_list *list);
 backup_code backup_delete(const char *root, const char *id_or_name, backup_error **error);
 
 /// Deletes all but the newest keep_newest snapshots, except those in use (a restore, a
-/// verification) and unreadable ones, which neither count nor go. *deleted: how many went. 0 to
-/// keep is BACKUP_INVALID_ARGUMENT; BACKUP_CONFLICT: the root is in use. (since 0.1)
+/// verification) and unreadable ones, which neither count nor go; one in which something was found
+/// bad does not count. *deleted: how many went. 0 to keep is BACKUP_INVALID_ARGUMENT;
+/// BACKUP_CONFLICT: the root is in use. backup_prune_by prunes by more than a number. (since 0.1)
 backup_code backup_prune(const char *root,
                          uint32_t keep_newest,
                          uint32_t *deleted,
                          backup_error **error);
+
+/* ---- Retention -----------------------------------------------------------------------------
+ *
+ * Which snapshots stay and which go, by rules, and why. Which of two is the newer is told by their
+ * names, never by a clock; their times, in UTC, say of which day each is. */
+
+/// The newest.
+#define BACKUP_KEEP_NEWEST 1
+
+/// The newest of each of the last hours that have any. Hours, days, weeks, months and years are those
+/// of UTC.
+#define BACKUP_KEEP_HOURLY 2
+
+/// The newest of each of the last days that have any.
+#define BACKUP_KEEP_DAILY 3
+
+/// The newest of each of the last weeks (of ISO 8601, from Monday) that have any.
+#define BACKUP_KEEP_WEEKLY 4
+
+/// The newest of each of the last months that have any.
+#define BACKUP_KEEP_MONTHLY 5
+
+/// The newest of each of the last years that have any.
+#define BACKUP_KEEP_YEARLY 6
+
+/// A policy without a rule, by which nothing can be pruned; free it with backup_retention_free. NULL
+/// only after a defect of the library. (since 0.1)
+backup_retention *backup_retention_new(void);
+
+/// Frees a policy. NULL is fine. (since 0.1)
+void backup_retention_free(backup_retention *retention);
+
+/// Keeps count snapshots by one rule, BACKUP_KEEP_*. Said again for the same rule, the last counts; 0:
+/// it keeps none. (since 0.1)
+backup_code backup_retention_keep(backup_retention *retention,
+                                  int32_t rule,
+                                  uint32_t count,
+                                  backup_error **error);
+
+/// Keeps all snapshots that are not older than so many milliseconds, counted back from now or from
+/// the newest good one, whichever is earlier: a clock that is ahead, or a host that made no backups
+/// for a while, takes none away. 0: the rule keeps none. (since 0.1)
+backup_code backup_retention_keep_within_ms(backup_retention *retention,
+                                            uint64_t ms,
+                                            backup_error **error);
+
+/// Keeps all snapshots that have this tag, or one of those named before. (since 0.1)
+backup_code backup_retention_keep_tag(backup_retention *retention,
+                                      const char *tag,
+                                      backup_error **error);
+
+/// What a policy makes of each snapshot of a root, and why; the caller frees it. Nothing is changed,
+/// and whether one is being read is not looked at. A root that does not exist yet has none.
+/// BACKUP_INVALID_ARGUMENT: the policy has no rule. (since 0.1)
+backup_code backup_retention_plan(const char *root,
+                                  const backup_retention *retention,
+                                  backup_verdicts **out,
+                                  backup_error **error);
+
+/// Deletes what a policy does not keep, the oldest first, and says what became of each snapshot; the
+/// caller frees it. Those in use (a restore, a verification) stay. Unreadable ones neither count nor
+/// go. A damaged one, in which something was found bad, takes no good one's place, and goes if it
+/// would were it good; where none is good nothing goes. BACKUP_INVALID_ARGUMENT: the policy has no
+/// rule; BACKUP_CONFLICT: the root is in use; BACKUP_NOT_FOUND: there is none. (since 0.1)
+backup_code backup_prune_by(const char *root,
+                            const backup_retention *retention,
+                            backup_verdicts **out,
+                            backup_error **error);
+
+/// How many verdicts there are, one for each snapshot; 0 for NULL. (since 0.1)
+size_t backup_verdicts_count(const backup_verdicts *verdicts);
+
+/// The id of the snapshot that a verdict is about, counted from 0, the newest. Valid until the
+/// verdicts are freed; NULL when out of range. (since 0.1)
+const char *backup_verdicts_id(const backup_verdicts *verdicts, size_t index);
+
+/// The directory of that snapshot, absolute: where it is or, once it has gone, was. Valid until the
+/// verdicts are freed; NULL when out of range. (since 0.1)
+const char *backup_verdicts_location(const backup_verdicts *verdicts, size_t index);
+
+/// 1: no rule keeps the snapshot, so it goes, or by backup_prune_by has gone. 0: it stays, and when
+/// out of range. (since 0.1)
+int32_t backup_verdicts_goes(const backup_verdicts *verdicts, size_t index);
+
+/// Why the snapshot stays or goes, in words, with a comma between reasons: "daily 2 of 14, tagged
+/// release". Valid until the verdicts are freed; NULL when out of range. (since 0.1)
+const char *backup_verdicts_reasons(const backup_verdicts *verdicts, size_t index);
+
+/// Frees verdicts and all that was borrowed from them. NULL is fine. Nothing on disk changes.
+/// (since 0.1)
+void backup_verdicts_free(backup_verdicts *verdicts);
 
 /* ---- Errors ------------------------------------------------------------------------------- */
 

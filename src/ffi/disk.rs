@@ -31,8 +31,9 @@ pub unsafe extern "C" fn backup_delete(
 }
 
 /// Deletes all but the newest keep_newest snapshots, except those in use (a restore, a
-/// verification) and unreadable ones, which neither count nor go. *deleted: how many went. 0 to
-/// keep is BACKUP_INVALID_ARGUMENT; BACKUP_CONFLICT: the root is in use. (since 0.1)
+/// verification) and unreadable ones, which neither count nor go; one in which something was found
+/// bad does not count. *deleted: how many went. 0 to keep is BACKUP_INVALID_ARGUMENT;
+/// BACKUP_CONFLICT: the root is in use. backup_prune_by prunes by more than a number. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_prune(
     root: *const c_char,

@@ -27,6 +27,7 @@ mod list;
 mod options;
 mod progress;
 mod restore;
+mod retention;
 mod snapshot;
 mod text;
 mod time;

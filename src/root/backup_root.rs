@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::retention::{Retention, Verdict};
 use super::{delete, listing, prune};
 use crate::error::Result;
 use crate::snapshot::Snapshot;
@@ -40,10 +41,25 @@ impl BackupRoot {
         delete::delete(&self.0, id_or_name)
     }
 
-    /// Keeps the newest `keep_newest` readable snapshots, deletes the other readable ones that nobody
+    /// Keeps the newest `keep_newest` good snapshots, deletes the other readable ones that nobody
     /// reads, and returns how many it deleted.
     pub fn prune(&self, keep_newest: u32) -> Result<u32> {
         prune::prune(&self.0, keep_newest)
+    }
+
+    /// What a policy makes of each snapshot, the newest first, and why. Nothing is changed, and who is being
+    /// read is not looked at. [`Code::InvalidArgument`](crate::Code::InvalidArgument): the policy has no rule.
+    pub fn retention_plan(&self, retention: &Retention) -> Result<Vec<Verdict>> {
+        prune::plan(&self.0, retention)
+    }
+
+    /// Deletes what a policy does not keep, but for what is being read, and returns what became of each
+    /// snapshot, the newest first. What goes and the newest good one are read whole before anything goes:
+    /// one that cannot be read after all neither counts nor goes.
+    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument): the policy has no rule;
+    /// [`Code::Conflict`](crate::Code::Conflict): the root is in use.
+    pub fn prune_by(&self, retention: &Retention) -> Result<Vec<Verdict>> {
+        prune::prune_by(&self.0, retention)
     }
 }
 

@@ -11,6 +11,8 @@ mod listing;
 pub mod names;
 mod open;
 mod prune;
+mod retention;
 
 pub use backup_root::BackupRoot;
 pub use open::{Root, open_used_dir};
+pub use retention::{Candidate, Condition, Keep, Reason, Retention, Verdict};

@@ -39,7 +39,12 @@ pub fn run(command: &mut Command) -> String {
 
 /// Whether a tool is there. Where HOTBACKUP_TEST_REQUIRE_ALL is set it must be.
 pub fn has(tool: &str) -> bool {
-    let there = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    has_that_answers(tool, "--version")
+}
+
+/// Whether a tool is there that is asked for its version in its own way, likewise.
+pub fn has_that_answers(tool: &str, question: &str) -> bool {
+    let there = Command::new(tool).arg(question).output().is_ok_and(|output| output.status.success());
     if !there {
         assert!(env::var_os("HOTBACKUP_TEST_REQUIRE_ALL").is_none(), "{tool} is required and not there");
         eprintln!("skipped: {tool} is not there");

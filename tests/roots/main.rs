@@ -8,4 +8,7 @@ mod errors_root;
 mod identity;
 mod latest;
 mod pruning;
+mod retention;
+mod retention_laws;
+mod retention_restic;
 mod scrubbing;
