@@ -7,6 +7,7 @@ pub mod list;
 pub mod man;
 pub mod prune;
 pub mod recover;
+pub mod report;
 pub mod restore;
 pub mod show;
 pub mod undo;
@@ -26,6 +27,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::Restore(command) => command,
         Command::Undo(command) => command,
         Command::Recover(command) => command,
+        Command::Report(command) => command,
         Command::Prune(command) => command,
         Command::Delete(command) => command,
         Command::Completions(command) => command,

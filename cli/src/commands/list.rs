@@ -11,15 +11,18 @@ use crate::Outcome;
 use crate::args::root::RootArgument;
 use crate::context::{Context, Run};
 use crate::naming::{short, short_length};
+use crate::output::metrics::Metrics;
 use crate::output::table::{Column, Keep, number, render, text};
 use crate::output::{Report, size, style, time};
+use crate::survey::Survey;
 use crate::view::{self, View};
 
 const EXAMPLES: &str = "\
 Examples:
   hotbackup list /backup/db
   hotbackup list /var/lib/db              the root that a database has in itself
-  hotbackup list -r /backup/db --json | jq '.snapshots[0].id'";
+  hotbackup list -r /backup/db --json | jq '.snapshots[0].id'
+  hotbackup list /backup/db -q --prometheus /var/lib/prometheus/node-exporter/db.prom";
 
 /// List the snapshots of a root, the newest first.
 ///
@@ -47,7 +50,8 @@ impl Run for List {
         let length = short_length(&all);
         let rows = all.iter().map(|snapshot| row(snapshot, is_latest(snapshot), length, now)).collect();
         let snapshots = all.iter().map(|snapshot| View::of(snapshot, is_latest(snapshot))).collect();
-        Ok(Listed { root: root.path().to_string_lossy().into_owned(), snapshots, rows }.into())
+        let survey = Survey::made_of(&root, all, None);
+        Ok(Listed { root: survey.root.clone(), snapshots, rows, survey }.into())
     }
 }
 
@@ -89,6 +93,8 @@ struct Listed {
     snapshots: Vec<View>,
     #[serde(skip)]
     rows: Vec<Vec<String>>,
+    #[serde(skip)]
+    survey: Survey,
 }
 
 impl Report for Listed {
@@ -108,5 +114,9 @@ impl Report for Listed {
             writeln!(out, "{} {why}", style::styled(style::BAD, format!("{name} cannot be read:")))?;
         }
         Ok(())
+    }
+
+    fn metrics(&self, metrics: &mut Metrics) {
+        metrics.root(&self.survey);
     }
 }

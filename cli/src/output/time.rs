@@ -7,8 +7,32 @@ use jiff::tz::TimeZone;
 
 /// In the zone of this machine.
 pub fn local(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same without the seconds.
+pub fn minute(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d %H:%M")
+}
+
+/// The day alone.
+pub fn day(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d")
+}
+
+/// The month in words.
+pub fn month(time: SystemTime) -> String {
+    formatted(time, "%B %Y")
+}
+
+/// How far the zone of this machine is from UTC at a time.
+pub fn zone(time: SystemTime) -> String {
+    formatted(time, "UTC%:z")
+}
+
+fn formatted(time: SystemTime, format: &str) -> String {
     let Ok(timestamp) = Timestamp::try_from(time) else { return "beyond the calendar".into() };
-    timestamp.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    timestamp.to_zoned_datetime(TimeZone::system()).strftime(format).to_string()
 }
 
 /// As RFC 3339 has it, in UTC, to the millisecond. A time beyond its years is none.
@@ -22,6 +46,14 @@ pub fn age(time: SystemTime, now: SystemTime) -> String {
         Ok(age) => rough(age),
         // By a clock that was wrong, then or now.
         Err(ahead) => format!("in {}", rough(ahead.duration())),
+    }
+}
+
+/// The same in words.
+pub fn ago(time: SystemTime, now: SystemTime) -> String {
+    match now.duration_since(time) {
+        Ok(age) => format!("{} ago", rough(age)),
+        Err(_) => self::age(time, now),
     }
 }
 
