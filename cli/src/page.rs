@@ -31,9 +31,6 @@ pub fn of(survey: &Survey) -> String {
         let months = months(&survey.entries);
         html.raw("<section aria-labelledby=\"time-line\">\n<h2 id=\"time-line\">Time line</h2>\n");
         charts::write(&mut html, &line);
-        html.raw("<p class=\"legend\"><span class=\"key good\">own bytes, or good</span> ");
-        html.raw("<span class=\"key shared\">shared with earlier snapshots</span> ");
-        html.raw("<span class=\"key bad\">damaged or unreadable</span></p>\n");
         by_months(&mut html, &months);
         html.raw("</section>\n");
         snapshots(&mut html, survey);
@@ -103,5 +100,46 @@ pub fn level(level: hotbackup::VerifyLevel) -> &'static str {
         VerifyLevel::Checksum => "checksums",
         VerifyLevel::Media => "checksums, from the disk",
         _ => "a newer level",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STYLE;
+
+    /// The colours of a scheme, by their names.
+    fn colours(scheme: &str) -> impl Fn(&str) -> [f64; 3] {
+        move |name: &str| {
+            let (_, after) = scheme.split_once(&format!("--{name}: #")).expect("it is given");
+            [0, 2, 4].map(|at| f64::from(u8::from_str_radix(&after[at..at + 2], 16).expect("digits")) / 255.0)
+        }
+    }
+
+    /// As WCAG 2 defines it.
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let linear = |part: f64| match part {
+            dark if dark <= 0.040_45 => dark / 12.92,
+            _ => ((part + 0.055) / 1.055).powf(2.4),
+        };
+        let [a, b] = [a, b].map(|[red, green, blue]| {
+            0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) + 0.05
+        });
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn text_stands_out_from_what_is_behind_it_light_and_dark() {
+        let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("there are two schemes");
+        for (scheme, colour) in [("light", colours(light)), ("dark", colours(dark))] {
+            for text in ["ink", "quiet", "good", "bad"] {
+                for behind in ["page", "sheet", "bad-sheet"] {
+                    let contrast = contrast(colour(text), colour(behind));
+                    assert!(contrast >= 4.5, "{scheme}: {text} on {behind} has {contrast:.2}");
+                }
+            }
+            for bar in ["own", "bad"] {
+                assert!(contrast(colour(bar), colour("page")) >= 3.0, "{scheme}: {bar}");
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@ pub mod json;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use hotbackup::{BackupRoot, Retention, Snapshot, Verdict};
+use hotbackup::{BackupRoot, Snapshot, Verdict};
 
+use crate::args::policy::Policy;
 use crate::failure::Failure;
 use crate::view;
 
@@ -19,8 +20,8 @@ pub struct Survey {
     pub space: Option<Space>,
     /// The newest first.
     pub entries: Vec<Entry>,
-    /// Whether a policy was given.
-    pub has_policy: bool,
+    /// The policy that was given, as on the command line.
+    pub policy: Option<Vec<String>>,
 }
 
 /// What a file system has, in bytes.
@@ -56,15 +57,18 @@ pub struct Fate {
 
 impl Survey {
     /// Looks at a root.
-    pub fn of(root: &BackupRoot, policy: Option<&Retention>) -> Result<Self, Failure> {
+    pub fn of(root: &BackupRoot, policy: Option<&Policy>) -> Result<Self, Failure> {
         Ok(Self::made_of(root, root.list()?, policy))
     }
 
     /// The same of a listing that is there.
-    pub fn made_of(root: &BackupRoot, listing: Vec<Snapshot>, policy: Option<&Retention>) -> Self {
+    pub fn made_of(root: &BackupRoot, listing: Vec<Snapshot>, policy: Option<&Policy>) -> Self {
         let at = SystemTime::now();
-        let fates = match policy {
-            Some(policy) => policy.verdicts(&listing, at).iter().map(|verdict| Some(fate(verdict))).collect(),
+        let policy = policy.filter(|policy| policy.retention().is_some());
+        let fates = match policy.and_then(Policy::retention) {
+            Some(retention) => {
+                retention.verdicts(&listing, at).iter().map(|verdict| Some(fate(verdict))).collect()
+            }
             None => Vec::new(),
         };
         let fates = fates.into_iter().chain(std::iter::repeat_with(|| None));
@@ -80,7 +84,7 @@ impl Survey {
             latest: root.latest().ok().map(|latest| view::name(&latest)),
             space: space(root.path()),
             entries: listing.into_iter().zip(fates).map(entry).collect(),
-            has_policy: policy.is_some(),
+            policy: policy.map(Policy::words),
         }
     }
 
@@ -104,9 +108,11 @@ impl Survey {
         self.readable().filter(|entry| entry.snapshot.verified().is_none()).count()
     }
 
-    /// When that one was read back whole which was not for the longest time. Those that never were do not count.
-    pub fn oldest_verification(&self) -> Option<SystemTime> {
-        self.readable().filter_map(|entry| Some(entry.snapshot.verified()?.at)).min()
+    /// That one which was not read back whole for the longest time, and when it was. Those that never were do
+    /// not count.
+    pub fn oldest_verification(&self) -> Option<(SystemTime, &Entry)> {
+        let all = self.readable().filter_map(|entry| Some((entry.snapshot.verified()?.at, entry)));
+        all.min_by_key(|(at, _)| *at)
     }
 }
 

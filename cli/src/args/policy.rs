@@ -6,6 +6,7 @@ use clap::Args;
 use hotbackup::Retention;
 
 use super::values;
+use crate::output::time;
 
 /// A policy. A snapshot stays if one of its rules keeps it.
 #[derive(Args, Clone, Debug)]
@@ -53,5 +54,21 @@ impl Policy {
             retention.keep_tag(tag);
         }
         Some(retention).filter(|retention| !retention.is_empty())
+    }
+
+    /// The rules as they were given.
+    pub fn words(&self) -> Vec<String> {
+        let counts = [
+            ("newest", self.keep_newest),
+            ("hourly", self.keep_hourly),
+            ("daily", self.keep_daily),
+            ("weekly", self.keep_weekly),
+            ("monthly", self.keep_monthly),
+            ("yearly", self.keep_yearly),
+        ];
+        let counts = counts.iter().filter_map(|(rule, count)| Some(format!("--keep-{rule} {}", (*count)?)));
+        let within = self.keep_within.iter().map(|age| format!("--keep-within {}", time::exact(*age)));
+        let tags = self.keep_tag.iter().map(|tag| format!("--keep-tag {tag}"));
+        counts.chain(within).chain(tags).collect()
     }
 }

@@ -50,7 +50,7 @@ impl Run for Report {
             return Err(Failure::new(Code::InvalidArgument, message)
                 .to_do("give -o FILE for the page, -o - for standard output, or --json for the numbers"));
         }
-        let survey = Survey::of(&self.root.resolve()?, self.policy.retention().as_ref())?;
+        let survey = Survey::of(&self.root.resolve()?, Some(&self.policy))?;
         let file = self.output.as_ref().filter(|_| !to_output);
         if let Some(file) = file {
             replace(file, page::of(&survey).as_bytes(), None).map_err(|error| {

@@ -53,7 +53,7 @@ pub fn age(time: SystemTime, now: SystemTime) -> String {
 pub fn ago(time: SystemTime, now: SystemTime) -> String {
     match now.duration_since(time) {
         Ok(age) => format!("{} ago", rough(age)),
-        Err(_) => self::age(time, now),
+        Err(ahead) => format!("{} from now", rough(ahead.duration())),
     }
 }
 
@@ -74,6 +74,14 @@ pub fn rough(duration: Duration) -> String {
         _ => (seconds / YEAR, "y"),
     };
     format!("{number} {unit}")
+}
+
+/// A duration as the command line takes it.
+pub fn exact(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    unit.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
 
 /// How long something took.
@@ -101,6 +109,13 @@ mod tests {
         }
         assert_eq!(rough(Duration::from_secs(100 * 86_400)), "3 mo");
         assert_eq!(rough(Duration::from_secs(1_000 * 86_400)), "2 y");
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["1500ms", "90s", "36h", "14d"] {
+            assert_eq!(exact(crate::args::values::duration(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ struct Chart {
     title: &'static str,
     /// The class of each part of a bar.
     parts: [&'static str; 2],
+    /// What the parts are, where there are two.
+    legend: Option<[&'static str; 2]>,
     values: fn(&Sum) -> Option<[f64; 2]>,
     /// The column in words, and the highest value in words.
     words: fn(&Sum) -> String,
@@ -30,6 +32,7 @@ const CHARTS: [Chart; 4] = [
         id: "snapshots",
         title: "Snapshots",
         parts: ["good", "bad"],
+        legend: Some(["good", "not good"]),
         values: |sum| (sum.snapshots > 0).then(|| [(sum.snapshots - sum.bad) as f64, sum.bad as f64]),
         words: |sum| match sum.bad {
             0 => size::things(sum.snapshots, "snapshot", "snapshots"),
@@ -44,6 +47,7 @@ const CHARTS: [Chart; 4] = [
         id: "size",
         title: "Size",
         parts: ["own", "shared"],
+        legend: Some(["own", "shared"]),
         values: |sum| sum.size.map(|(own, shared)| [own as f64, shared as f64]),
         words: |sum| sum.size.map(|(own, shared)| own_and_shared(own, shared)).unwrap_or_default(),
         highest: |value| format!("at most {}", size::readable(value as u64)),
@@ -53,6 +57,7 @@ const CHARTS: [Chart; 4] = [
         id: "duration",
         title: "Time that a backup took",
         parts: ["own", "shared"],
+        legend: None,
         values: |sum| sum.took.map(|took| [took.as_secs_f64(), 0.0]),
         words: |sum| sum.took.map(time::took).unwrap_or_default(),
         highest: |value| format!("at most {}", time::took(Duration::from_secs_f64(value))),
@@ -62,6 +67,7 @@ const CHARTS: [Chart; 4] = [
         id: "freeze",
         title: "Time that writes stood still",
         parts: ["own", "shared"],
+        legend: None,
         values: |sum| sum.freeze.map(|freeze| [freeze.as_secs_f64(), 0.0]),
         words: |sum| sum.freeze.map(time::took).unwrap_or_default(),
         highest: |value| format!("at most {}", time::took(Duration::from_secs_f64(value))),
@@ -98,7 +104,8 @@ impl Chart {
     }
 
     fn write_bars(&self, html: &mut Html, line: &Line, values: &[Option<[f64; 2]>], highest: f64) {
-        let (from, to) = (time::day(line.from), time::day(line.to));
+        let in_words = if line.is_short() { time::minute } else { time::day };
+        let (from, to) = (in_words(line.from), in_words(line.to));
         html.raw("<svg role=\"img\" preserveAspectRatio=\"none\" viewBox=\"0 0 ")
             .text(COLUMNS)
             .raw(" ")
@@ -125,10 +132,10 @@ impl Chart {
                 html.raw(": ").text((self.words)(&line.columns[column])).raw("</title></rect>\n");
             }
         }
-        html.raw("</svg>\n<p class=\"axis\"><span>")
-            .text(&from)
-            .raw("</span><span>")
-            .text(&to)
-            .raw("</span></p>\n");
+        html.raw("</svg>\n<p class=\"axis\"><span>").text(&from).raw("</span>");
+        for (part, means) in self.legend.iter().flat_map(|legend| self.parts.iter().zip(legend)) {
+            html.raw(" <span class=\"key ").raw(part).raw("\">").raw(means).raw("</span>");
+        }
+        html.raw(" <span>").text(&to).raw("</span></p>\n");
     }
 }

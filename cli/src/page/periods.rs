@@ -60,6 +60,11 @@ impl Line {
         Some(line)
     }
 
+    /// Whether days alone would not tell its ends apart.
+    pub fn is_short(&self) -> bool {
+        self.to.duration_since(self.from).is_ok_and(|whole| whole < Duration::from_secs(4 * 86_400))
+    }
+
     fn column(&self, when: SystemTime) -> usize {
         let whole = self.to.duration_since(self.from).unwrap_or(SHORTEST).as_secs_f64();
         let since = when.duration_since(self.from).unwrap_or_default().as_secs_f64();

@@ -19,8 +19,8 @@ pub fn write(html: &mut Html, survey: &Survey) {
     html.raw("</header>\n");
     figures(html, survey);
     attention(html, survey);
-    if survey.has_policy {
-        prune(html, survey);
+    if let Some(policy) = &survey.policy {
+        prune(html, survey, policy);
     }
 }
 
@@ -94,12 +94,7 @@ fn figures(html: &mut Html, survey: &Survey) {
         let total = survey.readable().map(|entry| entry.snapshot.bytes()).sum();
         let own: u64 = survey.readable().map(Entry::own_bytes).sum();
         figure(html, "All snapshots", &size::readable(total), &own_and_shared(own, total - own));
-        let oldest = survey.oldest_verification().map(|at| time::ago(at, survey.at));
-        let unverified = match survey.unverified() as u64 {
-            0 => "every snapshot was read back since".to_string(),
-            number => format!("{} never read back", size::things(number, "snapshot was", "snapshots were")),
-        };
-        figure(html, "Oldest verification", oldest.as_deref().unwrap_or("none"), &unverified);
+        verification(html, survey);
     }
     if let Some(space) = survey.space {
         let percent = space.free as f64 / (space.size.max(1)) as f64 * 100.0;
@@ -107,6 +102,19 @@ fn figures(html: &mut Html, survey: &Survey) {
         figure(html, "Free space", &size::readable(space.free), &of);
     }
     html.raw("</dl>\n");
+}
+
+fn verification(html: &mut Html, survey: &Survey) {
+    let oldest = survey.oldest_verification();
+    let (age, name) = match oldest {
+        Some((at, entry)) => (time::ago(at, survey.at), entry.name.as_str()),
+        None => ("none".into(), ""),
+    };
+    let never = match survey.unverified() as u64 {
+        0 => String::new(),
+        number => format!(" {} never read back", size::things(number, "snapshot was", "snapshots were")),
+    };
+    figure(html, "Oldest verification", &age, &format!("{name}{never}"));
 }
 
 fn figure(html: &mut Html, name: &str, value: &str, more: &str) {
@@ -146,10 +154,14 @@ fn attention(html: &mut Html, survey: &Survey) {
 }
 
 /// What the policy would delete.
-fn prune(html: &mut Html, survey: &Survey) {
+fn prune(html: &mut Html, survey: &Survey, policy: &[String]) {
     let goes =
         survey.entries.iter().filter(|entry| entry.fate.as_ref().is_some_and(|fate| fate.goes)).count();
-    html.raw("<section aria-labelledby=\"prune\">\n<h2 id=\"prune\">Next prune</h2>\n<p>By this policy, ");
+    html.raw("<section aria-labelledby=\"prune\">\n<h2 id=\"prune\">Next prune</h2>\n<p>By");
+    for rule in policy {
+        html.raw(" <code class=\"rule\"><bdi>").text(rule).raw("</bdi></code>");
+    }
+    html.raw(", ");
     html.text(size::things((survey.entries.len() - goes) as u64, "snapshot stays", "snapshots stay"))
         .raw(" and ");
     html.text(size::things(goes as u64, "goes", "go"))

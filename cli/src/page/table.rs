@@ -13,7 +13,7 @@ pub const MONTHS: &[&str] = &["Month", "Snapshots", "Newest", "Longest backup", 
 /// The columns of a table of snapshots.
 pub fn snapshot_columns(survey: &Survey) -> Vec<&'static str> {
     let mut columns = vec!["Snapshot", "Made", "Size", "Took", "Verified", "State"];
-    if survey.has_policy {
+    if survey.policy.is_some() {
         columns.push("Next prune");
     }
     columns
@@ -72,7 +72,7 @@ pub fn snapshot(html: &mut Html, entry: &Entry, survey: &Survey) {
     match entry.made() {
         Some(made) => {
             when(html, made, &time::minute(made));
-            html.raw(" <span class=\"quiet\">").text(time::ago(made, survey.at)).raw("</span>");
+            html.raw(" <small>").text(time::ago(made, survey.at)).raw("</small>");
         }
         None => html.unknown(),
     }
@@ -85,9 +85,14 @@ pub fn snapshot(html: &mut Html, entry: &Entry, survey: &Survey) {
     }
     html.raw("</td>");
     open(html, "Took");
-    html.text(entry.took().map(time::took).unwrap_or_else(|| "not known".into()));
+    match entry.took() {
+        Some(took) => {
+            html.text(time::took(took));
+        }
+        None => html.unknown(),
+    }
     if let Some(freeze) = entry.snapshot.freeze() {
-        html.raw(" <span class=\"quiet\">writes stood still ").text(time::took(freeze)).raw("</span>");
+        html.raw(" <small>writes stood still ").text(time::took(freeze)).raw("</small>");
     }
     html.raw("</td>");
     open(html, "Verified");
@@ -97,16 +102,16 @@ pub fn snapshot(html: &mut Html, entry: &Entry, survey: &Survey) {
     if let Some(fate) = &entry.fate {
         open(html, "Next prune");
         html.raw(if fate.goes { "<strong>goes</strong>" } else { "stays" });
-        html.raw(" <span class=\"quiet\">").text(&fate.why).raw("</span></td>");
+        html.raw(" <small>").text(&fate.why).raw("</small></td>");
     }
     html.raw("</tr>\n");
 }
 
 fn named(html: &mut Html, entry: &Entry, survey: &Survey) {
     html.raw("<th scope=\"row\" role=\"rowheader\"><span class=\"name\">").text(&entry.name).raw("</span>");
-    let id = entry.snapshot.id();
-    if !id.is_empty() {
-        html.raw(" <span class=\"quiet id\">").text(id.get(..8).unwrap_or(id)).raw("</span>");
+    if entry.state != State::Unreadable {
+        let id = entry.snapshot.id();
+        html.raw(" <small>").text(id.get(..8).unwrap_or(id)).raw("</small>");
     }
     if survey.latest.as_ref() == Some(&entry.name) {
         html.raw(" <span class=\"tag is-latest\">latest</span>");
@@ -126,15 +131,15 @@ fn sized(html: &mut Html, entry: &Entry) {
             .text(format_args!("{percent:.1}"));
         html.raw("%\"></span></span>");
     }
-    html.raw(" <span class=\"quiet\">").text(size::readable(own)).raw(" own, ");
-    html.text(size::things(entry.snapshot.files(), "file", "files")).raw("</span>");
+    html.raw(" <small>").text(size::readable(own)).raw(" own, ");
+    html.text(size::things(entry.snapshot.files(), "file", "files")).raw("</small>");
 }
 
 fn verified(html: &mut Html, entry: &Entry, survey: &Survey) {
     match entry.snapshot.verified() {
         Some(verified) => {
             when(html, verified.at, &time::ago(verified.at, survey.at));
-            html.raw(" <span class=\"quiet\">").raw(super::level(verified.level)).raw("</span>");
+            html.raw(" <small>").raw(super::level(verified.level)).raw("</small>");
         }
         None if entry.state == State::Unreadable => html.unknown(),
         None => {

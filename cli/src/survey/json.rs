@@ -62,7 +62,7 @@ impl Numbers {
             damaged: survey.count(State::Damaged),
             unreadable: survey.count(State::Unreadable),
             unverified: survey.unverified(),
-            oldest_verification: survey.oldest_verification().and_then(utc),
+            oldest_verification: survey.oldest_verification().and_then(|(at, _)| utc(at)),
             newest_good: survey.newest_good().map(|entry| entry.name.clone()),
             snapshots: survey.entries.iter().map(snapshot).collect(),
         }

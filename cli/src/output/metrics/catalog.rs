@@ -54,7 +54,7 @@ impl Metrics {
         }
         let newest_good = survey.newest_good().and_then(|entry| entry.made());
         self.put_known(&NEWEST_GOOD_AT, root, newest_good.map(seconds_at));
-        self.put_known(&OLDEST_VERIFIED, root, survey.oldest_verification().map(seconds_at));
+        self.put_known(&OLDEST_VERIFIED, root, survey.oldest_verification().map(|(at, _)| seconds_at(at)));
         if let Some(space) = survey.space {
             self.put(&ROOT_SIZE, &root, space.size as f64);
             self.put(&ROOT_FREE, &root, space.free as f64);
