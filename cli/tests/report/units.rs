@@ -1,0 +1,4 @@
+//! The units of systemd.
+
+#[test]
+fn stub() { let _ = crate::common::sources(); }
