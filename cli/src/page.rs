@@ -86,7 +86,7 @@ fn footer(html: &mut Html, survey: &Survey) {
         .raw(". All times are at ")
         .text(time::zone(survey.at));
     html.raw(
-        ". What is <em>own</em> is not in the snapshot before; what is <em>shared</em> is stored once for ",
+        ". The <em>freeze</em> is the longest time for which a backup stopped writes. What is <em>own</em> is not in the snapshot before; what is <em>shared</em> is stored once for ",
     );
     html.raw("all that have it.</p>\n</footer>\n</body>\n</html>\n");
 }

@@ -157,13 +157,12 @@ fn attention(html: &mut Html, survey: &Survey) {
 fn prune(html: &mut Html, survey: &Survey, policy: &[String]) {
     let goes =
         survey.entries.iter().filter(|entry| entry.fate.as_ref().is_some_and(|fate| fate.goes)).count();
-    html.raw("<section aria-labelledby=\"prune\">\n<h2 id=\"prune\">Next prune</h2>\n<p>By");
+    html.raw("<section aria-labelledby=\"prune\">\n<h2 id=\"prune\">Next prune</h2>\n<p>");
+    html.text(size::things((survey.entries.len() - goes) as u64, "snapshot stays", "snapshots stay"))
+        .raw(" and ");
+    html.text(size::things(goes as u64, "goes", "go")).raw("; the table says why for each. The policy:");
     for rule in policy {
         html.raw(" <code class=\"rule\"><bdi>").text(rule).raw("</bdi></code>");
     }
-    html.raw(", ");
-    html.text(size::things((survey.entries.len() - goes) as u64, "snapshot stays", "snapshots stay"))
-        .raw(" and ");
-    html.text(size::things(goes as u64, "goes", "go"))
-        .raw(". The table says why for each.</p>\n</section>\n");
+    html.raw("</p>\n</section>\n");
 }

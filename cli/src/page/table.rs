@@ -92,7 +92,7 @@ pub fn snapshot(html: &mut Html, entry: &Entry, survey: &Survey) {
         None => html.unknown(),
     }
     if let Some(freeze) = entry.snapshot.freeze() {
-        html.raw(" <small>writes stood still ").text(time::took(freeze)).raw("</small>");
+        html.raw(" <small>freeze ").text(time::took(freeze)).raw("</small>");
     }
     html.raw("</td>");
     open(html, "Verified");

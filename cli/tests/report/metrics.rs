@@ -112,3 +112,24 @@ fn metrics_that_cannot_be_written_fail_a_run_that_did_not() {
     let both = place.run(["verify", "latest", "-r", "missing", "--prometheus", "nowhere/db.prom"]).exits(3);
     assert!(both.err.contains("nowhere/db.prom") && both.err.contains("missing"), "{both:#?}");
 }
+
+#[test]
+fn the_alerts_fire_when_they_should_and_not_else() {
+    if !has("promtool") {
+        return;
+    }
+    let directory = crate::common::sources().join("packaging/prometheus");
+    for arguments in [["check", "rules", "hotbackup.rules.yml"], ["test", "rules", "hotbackup.tests.yml"]] {
+        let output = Command::new("promtool").args(arguments).current_dir(&directory).output().unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.contains("SUCCESS"), "{said}");
+    }
+    let rules = fs::read_to_string(directory.join("hotbackup.rules.yml")).unwrap();
+    let page = fs::read_to_string(crate::common::sources().join("docs/monitoring.md")).unwrap();
+    let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    assert_eq!(
+        alerts.inspect(|alert| assert!(page.contains(&format!("| `{alert}` |")), "{alert}")).count(),
+        7
+    );
+}
