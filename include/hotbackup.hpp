@@ -29,6 +29,7 @@
 #include <hotbackup.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -1180,12 +1181,144 @@ inline void remove(const std::filesystem::path &root, const std::string &id_or_n
 }
 
 /// Deletes all but the newest so many snapshots, except those in use and unreadable ones, which neither
-/// count nor go, and returns how many went. Code::InvalidArgument: none to keep; Code::Conflict: the
+/// count nor go (one in which something was found bad does not count), and returns how many went. Code::InvalidArgument: none to keep; Code::Conflict: the
 /// root is in use.
 inline std::uint32_t prune(const std::filesystem::path &root, std::uint32_t keep_newest) {
     std::uint32_t deleted = 0;
     detail::call(backup_prune, detail::text(root), keep_newest, &deleted);
     return deleted;
+}
+
+// ---- Retention ---------------------------------------------------------------------------------
+
+/// Which snapshots of a root are kept: those that any of its rules keeps, and always the newest good one.
+/// A value. Which of two is the newer is told by their names, never by a clock; their times, in UTC, say
+/// of which day each is.
+///
+///     const auto gone = hotbackup::prune_by(root, hotbackup::Retention().keep_newest(3).keep_daily(14));
+class Retention {
+public:
+    /// Keeps the newest count; 0, here and below: the rule keeps none.
+    Retention &keep_newest(std::uint32_t count) & { return keep(BACKUP_KEEP_NEWEST, count); }
+    /// Keeps the newest one of each of the last count hours that have any.
+    Retention &keep_hourly(std::uint32_t count) & { return keep(BACKUP_KEEP_HOURLY, count); }
+    /// The same of days.
+    Retention &keep_daily(std::uint32_t count) & { return keep(BACKUP_KEEP_DAILY, count); }
+    /// The same of weeks (of ISO 8601, from Monday).
+    Retention &keep_weekly(std::uint32_t count) & { return keep(BACKUP_KEEP_WEEKLY, count); }
+    /// The same of months.
+    Retention &keep_monthly(std::uint32_t count) & { return keep(BACKUP_KEEP_MONTHLY, count); }
+    /// The same of years.
+    Retention &keep_yearly(std::uint32_t count) & { return keep(BACKUP_KEEP_YEARLY, count); }
+
+    /// Keeps all that are not older than that, counted back from now or from the newest good one,
+    /// whichever is earlier. Rounded up to milliseconds. 0: the rule keeps none.
+    template <class Rep, class Period>
+    Retention &keep_within(const std::chrono::duration<Rep, Period> &age) & {
+        const std::int64_t ms = detail::milliseconds_of(age);
+        if (ms < 0) throw Error(Code::InvalidArgument, "an age to keep within must not be negative");
+        within_ms_ = static_cast<std::uint64_t>(ms);
+        return *this;
+    }
+
+    /// Keeps all that have this tag, or one of those named before.
+    Retention &keep_tag(std::string tag) & {
+        tags_.push_back(std::move(tag));
+        return *this;
+    }
+
+    // The same of one that is being made, as that of Options.
+    /// @cond
+    Retention keep_newest(std::uint32_t count) && { return std::move(keep_newest(count)); }
+    Retention keep_hourly(std::uint32_t count) && { return std::move(keep_hourly(count)); }
+    Retention keep_daily(std::uint32_t count) && { return std::move(keep_daily(count)); }
+    Retention keep_weekly(std::uint32_t count) && { return std::move(keep_weekly(count)); }
+    Retention keep_monthly(std::uint32_t count) && { return std::move(keep_monthly(count)); }
+    Retention keep_yearly(std::uint32_t count) && { return std::move(keep_yearly(count)); }
+    template <class D> Retention keep_within(const D &age) && { return std::move(keep_within(age)); }
+    Retention keep_tag(std::string tag) && { return std::move(keep_tag(std::move(tag))); }
+    /// @endcond
+
+private:
+    friend class Verdict;
+
+    struct Free {
+        void operator()(backup_retention *retention) const { backup_retention_free(retention); }
+    };
+
+    Retention &keep(std::int32_t rule, std::uint32_t count) {
+        counts_[static_cast<std::size_t>(rule - BACKUP_KEEP_NEWEST)] = count;
+        return *this;
+    }
+
+    // The same policy for C.
+    std::unique_ptr<backup_retention, Free> handle() const {
+        std::unique_ptr<backup_retention, Free> made(backup_retention_new());
+        for (std::size_t i = 0; i < counts_.size(); i++)
+            detail::call(backup_retention_keep, made.get(), BACKUP_KEEP_NEWEST + static_cast<std::int32_t>(i),
+                         counts_[i]);
+        detail::call(backup_retention_keep_within_ms, made.get(), within_ms_);
+        for (const std::string &tag : tags_)
+            detail::call(backup_retention_keep_tag, made.get(), detail::text(tag));
+        return made;
+    }
+
+    std::array<std::uint32_t, BACKUP_KEEP_YEARLY> counts_{};
+    std::uint64_t within_ms_ = 0;
+    std::vector<std::string> tags_;
+};
+
+/// What a policy makes of a snapshot, and why: a value.
+class Verdict {
+public:
+    /// The snapshot's id.
+    const std::string &id() const noexcept { return id_; }
+    /// Its directory, absolute: where it is or, once it has gone, was.
+    const std::filesystem::path &location() const noexcept { return location_; }
+    /// Whether no rule keeps it, so that it goes or, by prune_by(), has gone.
+    bool goes() const noexcept { return goes_; }
+    /// Why it stays or goes, in words: "daily 2 of 14, tagged release".
+    const std::string &reasons() const noexcept { return reasons_; }
+
+private:
+    friend std::vector<Verdict> retention_plan(const std::filesystem::path &, const Retention &);
+    friend std::vector<Verdict> prune_by(const std::filesystem::path &, const Retention &);
+
+    Verdict(const backup_verdicts *all, std::size_t i)
+        : id_(backup_verdicts_id(all, i)), location_(backup_verdicts_location(all, i)),
+          goes_(backup_verdicts_goes(all, i) != 0), reasons_(backup_verdicts_reasons(all, i)) {}
+
+    // Calls a function of the C API that gives verdicts to its caller.
+    template <class Function>
+    static std::vector<Verdict> all(Function function, const std::filesystem::path &root,
+                                    const Retention &retention) {
+        backup_verdicts *told = nullptr;
+        detail::call(function, detail::text(root), retention.handle().get(), &told);
+        const std::unique_ptr<backup_verdicts, decltype(&backup_verdicts_free)> handle(told, backup_verdicts_free);
+        std::vector<Verdict> verdicts;
+        verdicts.reserve(backup_verdicts_count(told));
+        for (std::size_t i = 0; i < backup_verdicts_count(told); i++)
+            verdicts.push_back(Verdict(told, i));
+        return verdicts;
+    }
+
+    std::string id_;
+    std::filesystem::path location_;
+    bool goes_;
+    std::string reasons_;
+};
+
+/// What a policy makes of each snapshot of a root, newest first. Nothing is changed, and whether one is being
+/// read is not looked at. Code::InvalidArgument: the policy has no rule.
+inline std::vector<Verdict> retention_plan(const std::filesystem::path &root, const Retention &retention) {
+    return Verdict::all(backup_retention_plan, root, retention);
+}
+
+/// Deletes what a policy does not keep, the oldest first, and says what became of each snapshot, newest
+/// first. Those in use stay; unreadable ones neither count nor go; a damaged one takes no good one's place.
+/// Code::InvalidArgument: the policy has no rule; Code::Conflict: the root is in use.
+inline std::vector<Verdict> prune_by(const std::filesystem::path &root, const Retention &retention) {
+    return Verdict::all(backup_prune_by, root, retention);
 }
 
 // ---- Version -----------------------------------------------------------------------------------

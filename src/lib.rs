@@ -130,3 +130,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/getting-started-rust.md")]
 struct GettingStarted;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/retention.md")]
+struct RetentionPage;

@@ -31,6 +31,9 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"SYMLINKS_FAIL": int64(SymlinksFail), "SYMLINKS_PRESERVE": int64(SymlinksPreserve),
 		"SHARE_NEVER": int64(ShareNever), "SHARE_SAFELY": int64(ShareSafely), "SHARE_ALWAYS": int64(ShareAlways),
 
+		"KEEP_NEWEST": keepNewest, "KEEP_HOURLY": keepHourly, "KEEP_DAILY": keepDaily,
+		"KEEP_WEEKLY": keepWeekly, "KEEP_MONTHLY": keepMonthly, "KEEP_YEARLY": keepYearly,
+
 		"KIND_BACKUP": int64(KindBackup), "KIND_RESTORE": int64(KindRestore), "KIND_VERIFY": int64(KindVerify),
 		"KIND_CHECKPOINT": int64(KindCheckpoint), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
 		"CHECKPOINT_LINKS_ARE_SAFE": int64(CheckpointLinksAreSafe),

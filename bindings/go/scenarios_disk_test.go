@@ -3,6 +3,7 @@ package hotbackup
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 var _ = scenario("restore", func(w *world) error {
@@ -163,5 +164,42 @@ var _ = scenario("prune-to-none", func(w *world) error {
 	c := w.open()
 	w.backups(c, 1)
 	_, err := Prune(c.Root(), 0)
+	return err
+})
+
+var _ = scenario("prune-by", func(w *world) error {
+	c := w.open()
+	jobs := w.backups(c, 3)
+	w.write(filepath.Join(jobs[1].Location(), "snapshot.manifest"), "{")
+	say := func(told []Verdict, oldestGoes bool, reasons ...string) {
+		for i, verdict := range told {
+			if i > 2 || verdict.Location != jobs[2-i].Location() || verdict.Reasons != reasons[i] ||
+				verdict.Goes != (oldestGoes && i == 2) {
+				w.Errorf("%d: %+v", i, verdict)
+			}
+		}
+		if len(told) != 3 {
+			w.Errorf("%d verdicts", len(told))
+		}
+	}
+	policy := Retention{Newest: 1, Yearly: 1, Tags: []string{"release"}, Within: time.Hour}
+	planned, err := RetentionPlan(c.Root(), policy)
+	w.must(err)
+	say(planned, false, "newest 1 of 1, yearly 1 of 1, within 1 hour, the newest good one", "unreadable", "within 1 hour")
+	policy.Within = 0
+	done, err := PruneBy(c.Root(), policy)
+	say(done, true, "newest 1 of 1, yearly 1 of 1, the newest good one", "unreadable", "no rule keeps it")
+	w.absent(jobs[0].Location())
+	newest, _ := Latest(c.Root())
+	if newest.ID != jobs[2].ID() || done[0].ID != newest.ID {
+		w.Errorf("latest: %+v", newest)
+	}
+	return err
+})
+
+var _ = scenario("prune-by-nothing", func(w *world) error {
+	c := w.open()
+	w.backups(c, 1)
+	_, err := PruneBy(c.Root(), Retention{})
 	return err
 })

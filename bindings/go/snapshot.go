@@ -56,8 +56,9 @@ func List(root string) iter.Seq2[Snapshot, error] {
 func Delete(root, idOrName string) error { return deleteSnapshot(root, idOrName) }
 
 // Prune deletes all but the newest keepNewest snapshots, except those in use (a restore, a verification) and
-// unreadable ones, which neither count nor go, and returns how many went. Fewer than 1 to keep is
-// [ErrInvalidArgument]; [ErrConflict]: the root is in use.
+// unreadable ones, which neither count nor go, and returns how many went; one in which something was found bad
+// does not count. Fewer than 1 to keep is [ErrInvalidArgument]; [ErrConflict]: the root is in use. [PruneBy]
+// prunes by more than a number.
 func Prune(root string, keepNewest int) (deleted int, err error) {
 	if keepNewest < 0 || keepNewest > math.MaxUint32 {
 		return 0, invalid("pruning %s to %d snapshots: that is no number to keep", root, keepNewest)

@@ -49,6 +49,7 @@ themes! {
     nothing_is_left: no_thread_and_no_descriptor_outlives_the_last_handle,
     ownership_of_user_data: user_data_is_destroyed_exactly_once_and_in_time,
     paths: paths_are_bytes_and_made_absolute,
+    retention: a_root_is_pruned_by_a_policy_that_gives_its_reasons,
     restores: restores_and_verifications_are_jobs_owned_by_their_handles,
     snapshots: snapshots_are_listed_opened_deleted_and_pruned,
     status_sizes: hosts_of_other_versions_get_the_fields_that_both_know,

@@ -109,3 +109,88 @@ fn unreadable_ones_neither_count_nor_go() {
     assert_eq!(told(&verdicts), ["unreadable", first, "no rule keeps it", "unreadable"]);
     assert_eq!(left(&place), [all[0].location(), all[1].location(), all[3].location()]);
 }
+
+/// Spoils the stored `index`, and has a verification find it.
+fn damage(snapshot: &Snapshot) {
+    let index = snapshot.location().join("index");
+    let mut bytes = fs::read(&index).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&index, bytes).unwrap();
+    let verification = hotbackup::verify(snapshot.location(), &Options::new()).unwrap();
+    assert_eq!(verification.wait().unwrap_err().code(), Code::Corrupt);
+}
+
+#[test]
+fn damaged_ones_take_no_good_ones_place_and_go_when_they_would_were_they_good() {
+    let place = Place::in_memory();
+    let all = root_of(&place, 5);
+    damage(&all[0]);
+    damage(&all[3]);
+    let verdicts = BackupRoot::at(place.root()).prune_by(&newest(2)).unwrap();
+    assert_eq!(
+        told(&verdicts),
+        [
+            "damaged, newest 1 of 2",
+            "newest 1 of 2, the newest good one",
+            "newest 2 of 2",
+            "no rule keeps it",
+            "no rule keeps it",
+        ]
+    );
+    assert_eq!(left(&place), [all[0].location(), all[1].location(), all[2].location()]);
+    // By a number alone it is the same, and what went is counted.
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap(), 1);
+    assert_eq!(left(&place), [all[0].location(), all[1].location()]);
+}
+
+#[test]
+fn where_none_is_good_nothing_goes() {
+    let place = Place::in_memory();
+    let all = root_of(&place, 3);
+    all.iter().for_each(damage);
+    assert_eq!(BackupRoot::at(place.root()).prune(1).unwrap(), 0);
+    let verdicts = BackupRoot::at(place.root()).prune_by(&newest(1)).unwrap();
+    let stays = "there is no good one";
+    assert_eq!(told(&verdicts), [&format!("damaged, newest 1 of 1, {stays}"), stays, stays]);
+    assert_eq!(left(&place).len(), 3);
+}
+
+#[test]
+fn tagged_ones_stay_by_their_tags() {
+    let place = Place::in_memory();
+    for tag in ["release", "nightly", "", "nightly"] {
+        let mut options = frozen();
+        if !tag.is_empty() {
+            options.add_tag(tag).unwrap();
+        }
+        place.back_up(&options).unwrap();
+    }
+    let mut retention = newest(1);
+    retention.keep_tag("release").keep_tag("weekly");
+    let verdicts = BackupRoot::at(place.root()).prune_by(&retention).unwrap();
+    let gone = "no rule keeps it";
+    assert_eq!(told(&verdicts)[1..], [gone, gone, "tagged release"]);
+    assert_eq!(left(&place).len(), 2);
+}
+
+/// A listing reads the heads of manifests alone; what a prune relies on it reads whole.
+#[test]
+fn one_whose_manifest_is_bad_below_its_head_neither_counts_nor_goes() {
+    let place = Place::in_memory();
+    let all = root_of(&place, 5);
+    for snapshot in [&all[0], &all[3]] {
+        let manifest = snapshot.location().join("snapshot.manifest");
+        let text = fs::read_to_string(&manifest).unwrap();
+        fs::write(&manifest, text.replace("\"index\"", "\"indey\"")).unwrap();
+    }
+    let root = BackupRoot::at(place.root());
+    assert!(root.list().unwrap().iter().all(|snapshot| snapshot.error().is_none()));
+    let verdicts = root.prune_by(&newest(2)).unwrap();
+    let first = "newest 1 of 2, the newest good one";
+    let told = told(&verdicts);
+    assert_eq!(told, ["unreadable", first, "newest 2 of 2", "unreadable", "no rule keeps it"]);
+    assert_eq!(verdicts[0].snapshot().error().map(|error| error.code()), Some(Code::Corrupt));
+    assert_eq!(left(&place), [all[0].location(), all[1].location(), all[2].location(), all[3].location()]);
+    // The marker named the first of them, and still does: nothing that went was the latest.
+    assert_eq!(root.retention_plan(&newest(2)).unwrap()[0].reasons()[0].to_string(), "newest 1 of 2");
+}

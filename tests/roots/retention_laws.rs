@@ -1,13 +1,13 @@
 //! The laws of retention, whatever the listing, the policy and the clocks: no disk, no clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotbackup::{Candidate, Condition, Keep, Reason, Retention};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-/// A day of which times are made that lie years, hours, or nothing apart.
+/// The time of now, around which those of the listings lie.
 const NOW: u64 = 1_790_000_000;
 
 const RULES: [Keep; 6] = [Keep::Newest, Keep::Hourly, Keep::Daily, Keep::Weekly, Keep::Monthly, Keep::Yearly];
@@ -98,117 +98,136 @@ fn difference(of: &BTreeSet<u64>, and: &BTreeSet<u64>) -> Vec<u64> {
     of.difference(and).copied().collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+fn cases() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) }
+}
 
-    #[test]
-    fn the_newest_good_one_stays(rules in rules(), all in listing()) {
+#[test]
+fn the_newest_good_one_stays() {
+    proptest!(cases(), |(rules in rules(), all in listing())| {
         let kept = kept(&policy(&rules), &all);
-        if let Some(newest) = are(&all, Condition::Good).last() {
-            prop_assert!(kept.contains(newest));
-        } else {
-            prop_assert_eq!(kept.len(), all.len(), "without a good one nothing goes");
+        match are(&all, Condition::Good).last() {
+            Some(newest) => prop_assert!(kept.contains(newest)),
+            None => prop_assert_eq!(kept.len(), all.len(), "without a good one nothing goes"),
         }
-    }
+    });
+}
 
-    #[test]
-    fn what_is_left_is_left_alone_by_the_next_prune(rules in rules(), all in listing(), used in any::<u64>()) {
+#[test]
+fn what_is_left_is_left_alone_by_the_next_prune() {
+    proptest!(cases(), |(rules in rules(), all in listing(), used in any::<u64>())| {
         let retention = policy(&rules);
         let left = those_that_stay(&retention, &all);
-        prop_assert_eq!(those_that_stay(&retention, &left), left.clone());
+        prop_assert_eq!(&those_that_stay(&retention, &left), &left);
         // Some of what should have gone was being read: what stays for its reasons stays all the same.
         let kept = kept(&retention, &all);
-        let more = without(&all, |one| !kept.contains(&one.number) && used >> (one.number % 64) & 1 == 0);
-        prop_assert_eq!(those_that_stay(&retention, &more), without(&more, |one| !kept.contains(&one.number)));
-    }
+        let is_used = |one: &Candidate| used >> (one.number % 64) & 1 == 1;
+        let more = without(&all, |one| !kept.contains(&one.number) && !is_used(one));
+        let rest = without(&more, |one| !kept.contains(&one.number));
+        prop_assert_eq!(those_that_stay(&retention, &more), rest);
+    });
+}
 
-    #[test]
-    fn a_more_generous_policy_keeps_all_that_a_lesser_one_does(
-        rules in rules(), more in rules(), all in listing()
-    ) {
+#[test]
+fn a_more_generous_policy_keeps_all_that_a_lesser_one_does() {
+    proptest!(cases(), |(rules in rules(), more in rules(), all in listing())| {
         let counts = rules.0.iter().zip(&more.0).map(|(a, b)| a + b).collect();
         let generous = (counts, rules.1 + more.1, rules.2.union(&more.2).cloned().collect());
         let (lesser, generous) = (kept(&policy(&rules), &all), kept(&policy(&generous), &all));
         prop_assert!(lesser.is_subset(&generous), "{:?} go", difference(&lesser, &generous));
-    }
+    });
+}
 
-    #[test]
-    fn the_order_of_the_listing_does_not_matter(
-        rules in rules(), (all, shuffled) in listing().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
-    ) {
+#[test]
+fn the_order_of_the_listing_does_not_matter() {
+    let twice = || listing().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()));
+    proptest!(cases(), |(rules in rules(), (all, shuffled) in twice())| {
         let by_number = |all: &[Candidate]| {
-            let mut told: Vec<_> = all.iter().map(|one| one.number).zip(policy(&rules).reasons(all, at(NOW))).collect();
-            told.sort_by_key(|(number, _)| *number);
-            told
+            let reasons = policy(&rules).reasons(all, at(NOW));
+            all.iter().map(|one| one.number).zip(reasons).collect::<BTreeMap<_, _>>()
         };
         prop_assert_eq!(by_number(&all), by_number(&shuffled));
-    }
+    });
+}
 
-    #[test]
-    fn unreadable_ones_never_go_and_change_no_others_fate(rules in rules(), all in listing()) {
+#[test]
+fn unreadable_ones_never_go_and_change_no_others_fate() {
+    proptest!(cases(), |(rules in rules(), all in listing())| {
         let retention = policy(&rules);
-        let unreadable = are(&all, Condition::Unreadable);
-        let reasons = retention.reasons(&all, at(NOW));
-        for (one, reasons) in all.iter().zip(&reasons) {
-            prop_assert_eq!(unreadable.contains(&one.number), reasons == &[Reason::Unreadable]);
+        let is_unreadable = |one: &Candidate| one.condition == Condition::Unreadable;
+        let mut others = Vec::new();
+        for (one, reasons) in all.iter().zip(retention.reasons(&all, at(NOW))) {
+            prop_assert_eq!(is_unreadable(one), reasons == [Reason::Unreadable]);
+            others.extend((!is_unreadable(one)).then_some(reasons));
         }
-        let rest = without(&all, |one| unreadable.contains(&one.number));
-        let others: Vec<_> = all.iter().zip(reasons).filter(|(one, _)| !unreadable.contains(&one.number)).map(|(_, reasons)| reasons).collect();
-        prop_assert_eq!(retention.reasons(&rest, at(NOW)), others);
-    }
+        prop_assert_eq!(retention.reasons(&without(&all, is_unreadable), at(NOW)), others);
+    });
+}
 
-    #[test]
-    fn damaged_ones_take_no_good_ones_place(rules in rules(), all in listing()) {
+#[test]
+fn damaged_ones_take_no_good_ones_place() {
+    proptest!(cases(), |(rules in rules(), all in listing())| {
         let retention = policy(&rules);
         let good = are(&all, Condition::Good);
         let rest = without(&all, |one| one.condition != Condition::Good);
-        let kept_among_all: BTreeSet<u64> = kept(&retention, &all).intersection(&good).copied().collect();
-        prop_assert_eq!(kept_among_all, kept(&retention, &rest));
-        // And one stays only where it would if all were good, or where there is nothing better. (The newest
-        // good one is the same, so that "within" is counted from the same time.)
+        let good_that_stay = &kept(&retention, &all) & &good;
+        prop_assert_eq!(good_that_stay, kept(&retention, &rest));
+        // And one stays only where it would if all were good, or where there is nothing better. (Those that
+        // are newer than the newest good one stay as they are: "within" is then counted from the same time.)
         if let Some(newest) = good.last() {
             let mut healed = all.clone();
-            for one in healed.iter_mut().filter(|one| one.number < *newest && one.condition == Condition::Damaged) {
-                one.condition = Condition::Good;
+            for one in healed.iter_mut().filter(|one| one.number < *newest) {
+                if one.condition == Condition::Damaged {
+                    one.condition = Condition::Good;
+                }
             }
-            let older = |kept: BTreeSet<u64>| kept.into_iter().filter(|number| number < newest).collect::<BTreeSet<_>>();
-            let (was, healed) = (older(kept(&retention, &all)), older(kept(&retention, &healed)));
-            let stays: BTreeSet<u64> = was.intersection(&are(&all, Condition::Damaged)).copied().collect();
-            prop_assert!(stays.is_subset(&healed), "{:?} stay", difference(&stays, &healed));
+            let is_older = |number: &u64| number < newest;
+            let stay = &kept(&retention, &all) & &are(&all, Condition::Damaged);
+            let stay: BTreeSet<u64> = stay.into_iter().filter(is_older).collect();
+            let healed = kept(&retention, &healed);
+            prop_assert!(stay.is_subset(&healed), "{:?} stay", difference(&stay, &healed));
         }
-    }
+    });
+}
 
-    /// The law of clocks that jump. A rule that counts loses at most one place to a snapshot, whatever time
-    /// it has: so one whose clock was wrong costs each rule at most one of those that it keeps, and makes it keep no other.
-    #[test]
-    fn a_time_that_is_wrong_costs_a_rule_at_most_one_place(
-        rule in prop::sample::select(RULES.to_vec()), count in 1u32..8, all in listing(), wrong in time(), which in any::<prop::sample::Index>()
-    ) {
+/// Those of a listing that a rule keeps by its count.
+fn counted(rule: Keep, count: u32, listing: &[Candidate]) -> BTreeSet<u64> {
+    let reasons = Retention::new().keep(rule, count).reasons(listing, at(NOW));
+    let is_counted = |reason: &Reason| matches!(reason, Reason::Counted { .. });
+    let stays = listing.iter().zip(reasons).filter(|(_, reasons)| reasons.iter().any(is_counted));
+    stays.map(|(one, _)| one.number).collect()
+}
+
+/// The law of clocks that jump. A rule that counts loses at most one place to a snapshot, whatever its time is: so
+/// one whose clock was wrong costs each rule at most one of those that it keeps, and makes it keep no other.
+#[test]
+fn a_time_that_is_wrong_costs_a_rule_at_most_one_place() {
+    let rule = || (prop::sample::select(RULES.to_vec()), 1u32..8);
+    let wrong = || (time(), any::<prop::sample::Index>());
+    proptest!(cases(), |((rule, count) in rule(), all in listing(), (time, which) in wrong())| {
         let mut all = without(&all, |one| one.condition != Condition::Good);
         prop_assume!(!all.is_empty());
         let which = which.index(all.len());
-        all[which].time = at(wrong);
+        all[which].time = at(time);
         let wrong = all[which].number;
-        let rest = without(&all, |one| one.number == wrong);
-        let by_rule = |listing: &[Candidate]| {
-            let reasons = Retention::new().keep(rule, count).reasons(listing, at(NOW));
-            let is_counted = |reason: &Reason| matches!(reason, Reason::Counted { .. });
-            listing.iter().zip(reasons).filter(|(_, reasons)| reasons.iter().any(is_counted)).map(|(one, _)| one.number).collect::<BTreeSet<u64>>()
-        };
-        let (with, without) = (by_rule(&all), by_rule(&rest));
-        prop_assert!(difference(&without, &with).len() <= 1, "{without:?} became {with:?}");
-        prop_assert!(difference(&with, &without).iter().all(|number| *number == wrong), "{without:?} became {with:?}");
-    }
+        let with = counted(rule, count, &all);
+        let without = counted(rule, count, &without(&all, |one| one.number == wrong));
+        let (lost, won) = (difference(&without, &with), difference(&with, &without));
+        prop_assert!(lost.len() <= 1, "{without:?} became {with:?}");
+        prop_assert!(won.iter().all(|number| *number == wrong), "{without:?} became {with:?}");
+    });
+}
 
-    /// And of those that are within a time by the clock of now none goes, whatever the others' times are.
-    #[test]
-    fn what_is_young_by_the_clock_stays_whatever_the_other_times_are(hours in 1u64..5000, all in listing()) {
+/// And of those that are within a time by the clock of now none goes, whatever the others' times are.
+#[test]
+fn what_is_young_by_the_clock_stays_whatever_the_other_times_are() {
+    proptest!(cases(), |(hours in 1u64..5000, all in listing())| {
         let retention = policy(&(vec![0; RULES.len()], hours, BTreeSet::new()));
         let kept = kept(&retention, &all);
         for one in all.iter().filter(|one| one.time >= at(NOW - hours * 3600)) {
             prop_assert!(kept.contains(&one.number), "{one:?} goes");
         }
-    }
+    });
 }
 
 fn good(number: u64, seconds: u64) -> Candidate {

@@ -1,8 +1,8 @@
 //! The rules keep what those of restic keep, which people know, of the same times.
 //!
-//! Two things differ on purpose. The newest stays here by whatever policy; restic removes it by one that has tags alone.
-//! And where snapshots are fewer than a rule counts, restic from 0.16 on keeps the oldest by it too; here it is no
-//! more than the others of its day.
+//! Two things differ on purpose. The newest stays here by whatever policy; restic removes it by one that has tags
+//! alone. And restic from 0.16 on keeps the oldest too by a rule that has places left; here it is no more than the
+//! others of its day. (Where its reasons say so it is left out here; 0.14, which Debian has, does not do it.)
 
 use std::collections::BTreeSet;
 use std::path::Path;

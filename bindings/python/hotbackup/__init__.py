@@ -52,6 +52,7 @@ from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._progress import Progress
 from ._restore import AnySnapshot, recover, restore, restore_undo, verify
+from ._retention import Retention, Verdict, prune_by, retention_plan
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "ProgressHook",
     "Recovered",
     "RestoreUnfinished",
+    "Retention",
     "Share",
     "SimpleHook",
     "Snapshot",
@@ -88,6 +90,7 @@ __all__ = [
     "Symlinks",
     "Unsupported",
     "ValidateHook",
+    "Verdict",
     "VerifyLevel",
     "WaitTimeout",
     "abi_version",
@@ -96,10 +99,12 @@ __all__ = [
     "latest",
     "list_snapshots",
     "prune",
+    "prune_by",
     "recover",
     "remove_checkpoint",
     "restore",
     "restore_undo",
+    "retention_plan",
     "verify",
     "version",
 ]

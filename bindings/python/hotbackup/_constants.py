@@ -96,6 +96,17 @@ class Share(_OpenEnum):
     """By links beneath a ``validate`` hook too: the host vouches that it writes to nothing it looks at."""
 
 
+class Keep(_OpenEnum):
+    """The rules of a :class:`Retention` that count, as C has them."""
+
+    NEWEST = 1
+    HOURLY = 2
+    DAILY = 3
+    WEEKLY = 4
+    MONTHLY = 5
+    YEARLY = 6
+
+
 class Kind(_OpenEnum):
     """What a job does."""
 

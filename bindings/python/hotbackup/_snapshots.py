@@ -100,7 +100,8 @@ def remove_checkpoint(location: AnyPath) -> None:
 
 def prune(root: AnyPath, keep_newest: int) -> int:
     """Deletes all but the newest ``keep_newest`` (at least 1) snapshots, except those in use and
-    unreadable ones, which neither count nor go. Gives how many went. Conflict: the root is in use."""
+    unreadable ones, which neither count nor go; one in which something was found bad does not count. Gives
+    how many went. Conflict: the root is in use."""
     deleted = ctypes.c_uint32()
     call(
         lib.backup_prune,

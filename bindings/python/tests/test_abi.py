@@ -17,6 +17,7 @@ from hotbackup import _constants, _ffi
 HEADER = re.sub(r"///[^\n]*|/\*.*?\*/", "", (REPOSITORY / "include/hotbackup.h").read_text(), flags=re.DOTALL)
 ENUMS: dict[str, type[IntEnum]] = {
     "CHECKPOINT_": _constants.CheckpointFlags,
+    "KEEP_": _constants.Keep,
     "KIND_": hotbackup.Kind,
     "STATE_": hotbackup.State,
     "PHASE_": hotbackup.Phase,

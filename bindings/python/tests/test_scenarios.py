@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Callable
 
@@ -475,6 +477,38 @@ def prune(world: World) -> None:
 def prune_to_none(world: World) -> None:
     world.backup()
     hotbackup.prune(world.root, 0)
+
+
+@case("prune-by")
+def prune_by(world: World) -> None:
+    made = [world.backup() for _ in range(3)]
+    (made[1] / "snapshot.manifest").write_text("{")
+    policy = hotbackup.Retention(newest=1, yearly=1, tags=("release",))
+    planned = hotbackup.retention_plan(world.root, replace(policy, within=timedelta(hours=1)))
+    assert [verdict.location for verdict in planned] == made[::-1]
+    assert not any(verdict.goes for verdict in planned)
+    assert [verdict.reasons for verdict in planned] == [
+        "newest 1 of 1, yearly 1 of 1, within 1 hour, the newest good one",
+        "unreadable",
+        "within 1 hour",
+    ]
+    assert all(location.exists() for location in made)
+    done = hotbackup.prune_by(world.root, policy)
+    assert [verdict.id for verdict in done] == [verdict.id for verdict in planned]
+    assert [verdict.goes for verdict in done] == [False, False, True]
+    assert [verdict.reasons for verdict in done] == [
+        "newest 1 of 1, yearly 1 of 1, the newest good one",
+        "unreadable",
+        "no rule keeps it",
+    ]
+    assert [location.exists() for location in made] == [False, True, True]
+    assert hotbackup.latest(world.root).location == made[2]
+
+
+@case("prune-by-nothing")
+def prune_by_nothing(world: World) -> None:
+    world.backup()
+    hotbackup.prune_by(world.root, hotbackup.Retention())
 
 
 # --- Names

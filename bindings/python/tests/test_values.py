@@ -7,6 +7,7 @@ import errno
 import inspect
 import os
 import pickle
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,25 @@ def test_bad_arguments_are_value_errors_and_never_wrap_around(data_dir: Path) ->
         with pytest.raises(ValueError) as raised:
             Coordinator(data_dir, **options)
         assert isinstance(raised.value, InvalidArgument), options
+
+
+def test_a_policy_that_nobody_can_keep_is_a_value_error(place: Path) -> None:
+    bad: list[dict[str, Any]] = [
+        {"newest": -1},
+        {"yearly": 1 << 32},
+        {"within": timedelta(microseconds=-1)},
+        {"tags": ("a\0b",)},
+        {"tags": "release"},
+        {},
+    ]
+    for rules in bad:
+        for ask in (hotbackup.retention_plan, hotbackup.prune_by):
+            with pytest.raises(ValueError) as raised:
+                ask(place, hotbackup.Retention(**rules))
+            assert isinstance(raised.value, InvalidArgument), rules
+    assert hotbackup.retention_plan(place, hotbackup.Retention(within=timedelta.max)) == []
+    with pytest.raises(TypeError):
+        hotbackup.prune_by(place, hotbackup.Retention(daily=1.5))  # type: ignore[arg-type]
 
 
 def test_wrong_types_are_type_errors(data_dir: Path) -> None:

@@ -57,10 +57,11 @@ impl fmt::Display for Reason {
 fn in_words(age: Duration) -> String {
     let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
     let ms = age.as_millis();
-    match units.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0).map(|(unit, name)| (ms / unit, name)) {
-        Some((1, name)) => format!("1 {name}"),
-        Some((count, name)) => format!("{count} {name}s"),
-        None => format!("{ms} ms"),
+    let is_whole = age == Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+    match units.into_iter().find(|(unit, _)| is_whole && ms > 0 && ms.is_multiple_of(*unit)) {
+        Some((unit, name)) if ms == unit => format!("1 {name}"),
+        Some((unit, name)) => format!("{} {name}s", ms / unit),
+        None => format!("{age:?}"),
     }
 }
 
@@ -73,7 +74,8 @@ mod tests {
         let within = |seconds| Reason::Within(Duration::from_secs_f64(seconds)).to_string();
         assert_eq!([within(7.0 * 86_400.0), within(86_400.0)], ["within 7 days", "within 1 day"]);
         assert_eq!([within(36.0 * 3600.0), within(5400.0)], ["within 36 hours", "within 90 minutes"]);
-        assert_eq!([within(61.0), within(0.25)], ["within 61 seconds", "within 250 ms"]);
+        assert_eq!([within(61.0), within(0.25)], ["within 61 seconds", "within 250ms"]);
+        assert_eq!(within(86_400.000_000_1), "within 86400.0000001s");
         let daily = Reason::Counted { rule: Keep::Daily, place: 2, of: 14 };
         assert_eq!(daily.to_string(), "daily 2 of 14");
         assert_eq!(Reason::Tagged("release".into()).to_string(), "tagged release");

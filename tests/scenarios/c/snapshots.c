@@ -114,6 +114,58 @@ static backup_code prune_to_none(struct scene *scene) {
     return code;
 }
 
+static backup_retention *policy(void) {
+    backup_retention *retention = backup_retention_new();
+    SUCCEEDS(backup_retention_keep(retention, BACKUP_KEEP_NEWEST, 1, &error));
+    SUCCEEDS(backup_retention_keep(retention, BACKUP_KEEP_YEARLY, 1, &error));
+    SUCCEEDS(backup_retention_keep_tag(retention, "release", &error));
+    return retention;
+}
+
+/* Frees the verdicts on three snapshots, of which at most the oldest goes. */
+static void say(backup_verdicts *verdicts, struct path snapshots[3], const char *const reasons[3], int32_t goes) {
+    CHECK(backup_verdicts_count(verdicts) == 3);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(strcmp(backup_verdicts_location(verdicts, i), snapshots[2 - i].text) == 0);
+        CHECK(strcmp(backup_verdicts_reasons(verdicts, i), reasons[i]) == 0);
+        CHECK(backup_verdicts_goes(verdicts, i) == (i == 2 ? goes : 0));
+    }
+    backup_verdicts_free(verdicts);
+}
+
+static backup_code prune_by(struct scene *scene) {
+    static const char *const planned[3] = {"newest 1 of 1, yearly 1 of 1, within 1 hour, the newest good one",
+                                           "unreadable", "within 1 hour"};
+    static const char *const done[3] = {"newest 1 of 1, yearly 1 of 1, the newest good one", "unreadable",
+                                        "no rule keeps it"};
+    struct path snapshots[3];
+    three_snapshots(scene, snapshots);
+    write_file(in(snapshots[1], "snapshot.manifest"), "{");
+    backup_retention *retention = policy();
+    backup_verdicts *verdicts = NULL;
+    SUCCEEDS(backup_retention_keep_within_ms(retention, 3600000, &error));
+    SUCCEEDS(backup_retention_plan(scene->root.text, retention, &verdicts, &error));
+    say(verdicts, snapshots, planned, 0);
+    CHECK(scene_listed(scene) == 3);
+    SUCCEEDS(backup_retention_keep_within_ms(retention, 0, &error));
+    SUCCEEDS(backup_prune_by(scene->root.text, retention, &verdicts, &error));
+    say(verdicts, snapshots, done, 1);
+    backup_retention_free(retention);
+    CHECK(scene_listed(scene) == 2 && !exists(snapshots[0]) && is_latest(scene, snapshots[2]));
+    return BACKUP_OK;
+}
+
+static backup_code prune_by_nothing(struct scene *scene) {
+    scene_snapshot(scene);
+    backup_retention *retention = backup_retention_new();
+    backup_verdicts *verdicts = NULL;
+    backup_code code = backup_prune_by(scene->root.text, retention, &verdicts, &error);
+    FAILS(code, code);
+    backup_retention_free(retention);
+    CHECK(!verdicts && scene_listed(scene) == 1);
+    return code;
+}
+
 const struct scenario snapshots[] = {
     {"verify", verify},
     {"verify-corrupt", verify_corrupt},
@@ -124,5 +176,7 @@ const struct scenario snapshots[] = {
     {"delete-missing", delete_missing},
     {"prune", prune},
     {"prune-to-none", prune_to_none},
+    {"prune-by", prune_by},
+    {"prune-by-nothing", prune_by_nothing},
     {NULL, NULL},
 };

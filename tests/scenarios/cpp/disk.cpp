@@ -140,6 +140,40 @@ Code prune_to_none(Scene &scene) {
     return code;
 }
 
+bool say(const std::vector<hotbackup::Verdict> &verdicts, const std::vector<fs::path> &made,
+         const std::vector<std::string> &reasons, bool oldest_goes) {
+    bool right = verdicts.size() == made.size();
+    for (std::size_t i = 0; right && i < made.size(); i++) {
+        right = verdicts[i].location() == made[i] && verdicts[i].reasons() == reasons[i]
+                && verdicts[i].goes() == (oldest_goes && i + 1 == made.size());
+    }
+    return right;
+}
+
+Code prune_by(Scene &scene) {
+    const auto made = snapshots(scene, 3);
+    write(made[1] / "snapshot.manifest", "{");
+    auto policy = hotbackup::Retention().keep_newest(1).keep_yearly(1).keep_tag("release");
+    policy.keep_within(std::chrono::hours(1));
+    CHECK(say(hotbackup::retention_plan(scene.root, policy), made,
+              {"newest 1 of 1, yearly 1 of 1, within 1 hour, the newest good one", "unreadable", "within 1 hour"},
+              false));
+    CHECK(hotbackup::list(scene.root).size() == 3);
+    policy.keep_within(std::chrono::hours(0));
+    CHECK(say(hotbackup::prune_by(scene.root, policy), made,
+              {"newest 1 of 1, yearly 1 of 1, the newest good one", "unreadable", "no rule keeps it"}, true));
+    CHECK(hotbackup::list(scene.root).size() == 2 && !fs::exists(made[2]));
+    CHECK(hotbackup::latest(scene.root).location() == made[0]);
+    return Code::Ok;
+}
+
+Code prune_by_nothing(Scene &scene) {
+    scene.snapshot();
+    const Code code = code_of([&] { hotbackup::prune_by(scene.root, hotbackup::Retention()); });
+    CHECK(hotbackup::list(scene.root).size() == 1);
+    return code;
+}
+
 } // namespace
 
 Scenarios disk() {
@@ -172,5 +206,7 @@ Scenarios disk() {
         {"delete-missing", delete_missing},
         {"prune", prune},
         {"prune-to-none", prune_to_none},
+        {"prune-by", prune_by},
+        {"prune-by-nothing", prune_by_nothing},
     };
 }
