@@ -80,7 +80,7 @@ pub fn rough(duration: Duration) -> String {
 pub fn exact(duration: Duration) -> String {
     let ms = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
 
