@@ -455,6 +455,17 @@ backup_code backup_options_set_no_posix_locks(backup_options *options,
                                               int32_t none_held,
                                               backup_error **error);
 
+/// Gives each snapshot a tag, copied, by which a retention policy may keep it: UTF-8 of 1 to 255
+/// bytes, without commas and control characters; at most 64 of them, each once.
+/// backup_hook_add_tag is for that of one backup. (since 0.1)
+backup_code backup_options_add_tag(backup_options *options, const char *tag, backup_error **error);
+
+/// Gives this backup's snapshot a tag beside those of the options (backup_options_add_tag). From any
+/// hook until the manifest is written, as backup_hook_set_metadata. (since 0.1)
+backup_code backup_hook_add_tag(backup_hook *hook,
+                                const char *tag,
+                                backup_error **error);
+
 /* ---- Hooks --------------------------------------------------------------------------------
  *
  * All are optional. They run in this order: checkpoint, freeze, thaw, release, validate, with
@@ -650,6 +661,9 @@ backup_code backup_checkpoint_remove(const char *location,
 /// Makes a checkpoint.
 #define BACKUP_KIND_CHECKPOINT 4
 
+/// Reads back what is stored in a backup root.
+#define BACKUP_KIND_SCRUB 5
+
 /// Accepted, not begun.
 #define BACKUP_STATE_QUEUED 1
 
@@ -746,7 +760,7 @@ int32_t backup_eventfd(const backup_job *job);
 /// waits for its end, except from a hook of it. NULL is fine. (since 0.1)
 void backup_free(backup_job *job);
 
-/* ---- Restores and verifications ----------------------------------------------------------- */
+/* ---- Restores, verifications and scrubs -------------------------------------------------- */
 
 /// No restore was interrupted here.
 #define BACKUP_RECOVERED_NOTHING 0
@@ -797,6 +811,24 @@ backup_code backup_recover(const char *target, int32_t *outcome, backup_error **
 backup_code backup_restore_undo(const char *target,
                                 backup_error **error);
 
+/// Starts a scrub of a backup root and returns at once: it reads back stored files from the disk,
+/// each once however many snapshots share it, those first that were bad or were not read for the
+/// longest time, and writes down in the root what it found (backup_snapshot_verified_at_ms,
+/// backup_snapshot_is_damaged). It ends after max_bytes bytes or max_ms milliseconds, whichever
+/// comes first, with the file that it has begun; 0: no such limit. Each file that is bad is a
+/// warning of the job (backup_warning), with all snapshots in which it is bad and the newest that
+/// has it good; once it has read the rest the job fails with BACKUP_CORRUPT. Where snapshots share
+/// by clones, the newest of them is read. Backups and prunes go on meanwhile. Options (copied; NULL:
+/// defaults): rate limit, verify level (BACKUP_VERIFY_CHECKSUM or _MEDIA) and the progress hook; the
+/// rest is ignored, and it reads on one thread. The caller frees *out. As the job's result:
+/// BACKUP_CONFLICT: another scrub is at work there; BACKUP_NOT_FOUND: it is no root. (since 0.1)
+backup_code backup_scrub_start(const char *root,
+                               uint64_t max_bytes,
+                               uint64_t max_ms,
+                               const backup_options *options,
+                               backup_job **out,
+                               backup_error **error);
+
 /* ---- Snapshots on disk --------------------------------------------------------------------
  *
  * All that is needed is a backup root: a restore has no data directory yet. */
@@ -833,6 +865,28 @@ uint64_t backup_snapshot_started_at_ms(const backup_snapshot *snapshot);
 /// When the backup that made a snapshot ended, in milliseconds since 1970; 0 where unknown, and for
 /// NULL. (since 0.1)
 uint64_t backup_snapshot_finished_at_ms(const backup_snapshot *snapshot);
+
+/// A tag of a snapshot, counted from 0; NULL when out of range, and for NULL. Valid until the
+/// snapshot is freed. (since 0.1)
+const char *backup_snapshot_tag(const backup_snapshot *snapshot, size_t index);
+
+/// The longest freeze window of the backup that made a snapshot, in nanoseconds; 0: the host was not
+/// frozen, or it is unknown; 0 for NULL. (since 0.1)
+uint64_t backup_snapshot_freeze_ns(const backup_snapshot *snapshot);
+
+/// When all of a snapshot was last read back and found good, by its backup, a verification or parts
+/// of scrubs, in milliseconds since 1970: the time of that of its files which was not read for the
+/// longest time. 0: never, as far as is known; 0 for NULL. (since 0.1)
+uint64_t backup_snapshot_verified_at_ms(const backup_snapshot *snapshot);
+
+/// How it was read back then: BACKUP_VERIFY_CHECKSUM or BACKUP_VERIFY_MEDIA; BACKUP_VERIFY_NONE:
+/// never, and for NULL. (since 0.1)
+int32_t backup_snapshot_verified_level(const backup_snapshot *snapshot);
+
+/// Whether something of a snapshot was found bad since it was last found good: 1, else 0; 0 for
+/// NULL. It can be read, and some of its files are lost: backup_verify_start and backup_scrub_start
+/// name them. (since 0.1)
+int32_t backup_snapshot_is_damaged(const backup_snapshot *snapshot);
 
 /// How many files a snapshot has; 0 for NULL. (since 0.1)
 uint64_t backup_snapshot_files(const backup_snapshot *snapshot);

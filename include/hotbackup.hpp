@@ -205,6 +205,7 @@ enum class Kind : std::int32_t {
     Restore = BACKUP_KIND_RESTORE, ///< Puts a snapshot in place.
     Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
     Checkpoint = BACKUP_KIND_CHECKPOINT, ///< Makes a checkpoint.
+    Scrub = BACKUP_KIND_SCRUB,     ///< Reads back what is stored in a backup root.
 };
 
 /// How far a job has come.
@@ -478,6 +479,12 @@ public:
         detail::call(backup_hook_set_metadata, hook_, metadata.data(), metadata.size());
     }
 
+    /// Gives this backup's snapshot a tag beside those of the options (Options::tag()), when set_metadata() may
+    /// be called.
+    void add_tag(const std::string &tag) {
+        detail::call(backup_hook_add_tag, hook_, detail::text(tag));
+    }
+
     /// The job that called this hook, valid until the hook returns. It cannot be waited for here.
     const Job &job() const noexcept { return job_; }
 
@@ -671,6 +678,12 @@ enum class Share : std::int32_t {
     Always = BACKUP_SHARE_ALWAYS,
 };
 
+/// How much one scrub reads: it ends with the file that it has begun when one of these is spent.
+struct ScrubBudget {
+    std::uint64_t bytes = 0;              ///< 0: no limit.
+    std::chrono::milliseconds time{0};    ///< 0: no limit.
+};
+
 /// What a host chooses for a coordinator, a restore or a verification. Those take a copy, so options
 /// may be changed, used for several, or destroyed at any time; a hook is shared by all that took it,
 /// and destroyed, on any thread, with the last of them and of the options. They can be moved, not
@@ -776,6 +789,10 @@ public:
         return set(backup_options_set_metadata, bytes.data(), bytes.size());
     }
 
+    /// Gives each snapshot a tag, by which a retention policy may keep it: UTF-8 of 1 to 255 bytes, without
+    /// commas and control characters; at most 64 of them. Hook::add_tag() is for that of one backup.
+    Options &tag(const std::string &name) & { return set(backup_options_add_tag, detail::text(name)); }
+
     /// Whether a restore keeps what it replaces, for restore_undo(). The default is true.
     Options &keep_undo(bool keep) & { return set(backup_options_set_keep_undo, keep ? 1 : 0); }
 
@@ -878,6 +895,7 @@ public:
     template <class D> Options freeze_timeout(const D &t) && { return std::move(freeze_timeout(t)); }
     Options min_free(std::uint64_t bytes) && { return std::move(min_free(bytes)); }
     Options metadata(std::string_view bytes) && { return std::move(metadata(bytes)); }
+    Options tag(const std::string &name) && { return std::move(tag(name)); }
     Options keep_undo(bool keep) && { return std::move(keep_undo(keep)); }
     Options share(Share s) && { return std::move(share(s)); }
     template <class D> Options reread_after(const D &age) && { return std::move(reread_after(age)); }
@@ -897,6 +915,7 @@ private:
     friend class Coordinator;
     friend Job restore(const Path &snapshot, const Path &target, const Options &options);
     friend Job verify(const Path &snapshot, const Options &options);
+    friend Job scrub(const Path &root, const ScrubBudget &budget, const Options &options);
 
     struct Free {
         void operator()(backup_options *options) const noexcept { backup_options_free(options); }
@@ -1057,6 +1076,18 @@ enum class Recovered : std::int32_t {
     return detail::Jobs::make(backup_verify_start, detail::text(snapshot), options.handle());
 }
 
+/// Starts a scrub of a backup root and returns at once: it reads back stored files from the disk, each once however
+/// many snapshots share it, those first that were bad or were not read for the longest time, and writes down what it
+/// found (Snapshot::verified_at(), Snapshot::is_damaged()). Each file that is bad is one of Job::warnings(), with all
+/// snapshots in which it is bad and the newest that has it good; then the job fails with Code::Corrupt. Of the options
+/// it uses rate limit, verify level and the progress hook. Code::Conflict: another scrub is at work there.
+[[nodiscard]] inline Job scrub(const std::filesystem::path &root, const ScrubBudget &budget = {},
+                               const Options &options = {}) {
+    if (budget.time.count() < 0) throw Error(Code::InvalidArgument, "the time of a scrub must not be negative");
+    return detail::Jobs::make(backup_scrub_start, detail::text(root), budget.bytes,
+                              static_cast<std::uint64_t>(budget.time.count()), options.handle());
+}
+
 /// Ends a restore that a crash interrupted, with all of the old or all of the new in place. Call it
 /// before the database is opened; it may be called always. Code::Conflict: a coordinator or a restore is
 /// at work there.
@@ -1095,6 +1126,18 @@ public:
     std::optional<Time> started_at() const noexcept { return started_at_; }
     /// When its backup ended; none where unknown.
     std::optional<Time> finished_at() const noexcept { return finished_at_; }
+    /// Its tags, for retention policies.
+    const std::vector<std::string> &tags() const noexcept { return tags_; }
+    /// The longest freeze window of its backup; 0: the host was not frozen, or it is unknown.
+    std::chrono::nanoseconds freeze() const noexcept { return freeze_; }
+    /// When all of it was last read back and found good, by its backup, a verification or parts of scrubs: the
+    /// time of that of its files which was not read for the longest time. None: never, as far as is known.
+    std::optional<Time> verified_at() const noexcept { return verified_at_; }
+    /// How it was read back then; VerifyLevel::None: never.
+    VerifyLevel verified_level() const noexcept { return verified_level_; }
+    /// Whether something of it was found bad since it was last found good. It can be read, and some of its files
+    /// are lost: verify() and scrub() name them.
+    bool is_damaged() const noexcept { return is_damaged_; }
     /// How many files it has.
     std::uint64_t files() const noexcept { return files_; }
     /// The sum of their sizes.
@@ -1119,7 +1162,10 @@ private:
           layout_(backup_snapshot_layout(s)),
           started_at_(detail::time_of(backup_snapshot_started_at_ms(s))),
           finished_at_(detail::time_of(backup_snapshot_finished_at_ms(s))),
-          files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
+          freeze_(backup_snapshot_freeze_ns(s)),
+          verified_at_(detail::time_of(backup_snapshot_verified_at_ms(s))),
+          verified_level_(static_cast<VerifyLevel>(backup_snapshot_verified_level(s))),
+          is_damaged_(backup_snapshot_is_damaged(s) != 0), files_(backup_snapshot_files(s)), bytes_(backup_snapshot_bytes(s)),
           files_shared_(backup_snapshot_files_shared(s)),
           bytes_shared_(backup_snapshot_bytes_shared(s)),
           files_skipped_(backup_snapshot_files_skipped(s)),
@@ -1127,6 +1173,8 @@ private:
         std::size_t size = 0;
         if (const void *bytes = backup_snapshot_metadata(s, &size))
             metadata_.assign(static_cast<const char *>(bytes), size);
+        for (std::size_t i = 0; const char *tag = backup_snapshot_tag(s, i); i++)
+            tags_.emplace_back(tag);
         if (const backup_error *error = backup_snapshot_error(s))
             error_ = detail::error_of(backup_error_code(error), error);
     }
@@ -1147,6 +1195,11 @@ private:
     std::string metadata_;
     std::optional<Time> started_at_;
     std::optional<Time> finished_at_;
+    std::vector<std::string> tags_;
+    std::chrono::nanoseconds freeze_;
+    std::optional<Time> verified_at_;
+    VerifyLevel verified_level_;
+    bool is_damaged_;
     std::uint64_t files_;
     std::uint64_t bytes_;
     std::uint64_t files_shared_;

@@ -3,7 +3,10 @@ package hotbackup
 // #include "shim.h"
 import "C"
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
 
 func latest(root string) (Snapshot, error) {
 	gcPoint()
@@ -79,18 +82,34 @@ func toSnapshot(from *C.backup_snapshot) Snapshot {
 	}
 	gcPoint()
 	return Snapshot{
-		ID:           C.GoString(C.backup_snapshot_id(from)),
-		Location:     C.GoString(C.backup_snapshot_location(from)),
-		Layout:       C.GoString(C.backup_snapshot_layout(from)),
-		Metadata:     metadata,
-		StartedAt:    toTime(C.backup_snapshot_started_at_ms(from)),
-		FinishedAt:   toTime(C.backup_snapshot_finished_at_ms(from)),
-		Files:        uint64(C.backup_snapshot_files(from)),
-		Bytes:        uint64(C.backup_snapshot_bytes(from)),
-		FilesShared:  uint64(C.backup_snapshot_files_shared(from)),
-		BytesShared:  uint64(C.backup_snapshot_bytes_shared(from)),
-		FilesSkipped: uint64(C.backup_snapshot_files_skipped(from)),
-		FilesLeftOut: uint64(C.backup_snapshot_files_left_out(from)),
+		ID:            C.GoString(C.backup_snapshot_id(from)),
+		Location:      C.GoString(C.backup_snapshot_location(from)),
+		Layout:        C.GoString(C.backup_snapshot_layout(from)),
+		Metadata:      metadata,
+		Tags:          toTags(from),
+		Freeze:        time.Duration(C.backup_snapshot_freeze_ns(from)),
+		VerifiedAt:    toTime(C.backup_snapshot_verified_at_ms(from)),
+		VerifiedLevel: VerifyLevel(C.backup_snapshot_verified_level(from)),
+		Damaged:       C.backup_snapshot_is_damaged(from) != 0,
+		StartedAt:     toTime(C.backup_snapshot_started_at_ms(from)),
+		FinishedAt:    toTime(C.backup_snapshot_finished_at_ms(from)),
+		Files:         uint64(C.backup_snapshot_files(from)),
+		Bytes:         uint64(C.backup_snapshot_bytes(from)),
+		FilesShared:   uint64(C.backup_snapshot_files_shared(from)),
+		BytesShared:   uint64(C.backup_snapshot_bytes_shared(from)),
+		FilesSkipped:  uint64(C.backup_snapshot_files_skipped(from)),
+		FilesLeftOut:  uint64(C.backup_snapshot_files_left_out(from)),
+	}
+}
+
+func toTags(from *C.backup_snapshot) []string {
+	var tags []string
+	for i := C.size_t(0); ; i++ {
+		tag := C.backup_snapshot_tag(from, i)
+		if tag == nil {
+			return tags
+		}
+		tags = append(tags, C.GoString(tag))
 	}
 }
 

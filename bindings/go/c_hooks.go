@@ -154,5 +154,18 @@ func hookSetMetadata(hook hookPtr, metadata []byte) error {
 	return result(code, failure)
 }
 
+func hookAddTag(hook hookPtr, tag string) error {
+	gcPoint()
+	var given cStrings
+	defer given.free()
+	text, err := given.add("the tag", tag)
+	if err != nil {
+		return err
+	}
+	var failure *C.backup_error
+	code := C.backup_hook_add_tag(hook, text, &failure)
+	return result(code, failure)
+}
+
 // hookJob is borrowed until the hook returns.
 func hookJob(hook hookPtr) jobPtr { return C.backup_hook_job(hook) }

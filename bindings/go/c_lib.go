@@ -284,6 +284,20 @@ func startVerify(snapshot string, options *C.backup_options) (jobPtr, error) {
 	return out, result(code, failure)
 }
 
+func startScrub(root string, maxBytes, maxMs uint64, options *C.backup_options) (jobPtr, error) {
+	gcPoint()
+	var given cStrings
+	defer given.free()
+	path, err := given.add("the root", root)
+	if err != nil {
+		return nil, err
+	}
+	var out jobPtr
+	var failure *C.backup_error
+	code := C.backup_scrub_start(path, C.uint64_t(maxBytes), C.uint64_t(maxMs), options, &out, &failure)
+	return out, result(code, failure)
+}
+
 func recoverTarget(target string) (Recovered, error) {
 	gcPoint()
 	var given cStrings

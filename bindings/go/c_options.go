@@ -213,6 +213,14 @@ func WithMinFree(bytes uint64) Option {
 	})
 }
 
+// WithTag gives each snapshot a tag, by which a retention policy may keep it: UTF-8 of 1 to 255 bytes, without
+// commas and control characters; at most 64 of them. [Hook.AddTag] is for that of one backup.
+func WithTag(tag string) Option {
+	return named("the tag", tag, func(text *C.char, o *C.backup_options, e **C.backup_error) C.backup_code {
+		return C.backup_options_add_tag(o, text, e)
+	})
+}
+
 // WithMetadata is the host's own metadata, kept in each snapshot's manifest: any bytes, at most 1
 // MiB, copied here. [Hook.SetMetadata] is for that of one backup.
 func WithMetadata(metadata []byte) Option {

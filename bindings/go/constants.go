@@ -95,6 +95,8 @@ const (
 	KindVerify Kind = 3
 	// KindCheckpoint makes a checkpoint.
 	KindCheckpoint Kind = 4
+	// KindScrub reads back what is stored in a backup root.
+	KindScrub Kind = 5
 )
 
 // CheckpointFlags is how a checkpoint is made; 0: it stays until [RemoveCheckpoint].

@@ -35,7 +35,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"KEEP_WEEKLY": keepWeekly, "KEEP_MONTHLY": keepMonthly, "KEEP_YEARLY": keepYearly,
 
 		"KIND_BACKUP": int64(KindBackup), "KIND_RESTORE": int64(KindRestore), "KIND_VERIFY": int64(KindVerify),
-		"KIND_CHECKPOINT": int64(KindCheckpoint), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
+		"KIND_CHECKPOINT": int64(KindCheckpoint), "KIND_SCRUB": int64(KindScrub), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
 		"CHECKPOINT_LINKS_ARE_SAFE": int64(CheckpointLinksAreSafe),
 		"STATE_QUEUED":              int64(StateQueued), "STATE_RUNNING": int64(StateRunning),
 		"STATE_COMPLETED": int64(StateCompleted), "STATE_FAILED": int64(StateFailed), "STATE_CANCELLED": int64(StateCancelled),

@@ -213,6 +213,11 @@ func (h *Hook) SetMetadata(metadata []byte) error {
 	return h.use(func(ptr hookPtr) error { return hookSetMetadata(ptr, metadata) })
 }
 
+// AddTag gives this backup's snapshot a tag, beside those of [WithTag]; when [Hook.SetMetadata] may be called.
+func (h *Hook) AddTag(tag string) error {
+	return h.use(func(ptr hookPtr) error { return hookAddTag(ptr, tag) })
+}
+
 // JobID is the UUID of the job that called this hook; empty once the hook has returned.
 func (h *Hook) JobID() (id string) {
 	_ = h.use(func(ptr hookPtr) error { id = jobID(hookJob(ptr)); return nil })

@@ -1,6 +1,9 @@
 package hotbackup
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Restore starts a restore of a snapshot to target, where no database is open, and returns at once;
 // ctx is as for [Coordinator.Start]. A target that does not exist appears by one rename; an existing one
@@ -24,6 +27,30 @@ func Restore(ctx context.Context, snapshot, target string, opts ...Option) (*Job
 func Verify(ctx context.Context, snapshot string, opts ...Option) (*Job, error) {
 	return standalone(ctx, opts, func(options optionsPtr) (jobPtr, error) {
 		return startVerify(snapshot, options)
+	})
+}
+
+// ScrubBudget is how much one scrub reads: it ends with the file that it has begun when one of these is spent.
+type ScrubBudget struct {
+	// Bytes; 0: no limit.
+	Bytes uint64
+	// Time, rounded up to milliseconds; 0: no limit.
+	Time time.Duration
+}
+
+// Scrub starts a scrub of a backup root and returns at once: it reads back stored files from the disk, each once
+// however many snapshots share it, those first that were bad or were not read for the longest time, and writes down
+// what it found ([Snapshot.VerifiedAt], [Snapshot.Damaged]). Each file that is bad is one of [Job.Warnings], with all
+// snapshots in which it is bad and the newest that has it good; once the rest is read the job is [ErrCorrupt]. Backups
+// and prunes go on meanwhile. ctx is as for [Coordinator.Start]. The options that concern it: rate limit, verify level
+// and the progress hook. As the job's result [ErrConflict]: another scrub is at work there; [ErrNotFound]: it is no
+// root.
+func Scrub(ctx context.Context, root string, budget ScrubBudget, opts ...Option) (*Job, error) {
+	if budget.Time < 0 {
+		return nil, invalid("the time of a scrub is negative: %v", budget.Time)
+	}
+	return standalone(ctx, opts, func(options optionsPtr) (jobPtr, error) {
+		return startScrub(root, budget.Bytes, uint64(milliseconds(budget.Time)), options)
 	})
 }
 

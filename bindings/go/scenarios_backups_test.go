@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,6 +140,17 @@ var _ = scenario("metadata", func(w *world) error {
 	snapshot, err := OpenSnapshot(job.Location())
 	if !bytes.Equal(snapshot.Metadata, []byte{0, 0xff, 0x0a}) {
 		w.Errorf("metadata %q", snapshot.Metadata)
+	}
+	return err
+})
+
+var _ = scenario("tags", func(w *world) error {
+	w.does["checkpoint"] = func(h *Hook) error { return h.AddTag("release") }
+	job := w.backup(w.open(WithTag("nightly")))
+	made, err := OpenSnapshot(job.Location())
+	if !slices.Equal(made.Tags, []string{"nightly", "release"}) || made.Freeze <= 0 || made.Damaged ||
+		made.VerifiedAt.Before(made.StartedAt) || made.VerifiedLevel != VerifyChecksum {
+		w.Errorf("%+v", made)
 	}
 	return err
 })

@@ -1,6 +1,7 @@
 package hotbackup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,4 +92,32 @@ var _ = scenario("share-rotted", func(w *world) error {
 	w.must(err)
 	w.must(verification.Wait(ctx))
 	return warning
+})
+
+var _ = scenario("scrub-rotted", func(w *world) error {
+	w.canShare()
+	always := WithShare(ShareAlways)
+	w.shares(0, 0, always)
+	second := w.shares(2, 100_018, always).Location()
+	good, err := Scrub(ctx, filepath.Dir(second), ScrubBudget{})
+	w.must(err)
+	w.must(good.Wait(ctx))
+	w.warnings(good, 0)
+	w.rot(filepath.Join(second, "2.sst"))
+	job, err := Scrub(ctx, filepath.Dir(second), ScrubBudget{Bytes: 1 << 30, Time: time.Hour})
+	w.must(err)
+	ended := job.Wait(ctx)
+	if warning := w.warnings(job, 1)[0]; !errors.Is(warning, ErrCorrupt) || !strings.Contains(warning.Error(), filepath.Base(second)) {
+		w.Errorf("%v does not name %s", warning, second)
+	}
+	if made, err := OpenSnapshot(second); err != nil || !made.Damaged {
+		w.Errorf("%+v %v", made, err)
+	}
+	return ended
+})
+
+var _ = scenario("scrub-no-root", func(w *world) error {
+	job, err := Scrub(ctx, w.data, ScrubBudget{})
+	w.must(err)
+	return job.Wait(ctx)
 })

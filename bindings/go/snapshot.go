@@ -20,6 +20,17 @@ type Snapshot struct {
 	// StartedAt and FinishedAt are when its backup began and ended, to the millisecond; the zero Time
 	// where unknown.
 	StartedAt, FinishedAt time.Time
+	// Tags are what its host calls it by, for retention policies.
+	Tags []string
+	// Freeze is the longest freeze window of its backup; 0: the host was not frozen, or it is unknown.
+	Freeze time.Duration
+	// VerifiedAt is when all of it was last read back and found good, by its backup, a verification or parts of
+	// scrubs: the time of that of its files which was not read for the longest time. The zero Time: never, as far
+	// as is known. VerifiedLevel is how; [VerifyNone]: never.
+	VerifiedAt    time.Time
+	VerifiedLevel VerifyLevel
+	// Damaged says that something of it was found bad since it was last found good: [Verify] and [Scrub] name it.
+	Damaged bool
 	// Files is how many it has, Bytes the sum of their sizes.
 	Files, Bytes uint64
 	// FilesShared is how many of these it shares with an earlier snapshot, by links or clones, BytesShared the

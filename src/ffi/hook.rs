@@ -146,6 +146,6 @@ pub unsafe extern "C" fn backup_hook_job<'a>(hook: Option<&'a backup_hook<'a>>) 
     hook.map(|hook| &hook.job)
 }
 
-fn given<'a>(hook: Option<&'a mut backup_hook<'_>>) -> Result<&'a Hook<'a>> {
+pub fn given<'a>(hook: Option<&'a mut backup_hook<'_>>) -> Result<&'a Hook<'a>> {
     Ok(required(hook, "hook")?.hook)
 }

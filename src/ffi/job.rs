@@ -40,6 +40,8 @@ pub const BACKUP_KIND_RESTORE: u32 = 2;
 pub const BACKUP_KIND_VERIFY: u32 = 3;
 /// Makes a checkpoint.
 pub const BACKUP_KIND_CHECKPOINT: u32 = 4;
+/// Reads back what is stored in a backup root.
+pub const BACKUP_KIND_SCRUB: u32 = 5;
 
 /// Accepted, not begun.
 pub const BACKUP_STATE_QUEUED: u32 = 1;

@@ -23,12 +23,15 @@ mod hook_failure;
 mod hook_setters;
 #[allow(dead_code, reason = "its constants are for the header; older compilers take them for unused")]
 mod job;
+mod level;
 mod list;
 mod options;
 mod progress;
 mod restore;
 mod retention;
+mod scrub;
 mod snapshot;
+mod tag;
 mod text;
 mod time;
 mod user_data;

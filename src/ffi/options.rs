@@ -9,28 +9,15 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::file_class;
 use super::guard;
+use super::level::verify_level;
 use crate::error::Result;
 use crate::options::Options;
-use crate::settings::{Share, Symlinks, VerifyLevel};
+use crate::settings::{Share, Symlinks};
 
 /// What a host chooses for a coordinator, a restore or a verification. They copy what they need
 /// when they are opened or started, so options may be changed, used again or freed at any time.
 /// One thread at a time.
 pub struct backup_options(pub(super) Options);
-
-/// Nothing is read back. A backup and a restore still compare the names, sizes and times of what
-/// they have staged, as at every level, and a restore each byte that it copies; a verification
-/// reads the manifest alone.
-pub const BACKUP_VERIFY_NONE: i32 = 0;
-/// A verification compares names and sizes.
-pub const BACKUP_VERIFY_SIZE: i32 = 1;
-/// A verification compares names and sizes, and every job reads each byte back, from the cache or
-/// the disk; a backup of what it shares with the snapshot before it not more than
-/// backup_options_set_reread_after says. The default.
-pub const BACKUP_VERIFY_CHECKSUM: i32 = 2;
-/// A verification compares names and sizes, and every job reads each byte back, evicted from the
-/// cache first so that the disk must give it; a backup of what it shares likewise.
-pub const BACKUP_VERIFY_MEDIA: i32 = 3;
 
 /// A symbolic link fails the backup with BACKUP_UNSUPPORTED and is named: what it points to would
 /// be silently missing. The default. One that leads to a source whose prefix is the link's own
@@ -387,16 +374,6 @@ pub fn given(options: Option<&mut backup_options>) -> Result<&mut Options> {
 /// The options of a call where NULL means defaults.
 pub fn or_defaults(options: Option<&backup_options>) -> Options {
     options.map_or_else(Options::new, |options| options.0.clone())
-}
-
-fn verify_level(value: i32) -> Result<VerifyLevel> {
-    match value {
-        BACKUP_VERIFY_NONE => Ok(VerifyLevel::None),
-        BACKUP_VERIFY_SIZE => Ok(VerifyLevel::Size),
-        BACKUP_VERIFY_CHECKSUM => Ok(VerifyLevel::Checksum),
-        BACKUP_VERIFY_MEDIA => Ok(VerifyLevel::Media),
-        _ => Err(refused(format!("{value} is not a verify level"))),
-    }
 }
 
 fn share_choice(value: i32) -> Result<Share> {

@@ -9,6 +9,7 @@ use super::caught::quiet;
 use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
+use super::level::{BACKUP_VERIFY_NONE, number_of_level};
 use super::text::{c_text, lend};
 use super::time::ms_of_time;
 use crate::root::BackupRoot;
@@ -21,6 +22,7 @@ pub struct backup_snapshot {
     id: CString,
     location: CString,
     layout: CString,
+    tags: Vec<CString>,
     error: Option<backup_error>,
 }
 
@@ -30,6 +32,7 @@ impl From<Snapshot> for backup_snapshot {
             id: c_text(snapshot.id().as_bytes()),
             location: c_text(snapshot.location().as_os_str().as_bytes()),
             layout: c_text(snapshot.layout().as_bytes()),
+            tags: snapshot.tags().iter().map(|tag| c_text(tag.as_bytes())).collect(),
             error: snapshot.error().cloned().map(backup_error::new),
             snapshot,
         }
@@ -123,6 +126,47 @@ pub unsafe extern "C" fn backup_snapshot_started_at_ms(snapshot: Option<&backup_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_snapshot_finished_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
     number(snapshot, |snapshot| snapshot.finished_at().map_or(0, ms_of_time))
+}
+
+/// A tag of a snapshot, counted from 0; NULL when out of range, and for NULL. Valid until the
+/// snapshot is freed. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_tag(
+    snapshot: Option<&backup_snapshot>,
+    index: usize,
+) -> *const c_char {
+    lend(snapshot.and_then(|snapshot| snapshot.tags.get(index)))
+}
+
+/// The longest freeze window of the backup that made a snapshot, in nanoseconds; 0: the host was not
+/// frozen, or it is unknown; 0 for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_freeze_ns(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, |snapshot| snapshot.freeze().map_or(0, |freeze| freeze.as_nanos() as u64))
+}
+
+/// When all of a snapshot was last read back and found good, by its backup, a verification or parts
+/// of scrubs, in milliseconds since 1970: the time of that of its files which was not read for the
+/// longest time. 0: never, as far as is known; 0 for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_verified_at_ms(snapshot: Option<&backup_snapshot>) -> u64 {
+    number(snapshot, |snapshot| snapshot.verified().map_or(0, |verified| ms_of_time(verified.at)))
+}
+
+/// How it was read back then: BACKUP_VERIFY_CHECKSUM or BACKUP_VERIFY_MEDIA; BACKUP_VERIFY_NONE:
+/// never, and for NULL. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_verified_level(snapshot: Option<&backup_snapshot>) -> i32 {
+    let verified = snapshot.and_then(|snapshot| snapshot.snapshot.verified());
+    verified.map_or(BACKUP_VERIFY_NONE, |verified| number_of_level(verified.level))
+}
+
+/// Whether something of a snapshot was found bad since it was last found good: 1, else 0; 0 for
+/// NULL. It can be read, and some of its files are lost: backup_verify_start and backup_scrub_start
+/// name them. (since 0.1)
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn backup_snapshot_is_damaged(snapshot: Option<&backup_snapshot>) -> i32 {
+    snapshot.is_some_and(|snapshot| snapshot.snapshot.is_damaged()).into()
 }
 
 /// How many files a snapshot has; 0 for NULL. (since 0.1)

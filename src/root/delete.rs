@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::thread;
 use crate::paths::absolute;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, open_directory, prove};
 use crate::sys::random;
 
 /// Deletes a snapshot by its id or its directory's name.
@@ -57,9 +57,8 @@ pub fn remove(root: &Root, all: &[Snapshot], snapshot: &Snapshot) -> Result<()> 
 }
 
 /// A listing has seen the head of its manifest alone.
-fn is_whole(snapshot: &Snapshot) -> bool {
-    let location = snapshot.location().to_path_buf();
-    snapshot.error().is_none() && Snapshot::describe(location).error().is_none()
+pub fn is_whole(snapshot: &Snapshot) -> bool {
+    snapshot.error().is_none() && open_directory(snapshot.location()).and_then(|dir| prove(&dir)).is_ok()
 }
 
 fn name_of(snapshot: &Snapshot) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::delete::remove;
+use super::delete::{is_whole, remove};
 use super::listing::{list, list_in};
 use super::open::Root;
 use super::retention::{Reason, Retention, Verdict};
@@ -51,8 +51,8 @@ pub fn prune_by(root: &Path, retention: &Retention) -> Result<Vec<Verdict>> {
 }
 
 /// Verdicts by which something may go: the manifests of what goes, and that of the newest good one, which all
-/// the others go for, were read whole. One that cannot be read after all is none of either, so what
-/// the policy makes of the rest is asked anew.
+/// the others go for, were read to their ends. One that is bad after all is none of either, so what the policy
+/// makes of the rest is asked anew.
 fn sure_verdicts(retention: &Retention, all: &mut [Snapshot]) -> Vec<Verdict> {
     let now = SystemTime::now();
     let mut is_sure = vec![false; all.len()];
@@ -64,10 +64,9 @@ fn sure_verdicts(retention: &Retention, all: &mut [Snapshot]) -> Vec<Verdict> {
             if !counts || std::mem::replace(&mut is_sure[at], true) {
                 continue;
             }
-            let whole = Snapshot::describe(all[at].location().to_path_buf());
-            if whole.error().is_some() {
+            if !is_whole(&all[at]) {
                 all_read = false;
-                all[at] = whole;
+                all[at] = Snapshot::describe(all[at].location().to_path_buf());
             }
         }
         if all_read {

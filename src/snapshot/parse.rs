@@ -53,6 +53,30 @@ pub fn skim(directory: &Dir) -> Result<Description> {
     }
 }
 
+/// Whether a manifest is what was written: its head proves itself, and so does the whole by its checksum, without being
+/// parsed; one without a head is read whole.
+pub fn prove(directory: &Dir) -> Result<()> {
+    let opened = Opened::of(directory)?;
+    let proved = proved_by_checksum(&mut &opened.file, opened.length);
+    match proved.map_err(|error| Error::io(DOING, &opened.path, error))? {
+        true => Ok(()),
+        // The whole says what is wrong.
+        false => describe_from(&mut &opened.file, opened.length)
+            .map(|_| ())
+            .map_err(|refusal| opened.error(refusal)),
+    }
+}
+
+fn proved_by_checksum(text: &mut (impl Read + Seek), length: u64) -> io::Result<bool> {
+    if skim_from(text, length)?.is_none() {
+        return Ok(false);
+    }
+    let end = checksum_at_end(text, length)?;
+    let mut covered = Covered::of(text, length, end)?;
+    io::copy(&mut BufReader::with_capacity(BUFFER, &mut covered), &mut io::sink())?;
+    Ok(covered.matches(end))
+}
+
 fn skim_from(text: &mut (impl Read + Seek), length: u64) -> io::Result<Option<Description>> {
     match checksum_at_end(text, length)? {
         Some(_) => head::read(text, length),

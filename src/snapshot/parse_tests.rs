@@ -337,9 +337,16 @@ fn the_head_is_believed_by_its_own_checksum_whatever_the_lists_hold() {
         damaged[at] ^= 1;
         assert!(skim(&damaged).is_none(), "byte {at}");
     }
-    let mut beyond = whole.clone();
-    beyond[head + HEAD_START.len() + 20] ^= 1;
-    assert_eq!(skim(&beyond).unwrap().totals, ours().totals());
+    let proved = |bytes: &[u8]| proved_by_checksum(&mut Cursor::new(bytes), bytes.len() as u64).unwrap();
+    assert!(proved(&whole));
+    for at in head + HEAD_START.len() + 8..whole.len() {
+        let mut beyond = whole.clone();
+        beyond[at] ^= 1;
+        assert!(!proved(&beyond), "byte {at}");
+        if at < whole.len() - CHECKSUM_START.len() - 8 - CHECKSUM_END.len() {
+            assert_eq!(skim(&beyond).unwrap().totals, ours().totals());
+        }
+    }
     assert!(skim(&whole[..whole.len() - 1]).is_none(), "its end is missing");
 }
 

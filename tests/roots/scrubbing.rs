@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::common::{Place, bytes, frozen_with_tables, write, write_old};
+use crate::common::{Mount, Place, bytes, frozen_with_tables, skip, write, write_old};
 use hotbackup::{BackupRoot, Budget, Code, Error, Job, Options, Snapshot, VerifyLevel};
 
 const SIZE: usize = 100_000;
@@ -285,4 +285,34 @@ fn a_scrub_that_would_read_nothing_and_one_of_no_root_are_refused() {
     let job = hotbackup::scrub(place.data(), Budget::default(), &Options::new()).unwrap();
     assert_eq!(code(&job), Some(Code::NotFound));
     assert_eq!(crate::common::names(&place.data()), before);
+}
+
+#[test]
+fn on_a_full_disk_a_verification_and_a_scrub_end_well_and_say_what_was_not_written_down() {
+    let Some(mount) = Mount::tmpfs("size=4m") else { return skip("mounting needs root") };
+    let place = Place::in_memory();
+    write(&place.data().join("index"), &bytes(SIZE, 1));
+    let mut options = frozen_with_tables();
+    options.set_root(mount.path().join("root")).unwrap();
+    place.back_up(&options).unwrap();
+    let root = BackupRoot::at(mount.path().join("root"));
+    let newest = root.latest().unwrap();
+    let verify = || {
+        let job = hotbackup::verify(newest.location(), &Options::new()).unwrap();
+        job.wait().unwrap();
+        warnings(&job)
+    };
+    let mut filler = File::create(mount.path().join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0; 4096]).is_ok() {}
+    let told = verify();
+    assert!(told.len() == 1 && told[0].contains("writing the ledger"), "{told:?}");
+    let job = hotbackup::scrub(root.path(), Budget::default(), &Options::new()).unwrap();
+    job.wait().unwrap();
+    assert_eq!(warnings(&job).len(), 1);
+    assert_eq!(root.list().unwrap()[0].verified(), newest.verified());
+
+    drop(filler);
+    fs::remove_file(mount.path().join("filler")).unwrap();
+    assert_eq!(verify(), Vec::<String>::new());
+    assert!(root.list().unwrap()[0].verified().unwrap().at > newest.verified().unwrap().at);
 }

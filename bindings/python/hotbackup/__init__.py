@@ -51,7 +51,7 @@ from ._ffi import lib as _lib
 from ._hooks import Hook, ProgressHook, SimpleHook, ValidateHook
 from ._job import Job
 from ._progress import Progress
-from ._restore import AnySnapshot, recover, restore, restore_undo, verify
+from ._restore import AnySnapshot, recover, restore, restore_undo, scrub, verify
 from ._retention import Retention, Verdict, prune_by, retention_plan
 from ._snapshots import Snapshot, delete, latest, list_snapshots, prune, remove_checkpoint
 
@@ -105,6 +105,7 @@ __all__ = [
     "restore",
     "restore_undo",
     "retention_plan",
+    "scrub",
     "verify",
     "version",
 ]

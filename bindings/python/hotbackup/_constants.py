@@ -114,6 +114,7 @@ class Kind(_OpenEnum):
     RESTORE = 2
     VERIFY = 3
     CHECKPOINT = 4
+    SCRUB = 5
 
 
 class CheckpointFlags(_OpenEnum):

@@ -42,8 +42,9 @@ class Coordinator:
     None: whatever it takes.
     verify_level: a VerifyLevel. symlinks: a Symlinks.
     freeze_timeout: in seconds; None: none. min_free: bytes that stay free on each file system.
-    metadata: at most 1 MiB, kept in each snapshot. clone: whether blocks may be shared with what is copied,
-    where the file system can.
+    metadata: at most 1 MiB, kept in each snapshot. tags: what each snapshot is called by for retention
+    policies, 1 to 255 bytes each, without commas and control characters, at most 64.
+    clone: whether blocks may be shared with what is copied, where the file system can.
     share: a Share, whether a backup shares with the snapshot before it (what ``latest`` gives) the immutable
     files that have not changed since: then it costs what has changed. A snapshot is complete all the same,
     deleting one harms no other, and what is restored shares with none.
@@ -86,6 +87,7 @@ class Coordinator:
         freeze_timeout: float | None = 30.0,
         min_free: int = 0,
         metadata: bytes | None = None,
+        tags: Iterable[str] = (),
         share: int = Share.SAFELY,
         reread_after: float | None = 86_400.0,
         clone: bool = True,
@@ -116,6 +118,7 @@ class Coordinator:
             freeze_timeout=freeze_timeout,
             min_free=min_free,
             metadata=metadata,
+            tags=tags,
             share=share,
             reread_after=reread_after,
             clone=clone,

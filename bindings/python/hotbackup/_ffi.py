@@ -66,6 +66,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_options_set_freeze_timeout": (_CODE, [_PTR, c_uint64, _ERR]),
     "backup_options_set_min_free": (_CODE, [_PTR, c_uint64, _ERR]),
     "backup_options_set_metadata": (_CODE, [_PTR, _STR, c_size_t, _ERR]),
+    "backup_options_add_tag": (_CODE, [_PTR, _STR, _ERR]),
     "backup_options_set_keep_undo": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_share": (_CODE, [_PTR, c_int32, _ERR]),
     "backup_options_set_reread_after": (_CODE, [_PTR, c_uint64, _ERR]),
@@ -82,6 +83,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_hook_add_file": (_CODE, [_PTR, _STR, c_int32, c_uint64, _ERR]),
     "backup_hook_add_bytes": (_CODE, [_PTR, _STR, _STR, c_size_t, _ERR]),
     "backup_hook_set_metadata": (_CODE, [_PTR, _STR, c_size_t, _ERR]),
+    "backup_hook_add_tag": (_CODE, [_PTR, _STR, _ERR]),
     "backup_hook_job": (_PTR, [_PTR]),
     # Coordinators
     "backup_coordinator_open": (_CODE, [_STR, _PTR, _OUT, _ERR]),
@@ -104,9 +106,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_set_rate_limit": (_CODE, [_PTR, c_uint64, _ERR]),
     "backup_eventfd": (c_int32, [_PTR]),
     "backup_free": (None, [_PTR]),
-    # Restores and verifications
+    # Restores, verifications and scrubs
     "backup_restore_start": (_CODE, [_STR, _STR, _PTR, _OUT, _ERR]),
     "backup_verify_start": (_CODE, [_STR, _PTR, _OUT, _ERR]),
+    "backup_scrub_start": (_CODE, [_STR, c_uint64, c_uint64, _PTR, _OUT, _ERR]),
     "backup_recover": (_CODE, [_STR, POINTER(c_int32), _ERR]),
     "backup_restore_undo": (_CODE, [_STR, _ERR]),
     # Snapshots on disk
@@ -118,6 +121,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_snapshot_metadata": (_PTR, [_PTR, POINTER(c_size_t)]),
     "backup_snapshot_started_at_ms": (c_uint64, [_PTR]),
     "backup_snapshot_finished_at_ms": (c_uint64, [_PTR]),
+    "backup_snapshot_tag": (_STR, [_PTR, c_size_t]),
+    "backup_snapshot_freeze_ns": (c_uint64, [_PTR]),
+    "backup_snapshot_verified_at_ms": (c_uint64, [_PTR]),
+    "backup_snapshot_verified_level": (c_int32, [_PTR]),
+    "backup_snapshot_is_damaged": (c_int32, [_PTR]),
     "backup_snapshot_files": (c_uint64, [_PTR]),
     "backup_snapshot_bytes": (c_uint64, [_PTR]),
     "backup_snapshot_files_shared": (c_uint64, [_PTR]),

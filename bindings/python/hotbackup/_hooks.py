@@ -14,7 +14,7 @@ from typing import Optional, TypeVar, cast
 
 from . import _alive
 from ._answers import check_hook, may_have_run, objection
-from ._arguments import AnyPath, decode_path, encode_path, signed, unsigned
+from ._arguments import AnyPath, decode_path, encode_path, encode_text, signed, unsigned
 from ._caller import Caller, HookCall
 from ._errors import Conflict, FreezeTimeout, call
 from ._ffi import DESTROY, HOOK, PROGRESS, VALIDATE, lib
@@ -86,6 +86,12 @@ class Hook:
         any hook of a backup up to and with ``release``."""
         metadata = bytes(metadata)
         self._call(lambda hook: call(lib.backup_hook_set_metadata, hook, metadata, len(metadata)))
+
+    def add_tag(self, tag: str) -> None:
+        """Gives this backup's snapshot a tag, beside those of the options, when set_metadata may be
+        called."""
+        name = encode_text(tag, "tag")
+        self._call(lambda hook: call(lib.backup_hook_add_tag, hook, name))
 
 
 SimpleHook = Callable[[Hook], object]

@@ -30,6 +30,7 @@ def options(
     freeze_timeout: float | None = 30.0,
     min_free: int = 0,
     metadata: bytes | None = None,
+    tags: Iterable[str] = (),
     keep_undo: bool = True,
     share: int = Share.SAFELY,
     reread_after: float | None = 86_400.0,
@@ -61,6 +62,8 @@ def options(
         if metadata is not None:
             metadata = bytes(metadata)
             call(lib.backup_options_set_metadata, address, metadata, len(metadata))
+        for tag in tags:
+            call(lib.backup_options_add_tag, address, encode_text(tag, "tag"))
         call(lib.backup_options_set_keep_undo, address, bool(keep_undo))
         call(lib.backup_options_set_share, address, signed(share, "share"))
         call(lib.backup_options_set_reread_after, address, _seconds(reread_after))

@@ -1,14 +1,15 @@
-"""Restores and verifications: jobs without a coordinator."""
+"""Restores, verifications and scrubs: jobs without a coordinator."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from typing import Union
 
 from ._arguments import AnyPath, decode_path, encode_path
 from ._constants import Recovered, VerifyLevel
-from ._errors import call
+from ._errors import InvalidArgument, call
 from ._exit import refuse_at_exit
 from ._ffi import lib
 from ._handles import JobHandle
@@ -97,6 +98,48 @@ def verify(
     with given as address:
         what = f"the verification of {decode_path(location)}"
         return _start(what, lib.backup_verify_start, location, address)
+
+
+def scrub(
+    root: AnyPath,
+    *,
+    max_bytes: int | None = None,
+    max_seconds: float | None = None,
+    rate_limit: int = 0,
+    verify_level: int = VerifyLevel.CHECKSUM,
+    no_posix_locks: bool = False,
+    progress: ProgressHook | None = None,
+) -> Job:
+    """Starts a scrub of a backup root and returns at once: it reads back stored files from the disk, each
+    once however many snapshots share it, those first that were bad or were not read for the longest time,
+    and writes down what it found (``Snapshot.verified_at``, ``Snapshot.is_damaged``).
+
+    It ends after max_bytes or max_seconds, whichever comes first, with the file that it has begun; None: no
+    such limit. Each file that is bad is one of ``Job.warnings``, with all snapshots in which it is bad and
+    the newest that has it good; once the rest is read the job is Corrupt. Backups and prunes go on meanwhile.
+    Keep the Job and wait for it: dropping it cancels it, with a ResourceWarning. As the job's result
+    Conflict: another scrub is at work there; NotFound: it is no root."""
+    refuse_at_exit()
+    most = _limit(max_bytes, 1, "max_bytes"), _limit(max_seconds, 1000, "max_seconds")
+    given = options(
+        hooks=Hooks(progress=progress),
+        rate_limit=rate_limit,
+        verify_level=verify_level,
+        no_posix_locks=no_posix_locks,
+    )
+    place = encode_path(root, "root")
+    with given as address:
+        what = f"the scrub of {decode_path(place)}"
+        return _start(what, lib.backup_scrub_start, place, *most, address)
+
+
+def _limit(most: float | None, unit: int, name: str) -> int:
+    """The library's 0, which is no limit, is None here."""
+    if most is None:
+        return 0
+    if not 0 < most < 1 << 53:
+        raise InvalidArgument(f"{name} is {most}, which lets nothing be read; None is no limit")
+    return math.ceil(most * unit)
 
 
 def recover(target: AnyPath) -> Recovered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ._arguments import AnyPath, decode_path, encode_path, unsigned
+from ._constants import VerifyLevel
 from ._errors import BackupError, call, describe
 from ._ffi import lib
 from ._progress import moment
@@ -31,6 +33,18 @@ class Snapshot:
     """When its backup began, in milliseconds since 1970; 0 where unknown."""
     finished_at_ms: int
     """When its backup ended, likewise."""
+    tags: tuple[str, ...]
+    """Its tags, for retention policies."""
+    freeze_ns: int
+    """The longest freeze window of its backup, in nanoseconds; 0: there was none, or it is unknown."""
+    verified_at_ms: int
+    """When all of it was last read back and found good, by its backup, a verification or parts of scrubs:
+    the time of that of its files which was not read for the longest time, in milliseconds since 1970. 0:
+    never."""
+    verified_level: VerifyLevel
+    """How it was read back then; NONE: never."""
+    is_damaged: bool
+    """Whether something of it was found bad since it was last found good: ``scrub`` names it."""
     files: int
     """How many files it has."""
     bytes: int
@@ -60,6 +74,11 @@ class Snapshot:
     def finished_at(self) -> datetime | None:
         """When its backup ended, in UTC."""
         return moment(self.finished_at_ms)
+
+    @property
+    def verified_at(self) -> datetime | None:
+        """When all of it was last read back and found good, in UTC."""
+        return moment(self.verified_at_ms)
 
     @classmethod
     def open(cls, location: AnyPath) -> Snapshot:
@@ -133,6 +152,11 @@ def _read(address: int) -> Snapshot:
         metadata=None if metadata is None else ctypes.string_at(metadata, size.value),
         started_at_ms=lib.backup_snapshot_started_at_ms(address),
         finished_at_ms=lib.backup_snapshot_finished_at_ms(address),
+        tags=_tags(address),
+        freeze_ns=lib.backup_snapshot_freeze_ns(address),
+        verified_at_ms=lib.backup_snapshot_verified_at_ms(address),
+        verified_level=VerifyLevel(lib.backup_snapshot_verified_level(address)),
+        is_damaged=lib.backup_snapshot_is_damaged(address) != 0,
         files=lib.backup_snapshot_files(address),
         bytes=lib.backup_snapshot_bytes(address),
         files_shared=lib.backup_snapshot_files_shared(address),
@@ -140,4 +164,11 @@ def _read(address: int) -> Snapshot:
         files_skipped=lib.backup_snapshot_files_skipped(address),
         files_left_out=lib.backup_snapshot_files_left_out(address),
         error=None if error is None else describe(error),
+    )
+
+
+def _tags(address: int) -> tuple[str, ...]:
+    each = (lib.backup_snapshot_tag(address, index) for index in itertools.count())
+    return tuple(
+        tag.decode("utf-8", "replace") for tag in itertools.takewhile(lambda tag: tag is not None, each)
     )

@@ -69,8 +69,31 @@ def share_rotted(world: World) -> None:
     raise warning
 
 
+def scrub_rotted(world: World) -> None:
+    share_always(world)
+    shares(world, 0, 0)
+    second = shares(world, 2, 100_018).location
+    good = hotbackup.scrub(world.root)
+    good.wait()
+    assert good.warnings == []
+    rot(second / "2.sst")
+    job = hotbackup.scrub(world.root, max_bytes=1 << 30, max_seconds=3600)
+    try:
+        job.wait()
+    finally:
+        (warning,) = job.warnings
+        assert isinstance(warning, hotbackup.Corrupt) and second.name in str(warning)
+        assert hotbackup.Snapshot.open(second).is_damaged
+
+
+def scrub_no_root(world: World) -> None:
+    hotbackup.scrub(world.data).wait()
+
+
 SHARING: dict[str, Callable[[World], object]] = {
     "share-unchanged": share_unchanged,
     "share-never": share_never,
     "share-rotted": share_rotted,
+    "scrub-rotted": scrub_rotted,
+    "scrub-no-root": scrub_no_root,
 }

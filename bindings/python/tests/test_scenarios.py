@@ -15,7 +15,7 @@ from sharing_cases import SHARING
 from world import SECONDS, Gate, SaidNo, World, flip, tree
 
 import hotbackup
-from hotbackup import BackupError, Code, FileClass, Kind, State
+from hotbackup import BackupError, Code, FileClass, Kind, State, VerifyLevel
 
 Case = Callable[[World], object]
 CASES: dict[str, Case] = dict(SHARING)
@@ -114,6 +114,17 @@ def metadata(world: World) -> None:
     with world.open() as coordinator:
         coordinator.start().wait()
         assert hotbackup.latest(coordinator.root).metadata == b"\0\xff\n"
+
+
+@case("tags")
+def tags(world: World) -> None:
+    world.options["tags"] = ["nightly"]
+    world.inside["checkpoint"] = lambda hook: hook.add_tag("release")
+    with world.open() as coordinator:
+        coordinator.start().wait()
+        made = hotbackup.latest(coordinator.root)
+    assert made.tags == ("nightly", "release") and made.freeze_ns > 0 and not made.is_damaged
+    assert made.verified_at_ms >= made.started_at_ms and made.verified_level == VerifyLevel.CHECKSUM
 
 
 @case("live-files")

@@ -87,6 +87,26 @@ static backup_code metadata(struct scene *scene) {
     return code;
 }
 
+static void adds_tag(struct scene *scene, const char *hook, backup_hook *view) {
+    (void) scene;
+    if (strcmp(hook, "checkpoint") == 0) SUCCEEDS(backup_hook_add_tag(view, "release", &error));
+}
+
+static backup_code tags(struct scene *scene) {
+    SUCCEEDS(backup_options_add_tag(scene->options, "nightly", &error));
+    scene->during = adds_tag;
+    backup_code code = ends(scene_start(scene));
+    backup_snapshot *latest = NULL;
+    SUCCEEDS(backup_latest(scene->root.text, &latest, &error));
+    CHECK(strcmp(backup_snapshot_tag(latest, 0), "nightly") == 0);
+    CHECK(strcmp(backup_snapshot_tag(latest, 1), "release") == 0 && !backup_snapshot_tag(latest, 2));
+    CHECK(backup_snapshot_freeze_ns(latest) > 0 && !backup_snapshot_is_damaged(latest));
+    CHECK(backup_snapshot_verified_at_ms(latest) >= backup_snapshot_started_at_ms(latest));
+    CHECK(backup_snapshot_verified_level(latest) == BACKUP_VERIFY_CHECKSUM);
+    backup_snapshot_free(latest);
+    return code;
+}
+
 static void names_files(struct scene *scene, const char *hook, backup_hook *view) {
     (void) scene;
     if (strcmp(hook, "freeze") != 0) return;
@@ -145,6 +165,7 @@ const struct scenario backups[] = {
     {"progress", progress},
     {"find", find},
     {"metadata", metadata},
+    {"tags", tags},
     {"live-files", live_files},
     {"second-source", second_source},
     {"non-utf8-path", non_utf8_path},

@@ -112,9 +112,46 @@ static backup_code share_rotted(struct scene *scene) {
     return code;
 }
 
+static backup_code scrubbed(struct scene *scene, const char *root, size_t count, const char *name) {
+    backup_job *job = NULL;
+    (void) scene;
+    SUCCEEDS(backup_scrub_start(root, 0, 0, NULL, &job, &error));
+    backup_code code = backup_wait(job, -1, &error);
+    FAILS(code, code);
+    CHECK(warnings(job) == count);
+    if (count > 0) {
+        backup_error *warning = NULL;
+        SUCCEEDS(backup_warning(job, 0, &warning, &error));
+        CHECK(strstr(backup_error_message(warning), name) && backup_error_code(warning) == BACKUP_CORRUPT);
+        backup_error_free(warning);
+    }
+    backup_free(job);
+    return code;
+}
+
+static backup_code scrub_rotted(struct scene *scene) {
+    share_always(scene);
+    shares_quietly(scene, 0, 0);
+    struct path second = shares_quietly(scene, 2, 100018);
+    CHECK(scrubbed(scene, scene->root.text, 0, NULL) == BACKUP_OK);
+    rot(in(second, "2.sst"));
+    backup_code code = scrubbed(scene, scene->root.text, 1, name_of(&second));
+    backup_snapshot *damaged = NULL;
+    SUCCEEDS(backup_snapshot_open(second.text, &damaged, &error));
+    CHECK(backup_snapshot_is_damaged(damaged));
+    backup_snapshot_free(damaged);
+    return code;
+}
+
+static backup_code scrub_no_root(struct scene *scene) {
+    return scrubbed(scene, scene->data.text, 0, NULL);
+}
+
 const struct scenario sharing[] = {
     {"share-unchanged", share_unchanged},
     {"share-never", share_never},
     {"share-rotted", share_rotted},
+    {"scrub-rotted", scrub_rotted},
+    {"scrub-no-root", scrub_no_root},
     {NULL, NULL},
 };

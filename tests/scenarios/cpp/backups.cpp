@@ -65,6 +65,19 @@ Code metadata(Scene &scene) {
     return Code::Ok;
 }
 
+Code tags(Scene &scene) {
+    scene.options.tag("nightly");
+    scene.during = [](const std::string &name, Hook &hook) {
+        if (name == "checkpoint") hook.add_tag("release");
+    };
+    scene.start().wait();
+    const hotbackup::Snapshot made = hotbackup::latest(scene.root);
+    CHECK(made.tags() == std::vector<std::string>({"nightly", "release"}));
+    CHECK(made.freeze().count() > 0 && !made.is_damaged() && made.verified_at() >= made.started_at());
+    CHECK(made.verified_level() == hotbackup::VerifyLevel::Checksum);
+    return Code::Ok;
+}
+
 Code live_files(Scene &scene) {
     scene.during = [](const std::string &name, Hook &hook) {
         if (name != "freeze") return;
@@ -219,6 +232,7 @@ Scenarios backups() {
         {"progress", progress},
         {"find", find},
         {"metadata", metadata},
+        {"tags", tags},
         {"live-files", live_files},
         {"second-source", second_source},
         {"non-utf8-path", non_utf8_path},

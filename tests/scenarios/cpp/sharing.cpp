@@ -66,6 +66,33 @@ Code share_rotted(Scene &scene) {
     return warnings[0].code();
 }
 
+Code scrub_rotted(Scene &scene) {
+    share_always(scene);
+    shares(scene, 0, 0);
+    const fs::path second = shares(scene, 2, 100018).location();
+    const hotbackup::Job good = hotbackup::scrub(scene.root);
+    good.wait();
+    CHECK(good.warnings().empty());
+    rot(second / "2.sst");
+    const hotbackup::Job job = hotbackup::scrub(scene.root, {1 << 30, std::chrono::hours(1)});
+    Code code = Code::Ok;
+    try {
+        job.wait();
+    } catch (const hotbackup::Error &error) {
+        code = error.code();
+    }
+    const std::vector<hotbackup::Error> warnings = job.warnings();
+    CHECK(warnings.size() == 1 && warnings[0].code() == Code::Corrupt);
+    CHECK(std::string(warnings[0].what()).find(second.filename().string()) != std::string::npos);
+    CHECK(hotbackup::Snapshot::open(second).is_damaged());
+    return code;
+}
+
+Code scrub_no_root(Scene &scene) {
+    hotbackup::scrub(scene.data).wait();
+    return Code::Ok;
+}
+
 } // namespace
 
 Scenarios sharing() {
@@ -73,5 +100,7 @@ Scenarios sharing() {
         {"share-unchanged", share_unchanged},
         {"share-never", share_never},
         {"share-rotted", share_rotted},
+        {"scrub-rotted", scrub_rotted},
+        {"scrub-no-root", scrub_no_root},
     };
 }
