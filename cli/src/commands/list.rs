@@ -103,7 +103,7 @@ impl Report for Listed {
             return writeln!(out, "no snapshots in {}", self.root);
         }
         write!(out, "{}", render(COLUMNS, &self.rows, width))?;
-        let sum = |of: fn(&View) -> u64| self.snapshots.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&View) -> u64| size::sum(self.snapshots.iter().map(of));
         let (bytes, shared) = (sum(|snapshot| snapshot.bytes), sum(|snapshot| snapshot.bytes_shared));
         let number = size::things(self.snapshots.len() as u64, "snapshot", "snapshots");
         writeln!(out, "{number}, {}, of which {} shared", size::readable(bytes), size::readable(shared))?;

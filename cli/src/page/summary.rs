@@ -91,8 +91,8 @@ fn figures(html: &mut Html, survey: &Survey) {
             &took,
             &freeze.unwrap_or_else(|| "writes were not stopped".into()),
         );
-        let total = survey.readable().map(|entry| entry.snapshot.bytes()).sum();
-        let own: u64 = survey.readable().map(Entry::own_bytes).sum();
+        let total = size::sum(survey.readable().map(|entry| entry.snapshot.bytes()));
+        let own = size::sum(survey.readable().map(Entry::own_bytes));
         figure(html, "All snapshots", &size::readable(total), &own_and_shared(own, total - own));
         verification(html, survey);
     }

@@ -80,6 +80,23 @@ fn a_policy_says_of_each_snapshot_whether_it_goes_and_why() {
 }
 
 #[test]
+fn manifests_that_say_too_much_are_shown_all_the_same() {
+    let place = Place::new();
+    for day in 0..3 {
+        place.add(Made {
+            ended: now() - day * DAY,
+            bytes: u64::MAX,
+            shared: u64::MAX - 1,
+            ..Made::default()
+        });
+    }
+    assert!(place.page(&[]).contains("16.0 EiB"));
+    let root = place.root.to_str().unwrap();
+    place.run(["list", root, "--prometheus", "db.prom"]).succeeds();
+    place.run(["report", root, "--json"]).succeeds();
+}
+
+#[test]
 fn hostile_names_and_tags_are_text() {
     let place = Place::named("<script>alert(1)<\u{e001}'\" onload='x'");
     let tags = ["</td><script>alert(2)</script>", "\"><img src=x onerror=alert(3)>", "a\u{202e}b\0c", "&lt;"];
