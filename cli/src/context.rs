@@ -31,7 +31,7 @@ impl Context {
         let (input, output) = (std::io::stdin(), std::io::stderr());
         if self.json || !input.is_terminal() || !output.is_terminal() {
             let message = format!("{what}: nobody could be asked, and nothing was changed");
-            return Err(Failure::refused(message).to_do("give --yes if that is meant"));
+            return Err(Failure::refused(message).advise("give --yes if that is meant"));
         }
         let mut answer = String::new();
         let asked = write!(output.lock(), "{what}. Go on? [y/N] ").and_then(|()| output.lock().flush());

@@ -45,7 +45,7 @@ impl Failure {
     }
 
     /// The same with what to do about it, where that is better known than by its kind.
-    pub fn to_do(self, what: impl Into<String>) -> Self {
+    pub fn advise(self, what: impl Into<String>) -> Self {
         Self { to_do: Some(what.into()), ..self }
     }
 

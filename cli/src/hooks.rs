@@ -1,10 +1,10 @@
 //! Hooks as commands of a shell.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::interrupts::Interrupts;
 use crate::output::display::Display;
 
 /// What an ended command has written is waited for so long; a child that it leaves behind may hold the pipe.
-const REST: Duration = Duration::from_millis(200);
+const REST: Duration = Duration::from_millis(50);
 
 /// Commands that bring a database to a consistent point, each run by `sh -c`.
 #[derive(Args, Clone, Debug)]
@@ -41,6 +41,7 @@ impl HookCommands {
     /// Makes them the hooks of a backup of `data`.
     pub fn apply(&self, options: &mut Options, data: &Path, context: &Context) {
         let shell = Shell {
+            starter: Starter::new(),
             data: data.to_path_buf(),
             interrupts: context.interrupts.clone(),
             display: context.display.clone(),
@@ -67,6 +68,7 @@ impl HookCommands {
 
 #[derive(Clone)]
 struct Shell {
+    starter: Starter,
     data: PathBuf,
     interrupts: Interrupts,
     display: Display,
@@ -121,10 +123,32 @@ impl Shell {
         if let Some(staging) = staging {
             shell.env("HOTBACKUP_STAGING", staging);
         }
-        match shell.spawn() {
+        match self.starter.spawn(shell) {
             Ok(child) => Ok(Running::heard(name, child, &self.display)),
             Err(error) => Err(format!("--{name}-cmd could not be run by sh: {error}").into()),
         }
+    }
+}
+
+/// Starts processes on a thread of its own: the one on which hooks run has signals blocked, a process would
+/// inherit that, and then no signal would end it.
+#[derive(Clone)]
+struct Starter(Sender<(Command, Sender<io::Result<Child>>)>);
+
+impl Starter {
+    fn new() -> Self {
+        let (give, given) = mpsc::channel::<(Command, Sender<io::Result<Child>>)>();
+        thread::spawn(move || {
+            given.iter().for_each(|(mut command, reply)| drop(reply.send(command.spawn())))
+        });
+        Self(give)
+    }
+
+    fn spawn(&self, command: Command) -> io::Result<Child> {
+        let gone = |_| io::Error::other("the thread that starts processes is gone");
+        let (reply, replied) = mpsc::channel();
+        self.0.send((command, reply)).map_err(|_| gone(RecvError))?;
+        replied.recv().map_err(gone)?
     }
 }
 
@@ -144,11 +168,11 @@ impl Running {
             child.stderr.take().map(|pipe| Box::new(pipe) as _),
         ];
         for pipe in pipes.into_iter().flatten() {
-            let (say, display, name) = (say.clone(), display.clone(), name.to_string());
+            let (say, speaker, name) = (say.clone(), display.speaker(), name.to_string());
             thread::spawn(move || {
                 for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
                     let line = String::from_utf8_lossy(&line).trim_end().to_string();
-                    display.say(&format!("{name}-cmd: {line}"));
+                    speaker.say(&format!("{name}-cmd: {line}"));
                     let _ = say.send(line);
                 }
             });

@@ -98,7 +98,7 @@ impl Interrupts {
 
 fn leave(display: &Display, json: bool, aftermath: &str) -> ! {
     let failure = Failure::new(Code::Cancelled, format!("cancelled; {aftermath}"));
-    display.clear();
+    display.hide();
     if json {
         json::write_error(&failure);
     }

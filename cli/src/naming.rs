@@ -74,12 +74,12 @@ fn pick(name: &str, all: &[Snapshot], root: &Path) -> Result<usize, Failure> {
         [one] => Ok(*one),
         [] => Err(Failure::new(Code::NotFound, format!("there is no snapshot {name:?} in {shown}"))
             .at(root)
-            .to_do(format!("`hotbackup list {shown}` shows those that are there"))),
+            .advise(format!("`hotbackup list {shown}` shows those that are there"))),
         several => {
             let first: Vec<_> = several.iter().take(3).map(|at| all[*at].id()).collect();
             let more = if several.len() > 3 { ", ..." } else { "" };
             let message = format!("{name:?} names {} snapshots: {}{more}", several.len(), first.join(", "));
-            Err(Failure::new(Code::InvalidArgument, message).at(root).to_do("give more of its id"))
+            Err(Failure::new(Code::InvalidArgument, message).at(root).advise("give more of its id"))
         }
     }
 }

@@ -100,7 +100,11 @@ pub fn age(snapshot: &View) -> String {
 /// What a snapshot does not hold, and why.
 pub fn counted(out: &mut dyn Write, skipped: u64, left_out: u64) -> io::Result<()> {
     if skipped > 0 {
-        writeln!(out, "{} skipped: no data, or excluded", size::things(skipped, "name", "names"))?;
+        writeln!(
+            out,
+            "{} skipped: sockets, pipes and the like, which are no data",
+            size::things(skipped, "name", "names")
+        )?;
     }
     if left_out > 0 {
         writeln!(out, "{} left out: still being built", size::things(left_out, "file", "files"))?;

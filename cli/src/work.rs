@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use hotbackup::{Job, Progress, State};
+use hotbackup::{Code, Job, Progress, State};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -18,13 +18,17 @@ pub fn attend(context: &Context, job: &Job, aftermath: &str) -> Result<Ended, Fa
     context.display.begin();
     let result = loop {
         match job.wait_for(TICK) {
-            Ok(state) if state == State::Completed => break Ok(()),
+            Ok(State::Completed) => break Ok(()),
             Ok(_) => context.display.show(&job.status()?),
             Err(error) => break Err(error),
         }
     };
     context.interrupts.job(None);
-    context.display.clear();
+    match &result {
+        // Who asked for the end does not wait for what others still say.
+        Err(error) if error.code() == Code::Cancelled => context.display.hide(),
+        _ => context.display.clear(),
+    }
     let warnings: Vec<Failure> = job.warnings()?.into_iter().map(Failure::from).collect();
     for warning in &warnings {
         context.display.must_say(&format!("{} {warning}", style::styled(style::BAD, "warning:")));

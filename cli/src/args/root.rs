@@ -23,7 +23,7 @@ impl RootOption {
         match &self.root {
             Some(path) => resolve(path),
             None => Err(Failure::new(Code::InvalidArgument, "no backup root was given")
-                .to_do("give it with -r ROOT or in HOTBACKUP_ROOT, or name the snapshot by its path")),
+                .advise("give it with -r ROOT or in HOTBACKUP_ROOT, or name the snapshot by its path")),
         }
     }
 }
@@ -55,8 +55,7 @@ fn resolve(path: &Path) -> Result<BackupRoot, Failure> {
         return Err(Failure::io(format!("looking for the backup root {}", path.display()), &error).at(path));
     }
     let own = path.join(OWN_ROOT);
-    if is_root(path) || !path.is_dir() {
-        // What is wrong with a root that is no directory the library says best.
+    if is_root(path) {
         Ok(BackupRoot::at(path))
     } else if own.is_dir() {
         Ok(BackupRoot::at(own))
@@ -67,13 +66,14 @@ fn resolve(path: &Path) -> Result<BackupRoot, Failure> {
 
 fn not_a_root(path: &Path) -> Failure {
     let shown = path.display();
-    let (what, to_do) = match path.join(".lifecycle").is_dir() {
-        true => {
-            ("is a database directory without a root in itself", "give the root that its backups went to")
-        }
-        false => ("is no backup root", "give the directory in which the snapshots `ts-...` lie"),
+    let (what, to_do) = if !path.is_dir() {
+        ("is no directory", "give that in which the snapshots `ts-...` lie")
+    } else if path.join(".lifecycle").is_dir() {
+        ("is a database directory without a root in itself", "give the root that its backups went to")
+    } else {
+        ("is no backup root", "give the directory in which the snapshots `ts-...` lie")
     };
-    Failure::new(Code::NotFound, format!("{shown} {what}")).at(path).to_do(to_do)
+    Failure::new(Code::NotFound, format!("{shown} {what}")).at(path).advise(to_do)
 }
 
 /// Whether a directory is used as a root, as far as one can look.
@@ -85,6 +85,6 @@ fn is_root(path: &Path) -> bool {
         || match path.read_dir() {
             Ok(mut entries) => entries
                 .any(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_snapshot))),
-            Err(_) => true,
+            Err(error) => error.kind() != std::io::ErrorKind::NotADirectory,
         }
 }

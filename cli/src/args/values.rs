@@ -76,18 +76,6 @@ pub fn level(text: &str) -> Result<VerifyLevel, String> {
     })
 }
 
-/// The same the other way round.
-pub fn level_name(level: VerifyLevel) -> &'static str {
-    match level {
-        VerifyLevel::None => "none",
-        VerifyLevel::Size => "size",
-        VerifyLevel::Checksum => "checksum",
-        VerifyLevel::Media => "media",
-        // One of a later library.
-        _ => "unknown",
-    }
-}
-
 /// What is shared with the snapshot before.
 pub fn share(text: &str) -> Result<Share, String> {
     Ok(match text {

@@ -1,7 +1,7 @@
 //! `hotbackup backup DIR`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -82,6 +82,9 @@ pub struct Backup {
     freeze_timeout: Duration,
 }
 
+const AFTERMATH: &str =
+    "the snapshots that were there are as they were; what was copied the next backup removes";
+
 fn source(text: &str) -> Result<(PathBuf, PathBuf), String> {
     let (prefix, path) = text.split_once('=').ok_or("a source is PREFIX=DIR, as in wal=/var/lib/wal")?;
     Ok((path.into(), prefix.into()))
@@ -118,19 +121,28 @@ impl Backup {
 
 impl Run for Backup {
     fn run(&self, context: &Context) -> Outcome {
-        let coordinator = Coordinator::open(&self.data, &self.options(context)?)?;
+        let advised = |failure: Failure| advised(failure, &self.data);
+        let coordinator = Coordinator::open(&self.data, &self.options(context)?);
+        let coordinator = coordinator.map_err(|error| advised(error.into()))?;
         context.display.explain(&format!("the root is {}", coordinator.root().path().display()));
-        let job = coordinator.start().map_err(|error| match error.code() {
-            Code::Conflict if error.message().contains("adopt") => {
-                Failure::from(error).to_do("if that is meant, give --adopt-root once")
-            }
-            _ => error.into(),
-        })?;
-        let aftermath =
-            "the snapshots that were there are as they were; what was copied the next backup removes";
-        let ended = attend(context, &job, aftermath)?;
-        let snapshot = Snapshot::open(job.location())?;
+        let backup = coordinator.start().map_err(|error| advised(error.into()))?;
+        let ended = attend(context, &backup, AFTERMATH).map_err(advised)?;
+        let snapshot = Snapshot::open(backup.location())?;
         Ok(Made { snapshot: View::of(&snapshot, true), job: ended }.into())
+    }
+}
+
+/// What the library names by its own functions is an option here.
+fn advised(failure: Failure, data: &Path) -> Failure {
+    if failure.message().contains("set_adopt_root") {
+        failure.advise("if that is meant, give --adopt-root once")
+    } else if failure.is(Code::RestoreUnfinished) {
+        failure.advise(format!("`hotbackup recover {}`, then try again", data.display()))
+    } else if failure.is(Code::Corrupt) {
+        failure
+            .advise("look whether the directory holds what its --layout says, and whether its disk is sound")
+    } else {
+        failure
     }
 }
 

@@ -106,7 +106,11 @@ impl Report for Listed {
         let sum = |of: fn(&View) -> u64| size::sum(self.snapshots.iter().map(of));
         let (bytes, shared) = (sum(|snapshot| snapshot.bytes), sum(|snapshot| snapshot.bytes_shared));
         let number = size::things(self.snapshots.len() as u64, "snapshot", "snapshots");
-        writeln!(out, "{number}, {}, of which {} shared", size::readable(bytes), size::readable(shared))?;
+        let shared = match shared {
+            0 => String::new(),
+            shared => format!(", of which {} shared", size::readable(shared)),
+        };
+        writeln!(out, "{number}, {}{shared}", size::readable(bytes))?;
         let bad = self.snapshots.iter().filter(|snapshot| snapshot.error.is_some());
         for snapshot in bad {
             let name = &snapshot.name;

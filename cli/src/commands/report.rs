@@ -48,7 +48,7 @@ impl Run for Report {
                 if context.json { "-o - and --json both want standard output" } else { "no file was given" };
             let message = format!("writing a page: {what}");
             return Err(Failure::new(Code::InvalidArgument, message)
-                .to_do("give -o FILE for the page, -o - for standard output, or --json for the numbers"));
+                .advise("give -o FILE for the page, -o - for standard output, or --json for the numbers"));
         }
         let survey = Survey::of(&self.root.resolve()?, Some(&self.policy))?;
         let file = self.output.as_ref().filter(|_| !to_output);

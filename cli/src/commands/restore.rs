@@ -98,9 +98,9 @@ impl Run for Restore {
 fn advised(failure: Failure, target: &Path) -> Failure {
     let shown = target.display();
     if failure.is(Code::Conflict) {
-        failure.to_do("stop the host that has it open, and try again")
+        failure.advise("stop the host that has it open, and try again")
     } else if failure.is(Code::RestoreUnfinished) {
-        failure.to_do(format!("`hotbackup recover {shown}`, then try again"))
+        failure.advise(format!("`hotbackup recover {shown}`, then try again"))
     } else {
         failure
     }

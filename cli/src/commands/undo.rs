@@ -46,11 +46,11 @@ impl Run for Undo {
             let failure = Failure::from(error);
             match code {
                 Code::RestoreUnfinished => {
-                    failure.to_do(format!("`hotbackup recover {shown}`, then try again"))
+                    failure.advise(format!("`hotbackup recover {shown}`, then try again"))
                 }
-                Code::Conflict => failure.to_do("stop the host that has it open, and try again"),
+                Code::Conflict => failure.advise("stop the host that has it open, and try again"),
                 Code::NotFound => {
-                    failure.to_do("look at the path; a restore with --no-undo cannot be undone")
+                    failure.advise("look at the path; a restore with --no-undo cannot be undone")
                 }
                 _ => failure,
             }

@@ -1,7 +1,7 @@
 //! What is said while a command works, on standard error: a bar on a terminal, a line now and then elsewhere.
 
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotbackup::{Phase, Progress};
@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How often a job is looked at.
 pub const TICK: Duration = Duration::from_millis(100);
 
+/// What other processes say is waited for so long.
+const HEARD_OUT: Duration = Duration::from_secs(1);
+
 /// Clones draw the same bar.
 #[derive(Clone)]
 pub struct Display(Arc<Inner>);
@@ -25,6 +28,9 @@ struct Inner {
     verbose: bool,
     /// Hidden where there is no terminal.
     bar: ProgressBar,
+    /// How many threads pass on what others say.
+    speakers: Mutex<u32>,
+    all_is_said: Condvar,
     shown: Mutex<Shown>,
 }
 
@@ -40,8 +46,14 @@ impl Display {
         let is_drawn = !global.quiet && std::io::stderr().is_terminal();
         let target = if is_drawn { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(100), target).with_style(style());
-        let shown = Mutex::default();
-        Self(Arc::new(Inner { quiet: global.quiet, verbose: global.verbose, bar, shown }))
+        Self(Arc::new(Inner {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            bar,
+            speakers: Mutex::default(),
+            all_is_said: Condvar::new(),
+            shown: Mutex::default(),
+        }))
     }
 
     /// A remark, which `-q` leaves out.
@@ -91,9 +103,38 @@ impl Display {
         }
     }
 
-    /// Takes the bar away.
+    /// One more thread that passes on what another process says, for as long as it keeps this.
+    pub fn speaker(&self) -> Speaker {
+        *self.0.speakers.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Speaker(self.clone())
+    }
+
+    /// Takes the bar away, once all is said: but a process that was left behind may never end what it says.
     pub fn clear(&self) {
+        let speakers = self.0.speakers.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.all_is_said.wait_timeout_while(speakers, HEARD_OUT, |speakers| *speakers > 0));
+        self.hide();
+    }
+
+    /// Takes the bar away at once.
+    pub fn hide(&self) {
         self.0.bar.finish_and_clear();
+    }
+}
+
+/// Someone who has not said all yet.
+pub struct Speaker(Display);
+
+impl Speaker {
+    pub fn say(&self, line: &str) {
+        self.0.say(line);
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        *self.0.0.speakers.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.0.all_is_said.notify_all();
     }
 }
 

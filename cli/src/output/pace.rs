@@ -10,43 +10,58 @@ use super::{size, time};
 /// A rate is that of the last so long.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Before so much is done nobody knows how long the rest takes.
-const KNOWN_FROM: u32 = 3;
+/// In so short a time nobody knows how long the rest takes.
+const KNOWN_AFTER: Duration = Duration::from_millis(500);
 
-/// What was seen of a job, look after look.
+/// What was seen of a job, look after look. All of it is of the present phase: each has its own pace.
 #[derive(Default)]
 pub struct Pace {
-    seen: VecDeque<(Instant, u64)>,
-    begun: Option<(Instant, u32)>,
+    phase: Option<Phase>,
+    seen: VecDeque<Look>,
+}
+
+/// One look at a job.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    copied: u64,
+    percent: u32,
 }
 
 impl Pace {
     /// One more look.
-    pub fn see(&mut self, now: Instant, progress: &Progress) {
-        if progress.phase == Phase::Copy || progress.phase == Phase::Verify {
-            self.begun.get_or_insert((now, progress.percent));
+    pub fn see(&mut self, at: Instant, progress: &Progress) {
+        if self.phase.replace(progress.phase) != Some(progress.phase) {
+            self.seen.clear();
         }
         // What is shared or cloned is done at once, and says nothing about the rest.
-        self.seen.push_back((now, progress.bytes_copied));
-        while self.seen.front().is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
+        self.seen.push_back(Look { at, copied: progress.bytes_copied, percent: progress.percent });
+        while self.seen.front().is_some_and(|look| at.duration_since(look.at) > WINDOW) {
             self.seen.pop_front();
         }
     }
 
-    /// Bytes per second.
+    /// Bytes per second that are copied.
     pub fn rate(&self) -> Option<u64> {
-        let ((since, before), (now, after)) = (self.seen.front()?, self.seen.back()?);
-        let seconds = now.duration_since(*since).as_secs_f64();
-        (seconds >= 0.5 && after > before).then(|| ((after - before) as f64 / seconds) as u64)
+        let (took, first, last) = self.ends()?;
+        let copied = last.copied.saturating_sub(first.copied);
+        Some((copied as f64 / took.as_secs_f64()) as u64).filter(|rate| *rate > 0)
     }
 
-    /// How long the rest takes, if it goes on as it went.
-    pub fn left(&self, percent: u32) -> Option<Duration> {
-        let (begun, from) = self.begun?;
-        let (now, _) = self.seen.back()?;
-        let done = percent.saturating_sub(from);
-        let took = now.duration_since(begun);
-        (done >= KNOWN_FROM).then(|| took * (100 - percent.min(100)) / done)
+    /// How long the rest of this phase takes, if it goes on as it went.
+    pub fn left(&self, bytes: u64) -> Option<Duration> {
+        if let Some(rate) = self.rate() {
+            return Some(Duration::from_secs(bytes / rate));
+        }
+        let (took, first, last) = self.ends()?;
+        let done = last.percent - first.percent;
+        (done > 0).then(|| took * (100 - last.percent.min(100)) / done)
+    }
+
+    fn ends(&self) -> Option<(Duration, Look, Look)> {
+        let (first, last) = (*self.seen.front()?, *self.seen.back()?);
+        let took = last.at.duration_since(first.at);
+        (took >= KNOWN_AFTER).then_some((took, first, last))
     }
 
     /// All of it on a line.
@@ -57,7 +72,8 @@ impl Pace {
             parts.push(format!("{done} of {total}"));
         }
         parts.extend(self.rate().map(|rate| format!("{}/s", size::readable(rate))));
-        parts.extend(self.left(progress.percent).map(|left| format!("{} left", time::rough(left))));
+        let bytes = progress.bytes_total.saturating_sub(progress.bytes_done);
+        parts.extend(self.left(bytes).map(|left| format!("{} left", time::rough(left))));
         parts.join(", ")
     }
 }
@@ -82,13 +98,12 @@ mod tests {
 
     fn paced(looks: &[(u64, u64, u32)]) -> Pace {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        for (second, bytes, percent) in looks {
-            let now = start + Duration::from_secs(*second);
-            pace.begun.get_or_insert((now, *percent));
-            pace.seen.push_back((now, *bytes));
-        }
-        pace
+        let look = |(second, copied, percent): &(u64, u64, u32)| Look {
+            at: start + Duration::from_secs(*second),
+            copied: *copied,
+            percent: *percent,
+        };
+        Pace { phase: None, seen: looks.iter().map(look).collect() }
     }
 
     #[test]
@@ -99,9 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_goes_on_as_it_went() {
-        assert_eq!(paced(&[(0, 0, 0), (10, 0, 25)]).left(25), Some(Duration::from_secs(30)));
-        assert_eq!(paced(&[(0, 0, 0), (10, 0, 2)]).left(2), None);
-        assert_eq!(paced(&[(0, 0, 50), (10, 0, 100)]).left(100), Some(Duration::ZERO));
+    fn what_is_left_to_copy_goes_on_at_its_rate() {
+        assert_eq!(paced(&[(0, 0, 0), (4, 400, 2)]).left(3_000), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn where_nothing_is_copied_percents_tell_how_long_the_rest_takes() {
+        assert_eq!(paced(&[(0, 7, 0), (10, 7, 25)]).left(9), Some(Duration::from_secs(30)));
+        assert_eq!(paced(&[(0, 7, 50), (10, 7, 100)]).left(9), Some(Duration::ZERO));
+        assert_eq!(paced(&[(0, 7, 50), (10, 7, 50)]).left(9), None);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use hotbackup::VerifyLevel;
 use serde::Serialize;
 
 use super::{Entry, State, Survey};
-use crate::args::values::level_name;
 use crate::failure::{Failure, View};
 use crate::output::time::utc;
 
@@ -93,5 +93,17 @@ impl Snapshot {
             why: entry.fate.as_ref().map(|fate| fate.why.clone()),
             error: snapshot.error().cloned().map(|error| Failure::from(error).view()),
         }
+    }
+}
+
+/// A level as the command line takes it.
+fn level_name(level: VerifyLevel) -> &'static str {
+    match level {
+        VerifyLevel::None => "none",
+        VerifyLevel::Size => "size",
+        VerifyLevel::Checksum => "checksum",
+        VerifyLevel::Media => "media",
+        // One of a later library.
+        _ => "unknown",
     }
 }

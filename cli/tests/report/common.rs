@@ -164,6 +164,20 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The document of a report, which is what the schema says.
+    pub fn json(&self) -> serde_json::Value {
+        let document = serde_json::from_str(&self.out).expect("JSON");
+        let mut schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../schema/hotbackup.schema.json")).expect("JSON");
+        schema["anyOf"] = serde_json::json!([{ "$ref": "#/$defs/report" }]);
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let wrong: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:?}\n{document:#}");
+        document
+    }
+}
+
 /// Whether a program is there. Where HOTBACKUP_TEST_REQUIRE_ALL is set it must be.
 pub fn has(program: &str) -> bool {
     let is_there = std::env::var_os("PATH")

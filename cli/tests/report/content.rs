@@ -197,7 +197,7 @@ fn json_has_the_numbers_with_a_page_or_without() {
     place.add_unreadable(now() - 9 * DAY);
     let root = place.root.to_str().unwrap();
     let ran = place.run(["report", root, "--json", "-o", "page.html", "--keep-newest", "1"]).succeeds();
-    let numbers: Value = serde_json::from_str(&ran.out).unwrap();
+    let numbers: Value = ran.json();
     assert_eq!(
         (&numbers["good"], &numbers["unreadable"], &numbers["file"]),
         (&3.into(), &1.into(), &"page.html".into())
@@ -210,7 +210,7 @@ fn json_has_the_numbers_with_a_page_or_without() {
     assert_eq!((&newest["goes"], &newest["verified_level"]), (&false.into(), &"checksum".into()));
     assert_eq!(numbers["snapshots"][1]["why"], "no rule keeps it");
     assert_eq!(numbers["snapshots"][3]["error"]["code"], "CORRUPT");
-    let alone: Value = serde_json::from_str(&place.run(["report", root, "--json"]).succeeds().out).unwrap();
+    let alone: Value = place.run(["report", root, "--json"]).succeeds().json();
     assert_eq!((&alone["file"], &alone["snapshots"][0]["goes"]), (&Value::Null, &Value::Null));
 }
 

@@ -1,0 +1,12 @@
+//! The command, through its binary: what it prints, what it does, and how it exits.
+
+mod backing_up;
+mod binary;
+mod common;
+mod failures;
+mod interrupts;
+mod listing;
+mod removing;
+mod restoring;
+mod terminal;
+mod verifying;
