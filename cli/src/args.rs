@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod job;
+pub mod policy;
 pub mod root;
 pub mod values;
 
@@ -40,6 +41,9 @@ pub struct Global {
     /// When to use colours; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub color: Color,
+    /// Write how the run ended into a file for node_exporter; `list` and `report` add what the root holds
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub prometheus: Option<std::path::PathBuf>,
 }
 
 /// When to use colours.
@@ -61,6 +65,7 @@ pub enum Command {
     Restore(commands::restore::Restore),
     Undo(commands::undo::Undo),
     Recover(commands::recover::Recover),
+    Report(commands::report::Report),
     Prune(commands::prune::Prune),
     Delete(commands::delete::Delete),
     Diff(commands::diff::Diff),

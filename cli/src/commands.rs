@@ -10,6 +10,7 @@ pub mod man;
 pub mod plan;
 pub mod prune;
 pub mod recover;
+pub mod report;
 pub mod restore;
 pub mod roots;
 pub mod scrub;
@@ -32,6 +33,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::Restore(command) => command,
         Command::Undo(command) => command,
         Command::Recover(command) => command,
+        Command::Report(command) => command,
         Command::Prune(command) => command,
         Command::Delete(command) => command,
         Command::Diff(command) => command,

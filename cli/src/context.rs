@@ -12,7 +12,7 @@ use crate::output::display::Display;
 pub struct Context {
     pub display: Display,
     pub interrupts: Interrupts,
-    json: bool,
+    pub json: bool,
 }
 
 impl Context {

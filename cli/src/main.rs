@@ -9,23 +9,30 @@ mod hooks;
 mod interrupts;
 mod naming;
 mod output;
+mod page;
+mod survey;
 mod view;
 mod work;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use hotbackup::Code;
 
-use args::Cli;
+use args::{Cli, Global};
 use context::Context;
 use failure::Failure;
 use output::Report;
+use output::metrics::Run;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches().and_then(|matches| {
+        let run = Run::new(matches.subcommand_name().unwrap_or_default());
+        Ok((Cli::from_arg_matches(&matches)?, run))
+    });
+    let (cli, run) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return unparsed(&error),
     };
     output::style::set(cli.global.color);
@@ -34,10 +41,28 @@ fn main() -> ExitCode {
         context.display.clear();
         Ok(done)
     });
-    match outcome {
-        Ok(done) => output::finish(&cli.global, Some(done.report.as_ref()), done.failure),
-        Err(failure) => output::finish(&cli.global, None, Some(failure)),
+    let (report, failure) = match outcome {
+        Ok(done) => (Some(done.report), done.failure),
+        Err(failure) => (None, Some(failure)),
+    };
+    let failure = tell_monitor(&cli.global, &run, report.as_deref(), failure);
+    output::finish(&cli.global, report.as_deref(), failure)
+}
+
+/// Writes the metrics, if they are wanted. That they cannot be written is a failure where there is no other.
+fn tell_monitor(
+    global: &Global,
+    run: &Run,
+    report: Option<&dyn Report>,
+    failure: Option<Failure>,
+) -> Option<Failure> {
+    let Some(file) = global.prometheus.as_deref() else { return failure };
+    let Err(unwritten) = run.write(file, report, failure.as_ref()) else { return failure };
+    if failure.is_some() {
+        output::style::error(&unwritten);
+        return failure;
     }
+    Some(unwritten)
 }
 
 /// Help and versions are printed as they are; what is wrong with a command line is an error like any other.

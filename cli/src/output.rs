@@ -2,7 +2,9 @@
 
 pub mod display;
 pub mod json;
+pub mod metrics;
 pub mod pace;
+pub mod replace;
 pub mod size;
 pub mod style;
 pub mod table;
@@ -20,6 +22,9 @@ use crate::failure::Failure;
 pub trait Report: json::Document {
     /// Writes it for a person. `width`: the columns that there are; `None`: as many as are wanted.
     fn text(&self, out: &mut dyn Write, width: Option<usize>) -> io::Result<()>;
+
+    /// Adds what a monitor should know beside how the run ended.
+    fn metrics(&self, _: &mut metrics::Metrics) {}
 }
 
 /// Prints a command's result and its failure. The exit code is the failure's.

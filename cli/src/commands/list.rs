@@ -11,15 +11,18 @@ use crate::Outcome;
 use crate::args::root::RootArgument;
 use crate::context::{Context, Run};
 use crate::naming::{short, short_length};
+use crate::output::metrics::Metrics;
 use crate::output::table::{Column, Keep, number, render, text};
 use crate::output::{Report, size, style, time};
+use crate::survey::Survey;
 use crate::view::{self, View};
 
 const EXAMPLES: &str = "\
 Examples:
   hotbackup list /backup/db
   hotbackup list /var/lib/db              the root that a database has in itself
-  hotbackup list -r /backup/db --json | jq '.snapshots[0].id'";
+  hotbackup list -r /backup/db --json | jq '.snapshots[0].id'
+  hotbackup list /backup/db -q --prometheus /var/lib/prometheus/node-exporter/db.prom";
 
 /// List the snapshots of a root, the newest first.
 ///
@@ -48,7 +51,8 @@ impl Run for List {
         let length = short_length(&all);
         let rows = all.iter().map(|snapshot| row(snapshot, is_latest(snapshot), length, now)).collect();
         let snapshots = all.iter().map(|snapshot| View::of(snapshot, is_latest(snapshot))).collect();
-        Ok(Listed { root: root.path().to_string_lossy().into_owned(), snapshots, rows }.into())
+        let survey = Survey::made_of(&root, all, None);
+        Ok(Listed { root: survey.root.clone(), snapshots, rows, survey }.into())
     }
 }
 
@@ -94,6 +98,8 @@ struct Listed {
     snapshots: Vec<View>,
     #[serde(skip)]
     rows: Vec<Vec<String>>,
+    #[serde(skip)]
+    survey: Survey,
 }
 
 impl Report for Listed {
@@ -102,7 +108,7 @@ impl Report for Listed {
             return writeln!(out, "no snapshots in {}", self.root);
         }
         write!(out, "{}", render(COLUMNS, &self.rows, width))?;
-        let sum = |of: fn(&View) -> u64| self.snapshots.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&View) -> u64| size::sum(self.snapshots.iter().map(of));
         let (bytes, shared) = (sum(|snapshot| snapshot.bytes), sum(|snapshot| snapshot.bytes_shared));
         let number = size::things(self.snapshots.len() as u64, "snapshot", "snapshots");
         let shared = match shared {
@@ -125,5 +131,9 @@ impl Report for Listed {
             writeln!(out, "{number} `hotbackup verify` says which file is bad")?;
         }
         Ok(())
+    }
+
+    fn metrics(&self, metrics: &mut Metrics) {
+        metrics.root(&self.survey);
     }
 }

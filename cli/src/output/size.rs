@@ -34,6 +34,11 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// Sizes put together. Manifests may say what they like.
+pub fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
 /// A number of things.
 pub fn things(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })

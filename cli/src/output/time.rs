@@ -7,8 +7,32 @@ use jiff::tz::TimeZone;
 
 /// In the zone of this machine.
 pub fn local(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same without the seconds.
+pub fn minute(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d %H:%M")
+}
+
+/// The day alone.
+pub fn day(time: SystemTime) -> String {
+    formatted(time, "%Y-%m-%d")
+}
+
+/// The month in words.
+pub fn month(time: SystemTime) -> String {
+    formatted(time, "%B %Y")
+}
+
+/// How far the zone of this machine is from UTC at a time.
+pub fn zone(time: SystemTime) -> String {
+    formatted(time, "UTC%:z")
+}
+
+fn formatted(time: SystemTime, format: &str) -> String {
     let Ok(timestamp) = Timestamp::try_from(time) else { return "beyond the calendar".into() };
-    timestamp.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    timestamp.to_zoned_datetime(TimeZone::system()).strftime(format).to_string()
 }
 
 /// As RFC 3339 has it, in UTC, to the millisecond. A time beyond its years is none.
@@ -22,6 +46,14 @@ pub fn age(time: SystemTime, now: SystemTime) -> String {
         Ok(age) => rough(age),
         // By a clock that was wrong, then or now.
         Err(ahead) => format!("in {}", rough(ahead.duration())),
+    }
+}
+
+/// The same in words.
+pub fn ago(time: SystemTime, now: SystemTime) -> String {
+    match now.duration_since(time) {
+        Ok(age) => format!("{} ago", rough(age)),
+        Err(ahead) => format!("{} from now", rough(ahead.duration())),
     }
 }
 
@@ -42,6 +74,14 @@ pub fn rough(duration: Duration) -> String {
         _ => (seconds / YEAR, "y"),
     };
     format!("{number} {unit}")
+}
+
+/// A duration as the command line takes it.
+pub fn exact(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
 
 /// How long something took.
@@ -69,6 +109,13 @@ mod tests {
         }
         assert_eq!(rough(Duration::from_secs(100 * 86_400)), "3 mo");
         assert_eq!(rough(Duration::from_secs(1_000 * 86_400)), "2 y");
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["1500ms", "90s", "36h", "14d"] {
+            assert_eq!(exact(crate::args::values::duration(text).unwrap()), text);
+        }
     }
 
     #[test]
