@@ -48,7 +48,7 @@ fn fails(place: &Place, arguments: &[&str], exit_code: i32, code: &str) -> Ran {
 fn a_command_line_that_is_wrong_is_exit_2_with_json_too() {
     let place = Place::new();
     for arguments in
-        [&["list", "--nonsense"][..], &["backup"], &["prune", "db"], &["backup", "db", "--rate", "fast"]]
+        [&["list", "--nonsense"][..], &["backup"], &["undo"], &["backup", "db", "--rate", "fast"]]
     {
         let ran = place.run(arguments).exits(2);
         assert!(ran.err.starts_with("error: ") && ran.out.is_empty(), "{ran:#?}");
@@ -56,6 +56,7 @@ fn a_command_line_that_is_wrong_is_exit_2_with_json_too() {
         assert_eq!(ran.json("failed")["error"]["code"], "INVALID_ARGUMENT");
     }
     fails(&place, &["list"], 2, "INVALID_ARGUMENT");
+    fails(&place, &["prune", "db"], 2, "INVALID_ARGUMENT");
     fails(&place, &["backup", "db", "--rule", "[=mutable"], 2, "INVALID_ARGUMENT");
 }
 
@@ -71,7 +72,7 @@ fn what_is_not_there_is_exit_3() {
 
 #[test]
 fn a_root_that_another_backup_holds_is_exit_4() {
-    let place = Place::with_snapshots(1);
+    let place = Place::with_snapshots(2);
     place.write("db/large", 4 << 20);
     // It sits in its checkpoint until its pipe is closed.
     let mut first =
@@ -83,13 +84,13 @@ fn a_root_that_another_backup_holds_is_exit_4() {
     said.read_line(&mut line).unwrap();
     assert_eq!(line, "checkpoint-cmd: here\n");
     fails(&place, &["backup", "db"], 4, "CONFLICT");
-    fails(&place, &["prune", "db", "--keep-newest", "1"], 4, "CONFLICT");
+    fails(&place, &["prune", "db", "--keep-newest", "1", "--yes"], 4, "CONFLICT");
     // To look is always allowed.
     place.run(["list", "db"]).succeeds();
     place.run(["verify", "-r", "db"]).succeeds();
     drop(fs::File::options().write(true).open(place.path("fifo")).unwrap());
     assert!(first.wait().unwrap().success());
-    assert_eq!(place.snapshots().len(), 2);
+    assert_eq!(place.snapshots().len(), 3);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_dry_run_tells_what_would_go_and_why_the_others_stay() {
     assert_eq!(planned["is_dry_run"], true);
     let ran = place.run(policy).succeeds();
     assert!(
-        ran.out.contains("tag release") && ran.out.ends_with("\n1 snapshot would be deleted\n"),
+        ran.out.contains("tagged release") && ran.out.ends_with("\n1 snapshot would be deleted\n"),
         "{ran:#?}"
     );
     assert_eq!(place.snapshots().len(), 3);
