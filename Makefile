@@ -45,7 +45,7 @@ deny: ## licences and sources of what is built upon (deny.toml), which needs car
 
 oldest: ## builds with the oldest Rust that Cargo.toml names (but for the feature alopex: its engine needs 1.89)
 	rustup toolchain install $(OLDEST) --profile minimal
-	$(CARGO) +$(OLDEST) build --locked --target-dir target/oldest
+	$(CARGO) +$(OLDEST) build --workspace --locked --target-dir target/oldest
 
 ci: ## what a change must pass
 	.ci/run

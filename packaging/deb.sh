@@ -60,6 +60,9 @@ strip --strip-debug --remove-section=.comment --enable-deterministic-archives \
 mkdir -p "$work/$runtime/usr/$libdir" "$work/$runtime/DEBIAN" "$development/DEBIAN"
 mv "$development/usr/$libdir/$soname" "$development/usr/$libdir/libhotbackup.so.$version" \
     "$work/$runtime/usr/$libdir/"
+# The units run the command, and go where it is.
+mkdir -p "$work/hotbackup/usr/lib"
+mv "$development/usr/lib/systemd" "$work/hotbackup/usr/lib/"
 # A library is no program.
 chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
 

@@ -83,7 +83,14 @@ headers() {
     (cd "$root/include" && find . -name '*.h' -o -name '*.hpp' | sed 's|^\./||' | LC_ALL=C sort)
 }
 
+# The units of systemd, which run the command; systemd looks for them below /usr and /usr/local.
+units=lib/systemd/system
+unit_names() {
+    (cd "$root/packaging/systemd" && ls -- *.service.in *.timer | sed 's|\.in$||' | LC_ALL=C sort)
+}
+
 list() {
+    unit_names | sed "s|^|$units/|"
     headers | sed "s|^|$includedir/|"
     for file in libhotbackup.a libhotbackup.so "$soname" "$real_name" pkgconfig/hotbackup.pc \
         cmake/hotbackup/hotbackup-config.cmake cmake/hotbackup/hotbackup-config-version.cmake; do
@@ -94,6 +101,7 @@ list() {
 uninstall() {
     list | while read -r file; do rm -f "$destination/$file"; done
     rmdir "$destination/$libdir/cmake/hotbackup" 2>/dev/null || true
+    rmdir "$destination/$units" "$destination/lib/systemd" 2>/dev/null || true
 }
 
 # A template, with its @words@ filled in.
@@ -136,6 +144,14 @@ install_all() {
     fill hotbackup.pc "$libraries/pkgconfig"
     fill hotbackup-config.cmake "$libraries/cmake/hotbackup"
     fill hotbackup-config-version.cmake "$libraries/cmake/hotbackup"
+
+    mkdir -p "$destination/$units"
+    unit_names | while read -r unit; do
+        source=$root/packaging/systemd/$unit
+        [ -f "$source" ] || source=$source.in
+        sed "s|@BINDIR@|$prefix/bin|g" "$source" >"$destination/$units/$unit"
+        chmod 644 "$destination/$units/$unit"
+    done
 
     echo "hotbackup $version is in $destination"
     if [ -z "${DESTDIR:-}" ]; then

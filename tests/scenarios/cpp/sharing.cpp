@@ -79,12 +79,7 @@ Code scrub_rotted(Scene &scene) {
     CHECK(good.warnings().empty());
     rot(second / "2.sst");
     const hotbackup::Job job = hotbackup::scrub(scene.root, {1 << 30, std::chrono::hours(1)});
-    Code code = Code::Ok;
-    try {
-        job.wait();
-    } catch (const hotbackup::Error &error) {
-        code = error.code();
-    }
+    const Code code = code_of([&] { job.wait(); });
     const std::vector<hotbackup::Error> warnings = job.warnings();
     CHECK(warnings.size() == 1 && warnings[0].code() == Code::Corrupt);
     CHECK(std::string(warnings[0].what()).find(second.filename().string()) != std::string::npos);
@@ -93,8 +88,7 @@ Code scrub_rotted(Scene &scene) {
 }
 
 Code scrub_no_root(Scene &scene) {
-    hotbackup::scrub(scene.data).wait();
-    return Code::Ok;
+    return code_of([&] { hotbackup::scrub(scene.data).wait(); });
 }
 
 } // namespace
