@@ -74,7 +74,7 @@ pub struct EntryAttributes {
 
 impl Snapshot {
     /// All that it holds, by its manifest. Whether the files are what that says is for
-    /// [`verify`](crate::verify).
+    /// [`verify`](crate::verify()).
     pub fn contents(&self) -> Result<Contents> {
         Contents::of(self.location())
     }
