@@ -5,13 +5,27 @@ use hotbackup::{Options, VerifyLevel};
 
 use super::values;
 
+/// How fast a job may be that works on one thread.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Speed")]
+pub struct Rate {
+    /// At most so many bytes per second, as in 50MiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    rate: Option<u64>,
+}
+
+impl Rate {
+    pub fn apply(&self, options: &mut Options) {
+        options.set_rate_limit(self.rate.unwrap_or(0));
+    }
+}
+
 /// How fast a job may be.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Speed")]
 pub struct Speed {
-    /// At most so many bytes per second, as in 50MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    rate: Option<u64>,
+    #[command(flatten)]
+    rate: Rate,
     /// I/O threads; by default two
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
@@ -19,7 +33,7 @@ pub struct Speed {
 
 impl Speed {
     pub fn apply(&self, options: &mut Options) {
-        options.set_rate_limit(self.rate.unwrap_or(0));
+        self.rate.apply(options);
         options.set_threads(self.threads.unwrap_or(0));
     }
 }

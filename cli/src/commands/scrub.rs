@@ -6,7 +6,7 @@ use clap::Args;
 use hotbackup::{Budget, Code, Options, VerifyLevel};
 use serde::Serialize;
 
-use crate::args::job::Speed;
+use crate::args::job::Rate;
 use crate::args::root::RootArgument;
 use crate::args::values;
 use crate::context::{Context, Run};
@@ -38,7 +38,7 @@ pub struct Scrub {
     #[arg(long, value_name = "LEVEL", value_parser = values::level, default_value = "media")]
     level: VerifyLevel,
     #[command(flatten)]
-    speed: Speed,
+    rate: Rate,
 }
 
 impl Run for Scrub {
@@ -46,7 +46,7 @@ impl Run for Scrub {
         let root = self.root.resolve()?;
         let mut options = Options::new();
         options.set_verify_level(self.level);
-        self.speed.apply(&mut options);
+        self.rate.apply(&mut options);
         let job = hotbackup::scrub(root.path(), self.budget.unwrap_or_default(), &options)?;
         let aftermath = "the snapshots are as they were; most of what was read is known";
         let (ended, failure) = watch(context, &job, aftermath)?;
@@ -54,8 +54,8 @@ impl Run for Scrub {
             return Err(failure.clone());
         }
         let failure = failure.map(|failure| {
-            let number = size::things(ended.warnings().len() as u64, "stored file is", "stored files are");
-            let says = format!("{number} bad in {}; each is named in a warning", root.path().display());
+            let number = size::things(faults(&ended), "fault was", "faults were");
+            let says = format!("{number} found in {}; each is named in a warning", root.path().display());
             failure.says(says).advise(
                 "make a new backup now, look at the disk (smartctl), and restore the copy that is named good",
             )
@@ -67,7 +67,12 @@ impl Run for Scrub {
     }
 }
 
-/// What was read back. Its warnings are what is bad.
+/// How many files, or manifests, are bad. What could not be written down is a warning too.
+fn faults(ended: &Ended) -> u64 {
+    ended.warnings().iter().filter(|warning| warning.code == Code::Corrupt.name()).count() as u64
+}
+
+/// What was read back. What is bad is named in its warnings.
 #[derive(Serialize)]
 struct Scrubbed {
     root: String,
@@ -78,8 +83,8 @@ impl Report for Scrubbed {
     fn text(&self, out: &mut dyn Write, _: Option<usize>) -> io::Result<()> {
         let (files, bytes) = self.job.done();
         let files = size::things(files, "file", "files");
-        let bad = self.job.warnings().len() as u64;
-        let found = if bad == 0 { "all good".into() } else { size::things(bad, "is bad", "are bad") };
+        let bad = faults(&self.job);
+        let found = if bad == 0 { "all good".into() } else { size::things(bad, "fault", "faults") };
         writeln!(out, "read back {files}, {}: {found}", size::readable(bytes))
     }
 }

@@ -85,8 +85,8 @@ fn a_scrub_that_finds_something_names_it_and_the_list_shows_the_damage() {
     let ran = place.run(["scrub", "db"]).exits(6);
     let warning = ran.err.lines().find(|line| line.starts_with("warning: ")).unwrap();
     assert!(warning.contains(bad.join("tables/1.sst").to_str().unwrap()), "{ran:#?}");
-    assert!(ran.error().contains("1 stored file is bad in "), "{ran:#?}");
-    assert!(ran.out.ends_with("1 is bad\n"), "{ran:#?}");
+    assert!(ran.error().contains("1 fault was found in "), "{ran:#?}");
+    assert!(ran.out.ends_with("1 fault\n"), "{ran:#?}");
     let list = place.json("list", ["list", "db", "--json"]);
     assert_eq!(
         (&list["snapshots"][0]["state"], &list["snapshots"][1]["state"]),
