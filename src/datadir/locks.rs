@@ -119,7 +119,9 @@ enum Owner {
 
 fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Owner> {
     let path = directory.full(Path::new(OWNER));
-    let file = directory.ensure_own_dir(Path::new(LIFECYCLE), 0o755).and_then(|()| open_or_make(directory));
+    let file = directory
+        .ensure_own_dir(Path::new(LIFECYCLE), 0o755)
+        .and_then(|()| open_or_make(directory, Path::new(OWNER)));
     let file = match file {
         Ok(file) => file,
         Err(error) if holds_nothing_new(&error) => match directory.open_file(Path::new(OWNER)) {
@@ -136,9 +138,9 @@ fn take(directory: &Dir, hold: Hold, doing: &str, conflict: &str) -> Result<Owne
     }
 }
 
-/// A new file is readable for whoever may be the host.
-fn open_or_make(directory: &Dir) -> io::Result<File> {
-    let path = Path::new(OWNER);
+/// A file to write to. A new one is the directory's owner's and readable for all: an administrator's command may be the
+/// first to need it, and then the host does.
+pub fn open_or_make(directory: &Dir, path: &Path) -> io::Result<File> {
     match directory.create_file(path, 0o644) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => directory.open_or_create(path, 0o644),
         Err(error) => Err(error),
@@ -196,7 +198,7 @@ pub fn take_book(file: &File) -> io::Result<Taken> {
 /// Takes a root for a scrub: two would read the same. It is held until the file is closed.
 pub fn take_for_scrub(root: &Dir, name: &Path) -> Result<Option<File>> {
     let path = root.full(name);
-    let file = match root.open_or_create(name, 0o644) {
+    let file = match open_or_make(root, name) {
         Ok(file) => file,
         Err(error) if holds_nothing_new(&error) => return Ok(None),
         Err(error) => return Err(Error::io("locking the root for a scrub by", &path, error)),

@@ -2,7 +2,7 @@
 //! happens to the ledger harms more than what it knew.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -315,4 +315,20 @@ fn on_a_full_disk_a_verification_and_a_scrub_end_well_and_say_what_was_not_writt
     fs::remove_file(mount.path().join("filler")).unwrap();
     assert_eq!(verify(), Vec::<String>::new());
     assert!(root.list().unwrap()[0].verified().unwrap().at > newest.verified().unwrap().at);
+}
+
+#[test]
+fn what_an_administrator_makes_in_a_root_belongs_to_the_roots_owner() {
+    const NOBODY: u32 = 12_345;
+    let place = Place::in_memory();
+    let all = root_of(&place, 1);
+    if std::os::unix::fs::chown(place.root(), Some(NOBODY), Some(NOBODY)).is_err() {
+        return skip("giving a directory away needs root");
+    }
+    scrub(&place, None).wait().unwrap();
+    hotbackup::verify(all[0].location(), &Options::new()).unwrap().wait().unwrap();
+    for name in ["ledger", "ledger-files", "scrub.lock"] {
+        let stat = fs::metadata(place.root().join(name)).unwrap();
+        assert_eq!((stat.uid(), stat.gid(), stat.mode() & 0o777), (NOBODY, NOBODY, 0o644), "{name}");
+    }
 }

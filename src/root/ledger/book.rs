@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::line::{Line, text_of};
-use crate::datadir::locks::{Taken, take_book};
+use crate::datadir::locks::{Taken, open_or_make, take_book};
 use crate::error::{Code, Error, Result};
 use crate::io::small::Whole;
 use crate::sys::dir::{Dir, Stat, if_there};
@@ -59,7 +59,7 @@ impl Book<'_> {
         let path = self.root.full(Path::new(self.name));
         let failed = |error| Error::io(DOING, &path, error);
         loop {
-            let mut file = self.root.open_or_create(Path::new(self.name), 0o644).map_err(failed)?;
+            let mut file = open_or_make(self.root, Path::new(self.name)).map_err(failed)?;
             if take_book(&file).map_err(failed)? == Taken::No {
                 return Err(Error::at(
                     Code::Conflict,
