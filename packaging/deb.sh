@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Debian packages libhotbackup0 and libhotbackup-dev of what install.sh installs:
+# Makes the Debian packages hotbackup, libhotbackup0 and libhotbackup-dev of what install.sh installs:
 #
 #   packaging/deb.sh [--no-build] [DIRECTORY]      default: debian/ in Cargo's target directory
 #
@@ -50,7 +50,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 umask 022
 
-# Everything into the development package, then the run time part out of it.
+# Everything into the development package, then the run time part and the command out of it.
 development=$work/libhotbackup-dev
 DESTDIR=$development PREFIX=/usr LIBDIR=$libdir INCLUDEDIR=include \
     "$root/packaging/install.sh" ${no_build:+"$no_build"} >/dev/null
@@ -60,17 +60,25 @@ strip --strip-debug --remove-section=.comment --enable-deterministic-archives \
 mkdir -p "$work/$runtime/usr/$libdir" "$work/$runtime/DEBIAN" "$development/DEBIAN"
 mv "$development/usr/$libdir/$soname" "$development/usr/$libdir/libhotbackup.so.$version" \
     "$work/$runtime/usr/$libdir/"
+command=$work/hotbackup
+mkdir -p "$command/usr/lib" "$command/DEBIAN"
+mv "$development/usr/bin" "$development/usr/share" "$command/usr/"
 # The units run the command, and go where it is.
-mkdir -p "$work/hotbackup/usr/lib"
-mv "$development/usr/lib/systemd" "$work/hotbackup/usr/lib/"
+mv "$development/usr/lib/systemd" "$command/usr/lib/"
+# Debian's zsh looks here for those of packages.
+mv "$command/usr/share/zsh/site-functions" "$command/usr/share/zsh/vendor-completions"
+gzip -9n "$command"/usr/share/man/man1/*.1
+strip --strip-all --remove-section=.comment "$command/usr/bin/hotbackup"
 # A library is no program.
 chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
 
 # The system's libraries that it needs, and since which version: dpkg-shlibdeps knows the symbols.
 mkdir "$work/debian"
 printf 'Source: hotbackup\n\nPackage: %s\nArchitecture: any\n' "$runtime" >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O "$work/$runtime/usr/$libdir/$soname")
-depends=${depends#shlibs:Depends=}
+depends_of() {
+    needed=$(cd "$work" && dpkg-shlibdeps -O "$1")
+    echo "${needed#shlibs:Depends=}"
+}
 
 documents() {
     doc=$work/$1/usr/share/doc/$1
@@ -86,7 +94,7 @@ documents() {
         printf '\nFiles: *\n'
         sed -n 's/^Copyright (c)/Copyright:/p' "$root/LICENSE-MIT"
         echo "License: Apache-2.0 or Expat"
-        echo "Comment: The libraries contain parts of Rust's standard library and of the crates in"
+        echo "Comment: The binaries contain parts of Rust's standard library and of the crates in"
         echo " Cargo.lock, which all may be used under the Expat license, too."
         printf '\nLicense: Apache-2.0\n On Debian systems it is /usr/share/common-licenses/Apache-2.0.\n'
         printf '\nLicense: Expat\n'
@@ -94,12 +102,12 @@ documents() {
     } >"$doc/copyright"
 }
 
-# The control file of package $1 in section $2, with the dependencies $3 and the lines of standard
-# input as the description.
+# The control file of package $1 in section $2, with the dependencies $3, the word $4 for Multi-Arch
+# and the lines of standard input as the description.
 control() {
     {
         printf 'Package: %s\nSource: hotbackup\nVersion: %s\n' "$1" "$version"
-        printf 'Architecture: %s\nMulti-Arch: same\nSection: %s\n' "$architecture" "$2"
+        printf 'Architecture: %s\nMulti-Arch: %s\nSection: %s\n' "$architecture" "$4" "$2"
         printf 'Priority: optional\nMaintainer: %s\n' "$maintainer"
         printf 'Installed-Size: %s\n' "$(du -sk --exclude=DEBIAN "$work/$1" | cut -f1)"
         printf 'Depends: %s\n' "$3"
@@ -113,7 +121,8 @@ package() {
 }
 
 documents "$runtime"
-control "$runtime" libs "$depends" <<'END'
+depends=$(depends_of "$work/$runtime/usr/$libdir/$soname")
+control "$runtime" libs "$depends" same <<'END'
 Description: backups of live databases from inside their process (library)
  hotbackup backs up the directory of a live database from inside the process
  that owns it: it captures the directory in one short freeze, copies and
@@ -125,10 +134,21 @@ echo "activate-noawait ldconfig" >"$work/$runtime/DEBIAN/triggers"
 package "$runtime"
 
 documents libhotbackup-dev
-control libhotbackup-dev libdevel "$runtime (= $version)" <<'END'
+control libhotbackup-dev libdevel "$runtime (= $version)" same <<'END'
 Description: backups of live databases from inside their process (development)
  hotbackup backs up the directory of a live database from inside the process
  that owns it, and restores it. These are the headers for C and C++, the
  static library, and what pkg-config and CMake need to find them.
 END
 package libhotbackup-dev
+
+documents hotbackup
+depends=$(depends_of "$command/usr/bin/hotbackup")
+control hotbackup utils "$depends" foreign <<'END'
+Description: backups of live databases (command for operators)
+ hotbackup lists, shows, compares, verifies, restores and prunes snapshots of
+ databases without the database's process, takes restores back, finds what is
+ wrong, and backs up a database that is stopped or can be stopped by commands.
+ It comes with services and timers for systemd, none of which is enabled.
+END
+package hotbackup

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the library and installs it for programs in C, C++ and what calls C; --help says how.
+# Builds and installs the library, for programs in C, C++ and what calls C, and the command; --help
+# says how.
 #
 # A script and not cargo-c: that would first build some 350 crates, and its CMake packages, split
 # Debian packages and moved prefixes would still need files of our own. This needs a shell,
@@ -8,9 +9,10 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: packaging/install.sh [--no-build] [--uninstall | --list]
+usage: packaging/install.sh [--no-build | --build | --uninstall | --list]
 
-  --no-build    installs what `cargo build --release` has left in the target directory
+  --build       builds all that is installed, and installs nothing
+  --no-build    installs what --build has left in the target directory
   --uninstall   removes what this version has installed
   --list        prints the files that this version installs, below PREFIX
 
@@ -49,6 +51,7 @@ build=yes action=install
 for argument; do
     case $argument in
         --no-build) build=no ;;
+        --build) action=build ;;
         --uninstall) action=uninstall ;;
         --list) action=list ;;
         --help) usage; exit ;;
@@ -77,7 +80,11 @@ case $target in
     /*) ;;
     *) target=$root/$target ;;
 esac
-built=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}release
+release=${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}release
+built=$target/$release
+# The command is built by itself and elsewhere: its library has no C functions, and Cargo would write
+# it over the one that has them, whose name is the same.
+command=$target/command/$release/hotbackup
 
 headers() {
     (cd "$root/include" && find . -name '*.h' -o -name '*.hpp' | sed 's|^\./||' | LC_ALL=C sort)
@@ -89,7 +96,28 @@ unit_names() {
     (cd "$root/packaging/systemd" && ls -- *.service.in *.timer | sed 's|\.in$||' | LC_ALL=C sort)
 }
 
+# Where a shell looks for completions below /usr and /usr/local.
+completion_of() {
+    case $1 in
+        bash) echo share/bash-completion/completions/hotbackup ;;
+        zsh) echo share/zsh/site-functions/_hotbackup ;;
+        fish) echo share/fish/vendor_completions.d/hotbackup.fish ;;
+    esac
+}
+
+# A page of the manual for the command, and one for each that it has, which is a file of its sources:
+# --list and --uninstall are asked where there is no program that could tell.
+pages=share/man/man1
+page_names() {
+    echo hotbackup.1
+    (cd "$root/cli/src/commands" && ls -- *.rs) |
+        sed -e '/^man\.rs$/d' -e 's|\(.*\)\.rs$|hotbackup-\1.1|' | LC_ALL=C sort
+}
+
 list() {
+    echo bin/hotbackup
+    page_names | sed "s|^|$pages/|"
+    for shell in bash zsh fish; do completion_of "$shell"; done
     unit_names | sed "s|^|$units/|"
     headers | sed "s|^|$includedir/|"
     for file in libhotbackup.a libhotbackup.so "$soname" "$real_name" pkgconfig/hotbackup.pc \
@@ -114,16 +142,46 @@ fill() {
     chmod 644 "$2/$1"
 }
 
-install_all() {
-    if [ "$build" = yes ]; then
-        (cd "$root" && CARGO_TARGET_DIR=$target "${CARGO:-cargo}" build --release --locked --lib)
-    fi
-    for file in "$built/libhotbackup.so" "$built/libhotbackup.a"; do
+build_all() {
+    (
+        cd "$root"
+        export CARGO_TARGET_DIR="$target"
+        "${CARGO:-cargo}" build --release --locked --lib
+        "${CARGO:-cargo}" build --release --locked -p hotbackup-cli --target-dir "$target/command"
+    )
+}
+
+# Fails, before anything is changed, if what is there is not what is to be installed.
+check_built() {
+    for file in "$built/libhotbackup.so" "$built/libhotbackup.a" "$command"; do
         [ -f "$file" ] || fail "$file is not there: build first, or leave --no-build away"
     done
     # A library of another build script would get links that no program looks for.
     readelf -d "$built/libhotbackup.so" | grep -qF "[$soname]" ||
         fail "$built/libhotbackup.so is not a build of this tree with its C API: its soname is not $soname"
+    # It writes its manual itself.
+    said=$("$command" --version) || fail "$command does not run here"
+    [ "$said" = "hotbackup $version" ] || fail "$command is not a build of this tree: it is $said"
+}
+
+# The command, and what it tells man and shells of itself.
+install_command() {
+    written=$(mktemp -d)
+    trap 'rm -rf "$written"' EXIT
+    "$command" man "$written" >/dev/null
+    for shell in bash zsh fish; do
+        "$command" completions "$shell" >"$written/$shell"
+        install -D -m 644 "$written/$shell" "$destination/$(completion_of "$shell")"
+    done
+    page_names | while read -r page; do
+        install -D -m 644 "$written/$page" "$destination/$pages/$page"
+    done
+    install -D -m 755 "$command" "$destination/bin/hotbackup"
+}
+
+install_all() {
+    if [ "$build" = yes ]; then build_all; fi
+    check_built
 
     # /usr stays itself: compilers and pkg-config leave its directories out of their lines, and
     # move it into a sysroot, only if they know it by its name. Others are found by the file's place.
@@ -145,6 +203,7 @@ install_all() {
     fill hotbackup-config.cmake "$libraries/cmake/hotbackup"
     fill hotbackup-config-version.cmake "$libraries/cmake/hotbackup"
 
+    install_command
     mkdir -p "$destination/$units"
     unit_names | while read -r unit; do
         source=$root/packaging/systemd/$unit
@@ -160,6 +219,7 @@ install_all() {
 }
 
 case $action in
+    build) build_all ;;
     install) install_all ;;
     uninstall) uninstall ;;
     list) list ;;

@@ -25,6 +25,7 @@ cmp "$scratch/work/data/file" "$scratch/work/from-python/file"
 
 PREFIX=$HOME/.local packaging/install.sh
 export PKG_CONFIG_PATH=$HOME/.local/lib/pkgconfig LD_LIBRARY_PATH=$HOME/.local/lib
+"$HOME/.local/bin/hotbackup" --version
 cp examples-c/forty.c "$scratch/work/app.c"
 cp examples-c/forty.cpp "$scratch/work/app.cpp"
 cd "$scratch/work"

@@ -1,22 +1,24 @@
-//! packaging/deb.sh makes Debian packages that dpkg installs and removes, and that programs link.
+//! packaging/deb.sh makes Debian packages that dpkg installs and removes, that programs link, and whose
+//! command runs.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::command;
 use crate::common::library::{SONAME, run};
 use crate::prefix::{Linked, Prefix, VERSION, has, script};
 
-/// Both packages, the run time first. They are slow to make, so one test looks at all of it.
-fn packages(directory: &Path) -> Option<[PathBuf; 2]> {
+/// The packages: run time, development, command. They are slow to make, so one test looks at all of it.
+fn packages(directory: &Path) -> Option<[PathBuf; 3]> {
     if !has("dpkg-deb", "dpkg") || !has("dpkg-shlibdeps", "dpkg-dev") || !has("pkg-config", "pkg-config") {
         return None;
     }
     run(script("deb.sh").arg(directory).env("DPKG_DEB_COMPRESSOR_LEVEL", "0"));
     let architecture = run(Command::new("dpkg").arg("--print-architecture"));
     let file = |package| directory.join(format!("{package}_{VERSION}_{}.deb", architecture.trim_end()));
-    Some([file("libhotbackup0"), file("libhotbackup-dev")])
+    Some([file("libhotbackup0"), file("libhotbackup-dev"), file("hotbackup")])
 }
 
 fn dpkg_deb(arguments: &[&str], package: &Path) -> String {
@@ -33,9 +35,9 @@ fn contents(package: &Path) -> Vec<String> {
 }
 
 #[test]
-fn debian_packages_split_run_time_from_development_and_can_be_linked_and_removed() {
+fn debian_packages_split_the_library_from_the_command_and_can_be_used_and_removed() {
     let output = tempfile::tempdir().expect("a temporary directory");
-    let Some([runtime, development]) = packages(output.path()) else { return };
+    let Some([runtime, development, program]) = packages(output.path()) else { return };
     let multiarch = run(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"));
     let libdir = format!("usr/lib/{}", multiarch.trim_end());
 
@@ -62,18 +64,29 @@ fn debian_packages_split_run_time_from_development_and_can_be_linked_and_removed
             "usr/share/doc/libhotbackup-dev/copyright".into(),
         ]
     );
-    let depends = dpkg_deb(&["--field", "Depends"], &runtime);
-    assert!(depends.contains("libc6 (>= ") && !depends.contains("hotbackup"), "{depends}");
+    let documents = ["changelog.gz", "copyright"].map(|name| format!("usr/share/doc/hotbackup/{name}"));
+    let mut of_command: Vec<String> = command::files("share/zsh/vendor-completions", ".gz")
+        .into_iter()
+        .map(|file| format!("usr/{file}"))
+        .chain(documents)
+        .collect();
+    of_command.sort();
+    assert_eq!(contents(&program), of_command);
+    for package in [&runtime, &program] {
+        let depends = dpkg_deb(&["--field", "Depends"], package);
+        assert!(depends.contains("libc6 (>= ") && !depends.contains("hotbackup"), "{depends}");
+    }
     let depends = dpkg_deb(&["--field", "Depends"], &development);
     assert_eq!(depends.trim_end(), format!("libhotbackup0 (= {VERSION})"));
 
     let root = tempfile::tempdir().expect("a temporary directory");
-    for package in [&runtime, &development] {
+    for package in [&runtime, &development, &program] {
         run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(root.path()));
     }
     links(root.path(), &root.path().join(&libdir));
+    command::works(&root.path().join("usr"), Path::new("/usr"));
     if fs::metadata("/proc/self").expect("proc is mounted").uid() == 0 {
-        comes_and_goes([&runtime, &development], &root.path().join(&libdir).join(SONAME));
+        comes_and_goes([&runtime, &development, &program], &root.path().join(&libdir).join(SONAME));
     } else {
         eprintln!("skipped: only root can have dpkg install packages");
     }
@@ -92,8 +105,8 @@ fn links(root: &Path, libdir: &Path) {
     prefix.programs_work(&fully, Linked::Static);
 }
 
-/// dpkg installs both into an empty root, finds every file as its sum says, and purges them.
-fn comes_and_goes(packages: [&PathBuf; 2], example: &Path) {
+/// dpkg installs all into an empty root, finds every file as its sum says, and purges them.
+fn comes_and_goes(packages: [&PathBuf; 3], example: &Path) {
     let root = tempfile::tempdir().expect("a temporary directory");
     let database = root.path().join("var/lib/dpkg");
     for directory in ["info", "updates", "triggers"] {
@@ -111,6 +124,6 @@ fn comes_and_goes(packages: [&PathBuf; 2], example: &Path) {
     let name = example.file_name().and_then(|name| name.to_str()).expect("a plain name");
     assert!(installed.contains(name), "{installed}");
     assert_eq!(run(&mut dpkg(&["--verify"])), "");
-    run(&mut dpkg(&["--purge", "libhotbackup-dev", "libhotbackup0"]));
-    assert!(!root.path().join("usr/include").exists());
+    run(&mut dpkg(&["--purge", "libhotbackup-dev", "libhotbackup0", "hotbackup"]));
+    assert!(!root.path().join("usr").exists());
 }

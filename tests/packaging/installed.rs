@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::command;
 use crate::common::go_module as module;
 use crate::common::go_module::Module;
 use crate::common::library::{SONAME, package, run};
@@ -34,12 +35,9 @@ fn expected_files(libdir: &str) -> BTreeSet<String> {
         "pkgconfig/hotbackup.pc".into(),
     ];
     let libraries = libraries.iter().map(|file: &String| format!("{libdir}/{file}"));
-    let units = ["backup", "prune", "scrub"].into_iter().flat_map(|kind| {
-        ["service", "timer"].map(|suffix| format!("lib/systemd/system/hotbackup-{kind}@.{suffix}"))
-    });
     ["include/hotbackup.h".to_owned(), "include/hotbackup.hpp".to_owned()]
         .into_iter()
-        .chain(units)
+        .chain(command::files("share/zsh/site-functions", ""))
         .chain(libraries)
         .collect()
 }
@@ -58,8 +56,9 @@ fn a_staged_tree_has_every_file_and_names_neither_the_stage_nor_the_sources() {
     for file in files(&root) {
         let text = String::from_utf8_lossy(&fs::read(root.join(&file)).expect("a file")).into_owned();
         let mode = fs::metadata(root.join(&file)).expect("a file").permissions().mode() & 0o777;
-        assert_eq!(mode, if file.contains(".so") { 0o755 } else { 0o644 }, "{file}");
-        if file.contains("libhotbackup.") {
+        let is_run = file.contains(".so") || file == "bin/hotbackup";
+        assert_eq!(mode, if is_run { 0o755 } else { 0o644 }, "{file}");
+        if file.contains("libhotbackup.") || file == "bin/hotbackup" {
             continue;
         }
         for wrong in [stage.path(), package()] {
@@ -69,6 +68,7 @@ fn a_staged_tree_has_every_file_and_names_neither_the_stage_nor_the_sources() {
             |part: &str| !part.is_empty() && part.bytes().all(|letter| matches!(letter, b'A'..=b'Z' | b'_'));
         assert!(!text.split('@').any(is_word), "{file} has a word that was not filled in");
     }
+    command::works(&root, Path::new("/opt/hb"));
     let libraries = root.join(MULTIARCH);
     assert_eq!(fs::read_link(libraries.join("libhotbackup.so")).expect("a link"), Path::new(SONAME));
     let real = PathBuf::from(format!("libhotbackup.so.{VERSION}"));

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod command;
 mod deb;
 mod installed;
 mod prefix;

@@ -1,4 +1,4 @@
-//! The library installed below a prefix by packaging/install.sh, and programs that use it there.
+//! What packaging/install.sh installs below a prefix, and programs that use the library there.
 
 use std::env;
 use std::fs;
@@ -21,13 +21,11 @@ pub fn has(tool: &str, debian_package: &str) -> bool {
     there
 }
 
-/// A script of packaging/, for a library that is built once for all tests of this run.
+/// A script of packaging/, for a library and a command that are built once for all tests of this run.
 pub fn script(name: &str) -> Command {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        run(build.args(["build", "--quiet", "--release", "--locked", "--lib"]).current_dir(package()));
+        run(Command::new(package().join("packaging/install.sh")).arg("--build"));
     });
     let mut script = Command::new(package().join("packaging").join(name));
     for variable in ["PREFIX", "DESTDIR", "LIBDIR", "INCLUDEDIR"] {

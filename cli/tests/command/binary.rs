@@ -24,11 +24,14 @@ const COMMANDS: &[&str] = &[
     "completions",
 ];
 
-/// Built by itself, as packages do: in a build of the whole workspace the library has its C functions.
+/// Built by itself, as packages do: in a build of the whole workspace the library has its C functions. It lies where
+/// packaging/install.sh has it, which so need not build it again.
 fn shipped() -> std::path::PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("command");
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--release", "--locked", "--message-format=json-render-diagnostics"]);
+    build.args(["-p", "hotbackup-cli", "--target-dir"]).arg(target);
     let built = build.current_dir(package).output().expect("cargo runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let messages = String::from_utf8(built.stdout).expect("JSON is UTF-8");
