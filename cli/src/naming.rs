@@ -12,6 +12,9 @@ use crate::view;
 /// Ids are not shown shorter.
 const SHORTEST: usize = 8;
 
+/// So much of an id must be given: less is a slip of the keyboard.
+const LEAST: usize = 4;
+
 /// A snapshot that was named, and the root that it is in.
 pub struct Named {
     pub root: BackupRoot,
@@ -66,8 +69,9 @@ fn pick(name: &str, all: &[Snapshot], root: &Path) -> Result<usize, Failure> {
         found.map(|(at, _)| at).collect()
     };
     let mut found = places(&|known| known == name);
-    if found.is_empty() && !name.is_empty() {
-        found = places(&|known| known.starts_with(name));
+    // A name, which an id may be too, is given whole.
+    if found.is_empty() && name.len() >= LEAST {
+        found = places(&|known| !known.starts_with("ts-") && known.starts_with(name));
     }
     let shown = root.display();
     match found.as_slice() {

@@ -7,7 +7,7 @@ use crate::datadir::names::{CHECKPOINTS, DEFAULT_ROOT, LIFECYCLE, OWNER_NAME};
 use crate::datadir::open_data_dir;
 use crate::error::{Code, Error, Result};
 use crate::layout::{Layout, Rules};
-use crate::root::claim::is_root;
+use crate::root::mark::is_root;
 use crate::settings::{JobSettings, Settings, Share, Symlinks};
 use crate::snapshot::MANIFEST;
 use crate::sys::dir::Dir;

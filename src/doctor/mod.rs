@@ -16,7 +16,7 @@ use crate::datadir::open_data_dir;
 use crate::error::Result;
 use crate::io::thread;
 use crate::paths::absolute;
-use crate::root::claim::is_root;
+use crate::root::mark::is_root;
 use crate::root::names::snapshot_numbers;
 use crate::sys::dir::Dir;
 use finding::Findings;

@@ -113,7 +113,10 @@ fn owner(root: &Dir, findings: &mut Findings) {
 fn examine_snapshots(root: &Dir, snapshots: &[Snapshot], findings: &mut Findings) {
     for snapshot in snapshots {
         if let Some(error) = snapshot.error() {
-            findings.add_error(UNREADABLE, snapshot.location(), error);
+            // What this user may not read may be sound.
+            let is_closed = [libc::EACCES, libc::EPERM].contains(&error.os_error());
+            let sort = if is_closed { CLOSED } else { UNREADABLE };
+            findings.add_error(sort, snapshot.location(), error);
         } else if snapshot.is_damaged() {
             findings.add(DAMAGED, snapshot.location(), "what was read back of it last was bad");
         }

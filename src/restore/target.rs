@@ -21,7 +21,7 @@ use crate::datadir::refuse_unfinished;
 use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::monitor::Monitor;
-use crate::root::claim::is_root;
+use crate::root::mark::is_root;
 use crate::staging::Staging;
 use crate::sys::dir::Dir;
 use crate::sys::random;

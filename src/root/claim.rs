@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::listing::newest_data_dir_id;
-use super::names::{LOCK, NEW_SOURCE, SOURCE, name_of, snapshot_numbers};
+use super::mark::{Mark, is_root};
+use super::names::{NEW_SOURCE, SOURCE, snapshot_numbers};
 use super::open::Root;
 use crate::datadir::id::DataDir;
 use crate::datadir::known_roots::KnownRoots;
@@ -19,7 +20,6 @@ use crate::datadir::record::{VERSION, read_small, text_of};
 use crate::error::{Code, Error, Result, show};
 use crate::io::small::Whole;
 use crate::paths::PathText;
-use crate::snapshot::MANIFEST;
 use crate::sys::dir::{Dir, Entry, Kind, is_absent};
 use crate::sys::random;
 
@@ -37,26 +37,6 @@ struct Record {
     data_dir_file_system: Option<u64>,
     /// Of the last backup; `None`: its data directory can remember none.
     seal: Option<Uuid>,
-}
-
-#[derive(Deserialize)]
-struct Mark {
-    #[serde(rename = "hotbackup_root")]
-    _version: u32,
-}
-
-/// Whether a directory is a backup root, of whatever data directory.
-pub fn is_root(directory: &Dir) -> bool {
-    let Ok(Some(record)) = read_small(directory, SOURCE) else { return false };
-    serde_json::from_slice::<Mark>(&record).is_ok()
-        || record.first() == Some(&b'/') && is_one_of_the_first_version(directory)
-}
-
-/// Its record was a path, which a database's file may hold too. Snapshots are what must not be lost.
-fn is_one_of_the_first_version(directory: &Dir) -> bool {
-    let has = |name: &str| directory.find(Path::new(name)).is_ok_and(|found| found.is_some());
-    let is_snapshot = |number: &u64| has(&format!("{}/{MANIFEST}", name_of(*number)));
-    has(LOCK) && snapshot_numbers(directory).is_ok_and(|numbers| numbers.iter().any(is_snapshot))
 }
 
 /// Whether a directory that lies in a source or in the target of a restore is the library's own: the
@@ -84,10 +64,10 @@ impl Owner {
     fn of(root: &Dir) -> Result<Self> {
         let Some(bytes) = read_small(root, SOURCE)? else { return Ok(Owner::Nobody) };
         match serde_json::from_slice::<Mark>(&bytes) {
-            Ok(Mark { _version: VERSION }) => {
+            Ok(Mark { version: VERSION }) => {
                 Ok(serde_json::from_slice(&bytes).map_or(Owner::Unknown, Owner::Known))
             }
-            Ok(Mark { _version: version }) => {
+            Ok(Mark { version }) => {
                 let why = format!("it is of version {version}, this library knows version {VERSION}");
                 Err(Error::at(Code::Unsupported, USING, root.path(), why))
             }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::listing::list_in;
+use super::mark::{holds_manifest, is_root};
 use super::names::STAGING;
 use super::open::Root;
 use crate::datadir::locks::lock_unused;
@@ -26,6 +27,11 @@ pub fn delete(root: &Path, id_or_name: &str) -> Result<()> {
             let why = format!("there is no snapshot {id_or_name:?}");
             return Err(Error::at(Code::NotFound, "deleting from", root.dir.path(), why));
         };
+        // Where nothing says that this is a root, only a manifest tells a snapshot from a host's own directory.
+        if !is_root(&root.dir) && !holds_manifest(&root.dir, &name_of(snapshot)) {
+            let why = "it has no manifest and does not lie in a backup root, so it may be no snapshot; nothing was deleted";
+            return Err(Error::at(Code::NotFound, "deleting", snapshot.location(), why));
+        }
         remove(&root, &all, snapshot)
     })
 }

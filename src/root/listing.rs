@@ -66,7 +66,12 @@ pub fn latest(root: &Path) -> Result<Snapshot> {
         let dir = open_root(&root)?;
         let mut named = read_latest(&dir)?;
         loop {
-            let name = named.ok_or_else(|| none("there is none"))?;
+            let name = named.ok_or_else(|| match snapshot_numbers(&dir) {
+                Ok(numbers) if !numbers.is_empty() => {
+                    none("its marker `latest` is missing, and the next backup makes one; its snapshots can be named")
+                }
+                _ => none("there is none"),
+            })?;
             let mut snapshot = Snapshot::describe(root.join(&name));
             let Some(error) = snapshot.error().cloned() else {
                 Ledger::of(&dir).tell(&mut snapshot);

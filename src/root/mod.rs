@@ -9,6 +9,7 @@ mod known;
 mod latest;
 pub mod ledger;
 mod listing;
+pub mod mark;
 pub mod names;
 mod open;
 mod prune;

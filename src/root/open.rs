@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::mark::is_used;
 use super::names::{
-    LATEST, LOCK, NEW_LATEST, NEW_SOURCE, OLD_LATEST, SOURCE, STAGING, name_of, next_number, snapshot_numbers,
+    LOCK, NEW_LATEST, NEW_SOURCE, OLD_LATEST, STAGING, name_of, next_number, snapshot_numbers,
 };
 use crate::datadir::leftovers::remove_unlocked;
 use crate::datadir::locks::{RootLock, make_locked, take_root};
@@ -111,8 +112,7 @@ pub fn open_root(path: &Path) -> Result<Dir> {
 /// Opens a directory that has been used as a root, to look at.
 pub fn open_used_dir(path: &Path) -> Result<Dir> {
     let dir = open_root(path)?;
-    let has = |name: &str| dir.find(Path::new(name)).is_ok_and(|found| found.is_some());
-    if ![LOCK, SOURCE, LATEST].into_iter().any(has) && snapshot_numbers(&dir)?.is_empty() {
+    if !is_used(&dir) {
         let why = "it is no backup root; the default one is .lifecycle/backup in the data directory";
         return Err(Error::at(Code::NotFound, "opening the backup root", path, why));
     }

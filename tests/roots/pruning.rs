@@ -230,3 +230,39 @@ fn whoever_looks_beside_a_prune_sees_no_damaged_snapshot_and_always_a_latest() {
     });
     assert!(looks.load(Relaxed) > 20, "{looks:?}");
 }
+
+#[test]
+fn a_hosts_own_directory_that_is_called_like_a_snapshot_is_never_deleted() {
+    let place = Place::in_memory();
+    write(&place.data().join("ts-9/deep/precious"), b"1");
+    for called in ["lock", "latest", "source"] {
+        write(&place.data().join(called), b"a database's own");
+        let root = BackupRoot::at(place.data());
+        let before = names(&place.data());
+        for refused in [root.delete("ts-9").unwrap_err(), root.prune(1).unwrap_err()] {
+            assert_eq!(refused.code(), Code::NotFound, "{refused}");
+        }
+        assert_eq!(names(&place.data()), before);
+    }
+    // Not even beside a snapshot, where nothing says that this is a root.
+    let all = root_of(&place, 1);
+    fs::rename(all[0].location(), place.data().join("ts-5")).unwrap();
+    let refused = BackupRoot::at(place.data()).delete("ts-9").unwrap_err();
+    assert!(refused.message().contains("nothing was deleted"), "{refused}");
+    assert!(place.data().join("ts-9/deep/precious").exists());
+    // In a root one that has lost its manifest goes.
+    fs::create_dir(place.root().join("ts-7")).unwrap();
+    BackupRoot::at(place.root()).delete("ts-7").unwrap();
+}
+
+#[test]
+fn without_its_marker_a_root_says_that_it_has_snapshots() {
+    let place = Place::in_memory();
+    root_of(&place, 1);
+    fs::remove_file(place.root().join("latest")).unwrap();
+    let error = BackupRoot::at(place.root()).latest().unwrap_err();
+    assert!(
+        error.code() == Code::NotFound && error.message().contains("its snapshots can be named"),
+        "{error}"
+    );
+}

@@ -31,10 +31,10 @@ pub struct Policy {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_yearly: Option<u32>,
     /// Keep what is not older, as in 36h or 14d
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", value_parser = values::age)]
     keep_within: Option<Duration>,
     /// Keep what has this tag; can be given several times
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     keep_tag: Vec<String>,
 }
 

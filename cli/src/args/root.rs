@@ -55,10 +55,11 @@ fn resolve(path: &Path) -> Result<BackupRoot, Failure> {
         return Err(Failure::io(format!("looking for the backup root {}", path.display()), &error).at(path));
     }
     let own = path.join(OWN_ROOT);
-    if is_root(path) {
-        Ok(BackupRoot::at(path))
-    } else if own.is_dir() {
+    // A root has no `.lifecycle`, but a database may have files called like a root's.
+    if own.is_dir() {
         Ok(BackupRoot::at(own))
+    } else if is_root(path) {
+        Ok(BackupRoot::at(path))
     } else {
         Err(not_a_root(path))
     }

@@ -75,6 +75,14 @@ pub fn level_name(level: VerifyLevel) -> &'static str {
     LEVELS.iter().find(|(_, known)| *known == level).map_or("unknown", |(name, _)| name)
 }
 
+/// A duration that is not nothing: an age of 0 would keep nothing.
+pub fn age(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("no time at all keeps nothing".into()),
+        age => Ok(age),
+    }
+}
+
 /// How much a scrub reads: a size or a time.
 pub fn budget(text: &str) -> Result<Budget, String> {
     match (size(text), duration(text)) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::context::{Context, Run};
+use crate::failure::Failure;
 use crate::output::Report;
 
 const EXAMPLES: &str = "\
@@ -30,6 +31,11 @@ pub struct Recover {
 impl Run for Recover {
     fn run(&self, context: &Context) -> Outcome {
         context.interrupts.aftermath("run it again before the database is opened");
+        // A host may ask always; a person who names what is not there has mistyped.
+        if let Err(error) = self.target.symlink_metadata() {
+            let looking = format!("looking at {}", self.target.display());
+            return Err(Failure::io(looking, &error).at(&self.target));
+        }
         let outcome = match hotbackup::recover(&self.target)? {
             Recovered::Old => "old",
             Recovered::New => "new",
