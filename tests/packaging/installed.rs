@@ -107,6 +107,28 @@ fn directories_that_cannot_be_moved_with_the_prefix_are_refused() {
 }
 
 #[test]
+fn a_command_that_is_missing_or_of_another_version_is_refused_before_anything_changes() {
+    let root = scratch();
+    let target = scratch();
+    let mut install = script("install.sh");
+    install.env("PREFIX", root.path()).env("CARGO_TARGET_DIR", target.path());
+    let release = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release");
+    symlink(release, target.path().join("release")).expect("a link");
+    let mut refused = |why: &str| {
+        let output = install.output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why), "{said}");
+        assert!(said.contains("nothing was changed") && files(root.path()).is_empty(), "{said}");
+    };
+    refused("command/release/hotbackup is not there");
+    let command = target.path().join("command/release/hotbackup");
+    fs::create_dir_all(command.parent().expect("it has one")).expect("a directory");
+    fs::write(&command, "#!/bin/sh\necho hotbackup 0.0.1\n").expect("a file");
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).expect("a mode");
+    refused("it is hotbackup 0.0.1");
+}
+
+#[test]
 fn programs_link_the_shared_library_through_pkg_config() {
     if !has("pkg-config", "pkg-config") {
         return;
