@@ -8,7 +8,7 @@ use regex::{Captures, Regex};
 const LOOSE: &[(&str, &str)] = &[
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
     (r"\d+(\.\d+)? (bytes|B|KiB|MiB|GiB|TiB)\b", "<size>"),
-    (r"(\d+ (d|h|min|s|ms) ?)*\d+(\.\d+)? (d|h|min|ms|µs|s)\b", "<duration>"),
+    (r"(\d+ (d|h|min|s|ms) ?)*\d+(\.\d+)? (d|h|min|ms|\x{b5}s|s)\b", "<duration>"),
     (r" +", " "),
     (r" ?\n", "\n"),
 ];
