@@ -1,8 +1,11 @@
 //! A shell in a directory of its own, which the page calls /srv.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rustix::process::{Pid, Signal};
 
 /// Each command ends with a zero byte, and so does what it prints. It sees the exit code of the one before, and
 /// nothing of what the next ones are.
@@ -38,7 +41,7 @@ impl Shell {
         for variable in ["HOTBACKUP_ROOT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
             shell.env_remove(variable);
         }
-        let mut child = shell.spawn().expect("bash is there");
+        let mut child = shell.process_group(0).spawn().expect("bash is there");
         let typed = child.stdin.take();
         let printed = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { place, child, typed, printed }
@@ -57,9 +60,10 @@ impl Shell {
 }
 
 impl Drop for Shell {
-    /// What it left in the background is its children's own affair: the page ends them.
+    /// With what it left in the background, where a walk ended before its end.
     fn drop(&mut self) {
         drop(self.typed.take());
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
 }
