@@ -69,7 +69,8 @@ impl Capture {
     /// What the library names by its own functions is an option here.
     pub fn advised(&self, failure: Failure) -> Failure {
         if failure.message().contains("set_adopt_root") {
-            failure.advise("if that is meant, give --adopt-root once")
+            let said = failure.message().replace("set_adopt_root", "--adopt-root");
+            failure.says(said).advise("if that is meant, give --adopt-root once")
         } else if failure.message().contains("set_symlinks") {
             failure.advise("give --symlinks preserve, or the directory that it leads to with --source")
         } else if failure.is(Code::RestoreUnfinished) {

@@ -57,7 +57,7 @@ impl Run for Scrub {
             let number = size::things(faults(&ended), "fault was", "faults were");
             let says = format!("{number} found in {}; each is named in a warning", root.path().display());
             failure.says(says).advise(
-                "make a new backup now, look at the disk (smartctl), and restore the copy that is named good",
+                "make a new backup now, look at the disk (smartctl), and restore from a snapshot that is not damaged",
             )
         });
         Ok(Done {
