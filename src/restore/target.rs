@@ -160,6 +160,9 @@ fn refuse_misplaced(target: &Path) -> Result<()> {
     if real.components().any(|part| part.as_os_str() == LIFECYCLE) {
         return refuse("it lies in the library's own directory");
     }
+    if real.parent().is_none() {
+        return refuse("it is the root of the whole file system, which is no database");
+    }
     let is_root = |path: &Path| Dir::open(path).is_ok_and(|directory| is_root(&directory));
     if is_root(&real) {
         return refuse("it is a backup root");
@@ -173,4 +176,20 @@ fn refuse_misplaced(target: &Path) -> Result<()> {
 /// Refuses a target that is not a directory.
 fn not_a_directory(target: &Path) -> Error {
     Error::at(Code::InvalidArgument, "restoring to", target, "it is there and is not a directory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_the_file_system_is_refused_by_whatever_name() {
+        let place = tempfile::tempdir().unwrap();
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        for name in [Path::new("/"), Path::new("/.."), &link] {
+            assert_eq!(refuse_misplaced(name).unwrap_err().code(), Code::InvalidArgument, "{name:?}");
+        }
+        refuse_misplaced(&place.path().join("new")).unwrap();
+    }
 }

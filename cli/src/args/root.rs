@@ -3,17 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use hotbackup::{BackupRoot, Code};
 
 use crate::failure::Failure;
 
 const OWN_ROOT: &str = ".lifecycle/backup";
 
+/// Any path; clap's own refuses the empty one, and blames an option for an empty variable that nobody gave.
+fn given_path() -> impl TypedValueParser<Value = PathBuf> {
+    clap::builder::OsStringValueParser::new().map(PathBuf::from)
+}
+
 /// `-r ROOT`.
 #[derive(Args, Clone, Debug)]
 pub struct RootOption {
     /// The backup root, or a database directory that has its root in itself
-    #[arg(short, long = "root", value_name = "ROOT", env = "HOTBACKUP_ROOT")]
+    #[arg(short, long = "root", value_name = "ROOT", env = "HOTBACKUP_ROOT", value_parser = given_path())]
     pub root: Option<PathBuf>,
 }
 
@@ -21,8 +27,9 @@ impl RootOption {
     /// The root that is meant, which must be there.
     pub fn resolve(&self) -> Result<BackupRoot, Failure> {
         match &self.root {
-            Some(path) => resolve(path),
-            None => Err(Failure::new(Code::InvalidArgument, "no backup root was given")
+            // An unset variable of a script is no root.
+            Some(path) if !path.as_os_str().is_empty() => resolve(path),
+            _ => Err(Failure::new(Code::InvalidArgument, "no backup root was given")
                 .advise("give it with -r ROOT or in HOTBACKUP_ROOT, or name the snapshot by its path")),
         }
     }

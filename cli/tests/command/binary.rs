@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "plan",
     "doctor",
     "roots",
+    "report",
     "completions",
 ];
 

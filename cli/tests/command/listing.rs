@@ -1,6 +1,8 @@
 //! `list` and `show`, and how roots and snapshots are named.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::common::Place;
 
@@ -106,8 +108,17 @@ fn a_snapshot_is_named_by_latest_its_id_a_beginning_its_name_or_its_path() {
 #[test]
 fn a_beginning_that_names_several_or_none_is_refused_and_says_which() {
     let place = Place::with_snapshots(2);
-    let ran = place.run(["show", "ts-", "-r", "db"]).exits(2);
+    // A copy of a snapshot has its id.
+    let newest = place.json("list", ["list", "db", "--json"])["snapshots"][0].clone();
+    let (id, location) = (newest["id"].as_str().unwrap(), newest["location"].as_str().unwrap());
+    let copy = Path::new(location).with_file_name("ts-5");
+    assert!(Command::new("cp").arg("-r").arg(location).arg(&copy).status().unwrap().success());
+    let ran = place.run(["show", &id[..6], "-r", "db"]).exits(2);
     assert!(ran.error().contains("names 2 snapshots") && ran.error().contains("give more"), "{ran:#?}");
+    // The beginning of a name, and hardly anything of an id, are slips.
+    for slip in ["ts-", "ts", &id[..3]] {
+        place.run(["show", slip, "-r", "db"]).exits(3);
+    }
     let ran = place.run(["show", "zzzz", "-r", "db"]).exits(3);
     assert!(ran.error().contains("`hotbackup list "), "{ran:#?}");
     let ran = place.run(["show", "", "-r", "db"]).exits(3);
