@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hotbackup::BackupRoot;
+
 use super::sweep::{Told, changes, failing, reads};
 use crate::common::child::{Ended, has_strace, run};
 use crate::common::scene::{Scene, copy};
@@ -191,19 +193,47 @@ fn what_cannot_be_read_fails_the_verification() {
         return skip("no strace");
     }
     let scene = Scene::new();
+    // In no root, whose ledger would be read too.
+    let snapshot = scene.place.beside("alone");
+    fs::rename(&scene.snapshot, &snapshot).unwrap();
     let mut well = 0;
     failing(
         reads(),
-        || vec!["verify".into(), scene.snapshot.clone()],
+        || vec!["verify".into(), snapshot.clone()],
         |what, told| match told {
             Ok(()) => well += 1,
             Err((code, message)) => {
                 assert_eq!(code, "IO", "{what}: {message}");
-                assert!(message.contains(scene.snapshot.to_str().unwrap()), "{what}: {message}");
+                assert!(message.contains(snapshot.to_str().unwrap()), "{what}: {message}");
             }
         },
     );
     assert_eq!(well, reads().len(), "some of what could not be read was overlooked");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_of_a_ledger_fails_no_verification_and_no_list() {
+    let scene = Scene::new();
+    let listed = || BackupRoot::at(scene.place.root()).list().unwrap().remove(0);
+    let mut well = 0;
+    failing(
+        changes().into_iter().chain(reads()).collect(),
+        || vec!["verify".into(), scene.snapshot.clone()],
+        |what, told| {
+            match told {
+                Ok(()) => well += 1,
+                Err((code, message)) => {
+                    assert_eq!(code, "IO", "{what}: {message}");
+                    assert!(message.contains(scene.snapshot.to_str().unwrap()), "{what}: {message}");
+                }
+            }
+            assert!(listed().error().is_none(), "{what}");
+        },
+    );
+    assert!(well > changes().len(), "what fails beside the snapshot's own reads is no fault of it");
+    // What a disk did not give counts as bad until it does.
+    hotbackup::verify(&scene.snapshot, &hotbackup::Options::new()).unwrap().wait().unwrap();
+    assert!(!listed().is_damaged());
 }
 
 #[test]
