@@ -69,10 +69,13 @@ impl Capture {
     /// What the library names by its own functions is an option here.
     pub fn advised(&self, failure: Failure) -> Failure {
         if failure.message().contains("set_adopt_root") {
-            let said = failure.message().replace("set_adopt_root", "--adopt-root");
+            let said = in_options(failure.message());
             failure.says(said).advise("if that is meant, give --adopt-root once")
         } else if failure.message().contains("set_symlinks") {
-            failure.advise("give --symlinks preserve, or the directory that it leads to with --source")
+            let said = in_options(failure.message());
+            failure
+                .says(said)
+                .advise("give --symlinks preserve, or the directory that it leads to with --source")
         } else if failure.is(Code::RestoreUnfinished) {
             failure.advise(format!("`hotbackup recover {}`, then try again", self.data.display()))
         } else if failure.is(Code::Corrupt) {
@@ -85,7 +88,28 @@ impl Capture {
     }
 }
 
+/// What the library says, with the command's words for its functions.
+pub fn in_options(said: &str) -> String {
+    let words =
+        [("set_adopt_root", "--adopt-root"), ("set_symlinks", "--symlinks"), (" (backup_restore_undo)", "")];
+    let words = words.into_iter().chain([(", backup_recover)", ")")]);
+    words.fold(said.to_string(), |said, (function, word)| said.replace(function, word))
+}
+
 fn source(text: &str) -> Result<(PathBuf, PathBuf), String> {
     let (prefix, path) = text.split_once('=').ok_or("a source is PREFIX=DIR, as in wal=/var/lib/wal")?;
     Ok((path.into(), prefix.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_told_options_and_no_functions() {
+        let said = "mount its disk; set_adopt_root begins a new one; `hotbackup undo` (backup_restore_undo) puts it back";
+        let told = "mount its disk; --adopt-root begins a new one; `hotbackup undo` puts it back";
+        assert_eq!(in_options(said), told);
+        assert_eq!(in_options("(`hotbackup recover`, backup_recover)"), "(`hotbackup recover`)");
+    }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use hotbackup::{Finding, Severity, examine};
 use serde::Serialize;
 
+use crate::args::capture::in_options;
 use crate::context::{Context, Run};
 use crate::failure::Failure;
 use crate::output::{Report, size, style};
@@ -57,7 +58,7 @@ struct Found {
     kind: &'static str,
     path: String,
     what: String,
-    to_do: Option<&'static str>,
+    to_do: Option<String>,
 }
 
 impl Found {
@@ -73,7 +74,7 @@ impl Found {
             kind: finding.kind,
             path: finding.path.to_string_lossy().into_owned(),
             what: finding.what,
-            to_do: Some(finding.advice).filter(|advice| !advice.is_empty()),
+            to_do: Some(in_options(finding.advice)).filter(|advice| !advice.is_empty()),
         }
     }
 }
@@ -88,7 +89,7 @@ impl Report for Examined {
             };
             let severity = style::styled(style, format!("{}:", finding.severity));
             writeln!(out, "{severity} {}: {}", finding.path, finding.what)?;
-            if let Some(to_do) = finding.to_do {
+            if let Some(to_do) = &finding.to_do {
                 writeln!(out, "    to do: {to_do}")?;
             }
         }
