@@ -42,6 +42,10 @@ pub enum Code {
     Unsupported = 13,
     /// A defect of this library.
     Internal = 14,
+    /// A store refuses what was asked: no credentials, wrong or expired ones, or too few rights.
+    Unauthorized = 15,
+    /// A store cannot be reached, or does not answer in time.
+    Unreachable = 16,
 }
 
 impl Code {
@@ -62,6 +66,8 @@ impl Code {
             Code::RestoreUnfinished => "RESTORE_UNFINISHED",
             Code::Unsupported => "UNSUPPORTED",
             Code::Internal => "INTERNAL",
+            Code::Unauthorized => "UNAUTHORIZED",
+            Code::Unreachable => "UNREACHABLE",
         }
     }
 }
@@ -88,8 +94,8 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that concerns no path. The message becomes one line.
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    /// An error that concerns no path, for what a job of another crate fails with. The message becomes one line.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             code,
             message: one_line(&message.into()),
@@ -102,14 +108,14 @@ impl Error {
     }
 
     /// An error about `path`: `<doing> <path>: <why>`.
-    pub(crate) fn at(code: Code, doing: &str, path: &Path, why: impl fmt::Display) -> Self {
+    pub fn at(code: Code, doing: &str, path: &Path, why: impl fmt::Display) -> Self {
         Self::new(code, format!("{doing} {}: {why}", show(path))).with(|inner| {
             inner.path = Some(path.to_path_buf());
         })
     }
 
     /// A failed system call on `path`. A full disk or quota is [`Code::NoSpace`], all else [`Code::Io`].
-    pub(crate) fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Self {
+    pub fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Self {
         let error = error.into();
         let os_error = error.raw_os_error().unwrap_or(0);
         let code = match os_error {
@@ -123,7 +129,7 @@ impl Error {
     }
 
     /// A failed system call that concerns no path: no thread, no memory.
-    pub(crate) fn system(doing: &str, error: io::Error) -> Self {
+    pub fn system(doing: &str, error: io::Error) -> Self {
         Self::new(Code::Io, format!("{doing}: {error}")).with(|inner| {
             inner.os_error = error.raw_os_error().unwrap_or(0);
             inner.source = Some(Arc::new(error));
@@ -136,7 +142,7 @@ impl Error {
     }
 
     /// This failure, told as that of doing something to a path if it names no path yet.
-    pub(crate) fn or_at(self, doing: &str, path: &Path) -> Self {
+    pub fn or_at(self, doing: &str, path: &Path) -> Self {
         if self.0.path.is_some() {
             return self;
         }
@@ -158,7 +164,7 @@ impl Error {
 
     /// This failure, its message followed by what it has left as it was, or not. Who knows
     /// best says it first, and what is said later is dropped.
-    pub(crate) fn aftermath(self, what: &str) -> Self {
+    pub fn aftermath(self, what: &str) -> Self {
         if self.0.has_aftermath {
             return self;
         }

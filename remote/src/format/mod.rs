@@ -1,0 +1,1 @@
+//! restic's repository format, version 2: what each object holds, without asking where it lies.
