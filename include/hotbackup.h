@@ -242,6 +242,12 @@ typedef int32_t (*backup_progress_fn)(void *user_data,
 /// A defect of the library.
 #define BACKUP_INTERNAL 14
 
+/// A store refuses what was asked: no credentials, wrong or expired ones, or too few rights.
+#define BACKUP_UNAUTHORIZED 15
+
+/// A store cannot be reached, or does not answer in time.
+#define BACKUP_UNREACHABLE 16
+
 /// The name of a code as it stands here, such as "BACKUP_NO_SPACE"; "BACKUP_UNKNOWN" for a value
 /// that this library does not know. A constant string, never NULL. Any thread. (since 0.1)
 const char *backup_code_name(backup_code code);
@@ -680,6 +686,12 @@ backup_code backup_checkpoint_remove(const char *location,
 /// Reads back what is stored in a backup root.
 #define BACKUP_KIND_SCRUB 5
 
+/// Sends a snapshot to an object store.
+#define BACKUP_KIND_PUSH 6
+
+/// Brings a snapshot from an object store.
+#define BACKUP_KIND_FETCH 7
+
 /// Accepted, not begun.
 #define BACKUP_STATE_QUEUED 1
 
@@ -718,6 +730,18 @@ backup_code backup_checkpoint_remove(const char *location,
 
 /// A restored tree takes the place of the present one.
 #define BACKUP_PHASE_SWAP 7
+
+/// What a store has already is looked at.
+#define BACKUP_PHASE_SCAN 8
+
+/// What it lacks is read and sent.
+#define BACKUP_PHASE_UPLOAD 9
+
+/// A snapshot is put into a store's list.
+#define BACKUP_PHASE_COMMIT 10
+
+/// What a store has is brought and written.
+#define BACKUP_PHASE_DOWNLOAD 11
 
 /// Where a job stands now, without waiting. size is sizeof *out; fields that this library does not
 /// know become 0, and out->size says how many bytes it filled. A size below 8 is refused.

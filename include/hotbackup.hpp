@@ -70,6 +70,8 @@ enum class Code : std::int32_t {
     RestoreUnfinished = BACKUP_RESTORE_UNFINISHED, ///< Call recover() first.
     Unsupported = BACKUP_UNSUPPORTED,            ///< This system or build cannot do it.
     Internal = BACKUP_INTERNAL,                  ///< A defect of the library.
+    Unauthorized = BACKUP_UNAUTHORIZED,          ///< A store refuses the credentials, or the rights are too few.
+    Unreachable = BACKUP_UNREACHABLE,            ///< A store cannot be reached, or does not answer in time.
 };
 
 /// The name of a code in C, such as "BACKUP_NO_SPACE"; "BACKUP_UNKNOWN" for one that the library
@@ -206,6 +208,8 @@ enum class Kind : std::int32_t {
     Verify = BACKUP_KIND_VERIFY,   ///< Reads a snapshot and compares it.
     Checkpoint = BACKUP_KIND_CHECKPOINT, ///< Makes a checkpoint.
     Scrub = BACKUP_KIND_SCRUB,     ///< Reads back what is stored in a backup root.
+    Push = BACKUP_KIND_PUSH,       ///< Sends a snapshot to an object store.
+    Fetch = BACKUP_KIND_FETCH,     ///< Brings a snapshot from an object store.
 };
 
 /// How far a job has come.
@@ -227,6 +231,10 @@ enum class Phase : std::int32_t {
     Verify = BACKUP_PHASE_VERIFY,         ///< The copy is synced, validated and compared.
     Publish = BACKUP_PHASE_PUBLISH,       ///< The snapshot gets its name.
     Swap = BACKUP_PHASE_SWAP,             ///< A restored tree takes the place of the present one.
+    Scan = BACKUP_PHASE_SCAN,             ///< What a store has already is looked at.
+    Upload = BACKUP_PHASE_UPLOAD,         ///< What it lacks is read and sent.
+    Commit = BACKUP_PHASE_COMMIT,         ///< A snapshot is put into a store's list.
+    Download = BACKUP_PHASE_DOWNLOAD,     ///< What a store has is brought and written.
 };
 
 /// @cond

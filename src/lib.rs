@@ -87,6 +87,7 @@ mod coordinator;
 mod datadir;
 mod doctor;
 mod error;
+pub mod extension;
 #[cfg(feature = "capi")]
 mod ffi;
 #[cfg(fuzzing)]

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::job::{Hooks, HooksThread, Job, JobContext, Kind, NewJob, PreparedJob};
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::restore as restoration;
+use crate::restore::{self as restoration, Wanted};
 use crate::scrub::{self as scrubbing, Budget};
 use crate::settings::Settings;
 use crate::sys::random;
@@ -37,7 +37,7 @@ pub fn restore(snapshot: impl AsRef<Path>, target: impl AsRef<Path>, options: &O
     let (snapshot, target) = (absolute(snapshot.as_ref())?, absolute(target.as_ref())?);
     let location = target.clone();
     start(Kind::Restore, location, options, move |settings, context| {
-        restoration::run(&snapshot, &target, &settings, context)
+        restoration::run(Wanted::At(&snapshot), &target, &settings, context)
     })
 }
 
@@ -66,7 +66,8 @@ pub fn scrub(root: impl AsRef<Path>, budget: Budget, options: &Options) -> Resul
     })
 }
 
-fn start(
+/// Starts a job of that kind.
+pub(crate) fn start(
     kind: Kind,
     location: PathBuf,
     options: &Options,

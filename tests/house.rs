@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "lib",
     "fuzz",
     "ffi",
+    "extension",
     "doctor",
     "standalone",
     "coordinator",

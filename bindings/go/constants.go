@@ -97,6 +97,10 @@ const (
 	KindCheckpoint Kind = 4
 	// KindScrub reads back what is stored in a backup root.
 	KindScrub Kind = 5
+	// KindPush sends a snapshot to an object store.
+	KindPush Kind = 6
+	// KindFetch brings a snapshot from an object store.
+	KindFetch Kind = 7
 )
 
 // EntryKind is what an [Entry] of a snapshot is.
@@ -224,6 +228,14 @@ const (
 	PhasePublish Phase = 6
 	// PhaseSwap: a restored tree takes the place of the present one.
 	PhaseSwap Phase = 7
+	// PhaseScan: what a store has already is looked at.
+	PhaseScan Phase = 8
+	// PhaseUpload: what it lacks is read and sent.
+	PhaseUpload Phase = 9
+	// PhaseCommit: a snapshot is put into a store's list.
+	PhaseCommit Phase = 10
+	// PhaseDownload: what a store has is brought and written.
+	PhaseDownload Phase = 11
 )
 
 // Recovered is what [Recover] found.
@@ -240,9 +252,10 @@ const (
 )
 
 var (
-	kindNames      = []string{1: "backup", 2: "restore", 3: "verify", 4: "checkpoint"}
-	stateNames     = []string{1: "queued", 2: "running", 3: "completed", 4: "failed", 5: "cancelled"}
-	phaseNames     = []string{"none", "checkpoint", "pin", "freeze", "copy", "verify", "publish", "swap"}
+	kindNames  = []string{1: "backup", 2: "restore", 3: "verify", 4: "checkpoint", 5: "scrub", 6: "push", 7: "fetch"}
+	stateNames = []string{1: "queued", 2: "running", 3: "completed", 4: "failed", 5: "cancelled"}
+	phaseNames = []string{"none", "checkpoint", "pin", "freeze", "copy", "verify", "publish", "swap",
+		"scan", "upload", "commit", "download"}
 	recoveredNames = []string{"nothing", "old", "new"}
 )
 

@@ -22,6 +22,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"CORRUPT": int64(ErrCorrupt), "HOOK_FAILED": int64(ErrHookFailed), "FREEZE_TIMEOUT": int64(ErrFreezeTimeout),
 		"CANCELLED": int64(ErrCancelled), "TIMEOUT": int64(ErrTimeout), "UNSUPPORTED": int64(ErrUnsupported),
 		"RESTORE_UNFINISHED": int64(ErrRestoreUnfinished), "INTERNAL": int64(ErrInternal),
+		"UNAUTHORIZED": int64(ErrUnauthorized), "UNREACHABLE": int64(ErrUnreachable),
 
 		"FILE_IMMUTABLE": int64(Immutable), "FILE_APPEND_ONLY": int64(AppendOnly), "FILE_PINNED": int64(Pinned),
 		"FILE_MUTABLE": int64(Mutable), "FILE_EXCLUDED": int64(Excluded), "FILE_UNFINISHED_OK": int64(UnfinishedOK),
@@ -35,7 +36,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"KEEP_WEEKLY": keepWeekly, "KEEP_MONTHLY": keepMonthly, "KEEP_YEARLY": keepYearly,
 
 		"KIND_BACKUP": int64(KindBackup), "KIND_RESTORE": int64(KindRestore), "KIND_VERIFY": int64(KindVerify),
-		"KIND_CHECKPOINT": int64(KindCheckpoint), "KIND_SCRUB": int64(KindScrub), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
+		"KIND_CHECKPOINT": int64(KindCheckpoint), "KIND_SCRUB": int64(KindScrub), "KIND_PUSH": int64(KindPush), "KIND_FETCH": int64(KindFetch), "CHECKPOINT_UNTIL_CLOSE": int64(CheckpointUntilClose),
 		"CHECKPOINT_LINKS_ARE_SAFE": int64(CheckpointLinksAreSafe),
 		"ENTRY_FILE":                int64(EntryFile), "ENTRY_DIRECTORY": int64(EntryDirectory), "ENTRY_LINK": int64(EntryLink), "ENTRY_OTHER": int64(EntryOther),
 		"STANDING_SAME": int64(StandingSame), "STANDING_MISSING": int64(StandingMissing), "STANDING_ANOTHER": int64(StandingAnother),
@@ -51,6 +52,8 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		"PHASE_NONE": int64(PhaseNone), "PHASE_CHECKPOINT": int64(PhaseCheckpoint), "PHASE_PIN": int64(PhasePin),
 		"PHASE_FREEZE": int64(PhaseFreeze), "PHASE_COPY": int64(PhaseCopy), "PHASE_VERIFY": int64(PhaseVerify),
 		"PHASE_PUBLISH": int64(PhasePublish), "PHASE_SWAP": int64(PhaseSwap),
+		"PHASE_SCAN": int64(PhaseScan), "PHASE_UPLOAD": int64(PhaseUpload),
+		"PHASE_COMMIT": int64(PhaseCommit), "PHASE_DOWNLOAD": int64(PhaseDownload),
 		"RECOVERED_NOTHING": int64(RecoveredNothing), "RECOVERED_OLD": int64(RecoveredOld), "RECOVERED_NEW": int64(RecoveredNew),
 
 		"OK": 0, "ABI_VERSION": 0,
@@ -79,7 +82,7 @@ func TestCodesAndNamesHaveWords(t *testing.T) {
 	for got, want := range map[string]string{
 		ErrNoSpace.Error(): "hotbackup: no space", Code(99).Error(): "hotbackup: code 99",
 		KindVerify.String(): "verify", Kind(9).String(): "9", StateFailed.String(): "failed", State(0).String(): "0",
-		PhaseSwap.String(): "swap", RecoveredOld.String(): "old", Recovered(-1).String(): "-1",
+		PhaseSwap.String(): "swap", PhaseDownload.String(): "download", KindFetch.String(): "fetch", RecoveredOld.String(): "old", Recovered(-1).String(): "-1",
 	} {
 		if got != want {
 			t.Errorf("%q, not %q", got, want)

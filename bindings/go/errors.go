@@ -50,6 +50,11 @@ const (
 	ErrUnsupported Code = 13
 	// ErrInternal: a defect of the library.
 	ErrInternal Code = 14
+	// ErrUnauthorized: a store refuses what was asked: no credentials, wrong or expired ones, or too few rights.
+	// Also [fs.ErrPermission].
+	ErrUnauthorized Code = 15
+	// ErrUnreachable: a store cannot be reached, or does not answer in time.
+	ErrUnreachable Code = 16
 )
 
 var codeTexts = map[Code]string{
@@ -67,6 +72,8 @@ var codeTexts = map[Code]string{
 	ErrRestoreUnfinished: "restore unfinished",
 	ErrUnsupported:       "unsupported",
 	ErrInternal:          "internal error",
+	ErrUnauthorized:      "unauthorized",
+	ErrUnreachable:       "unreachable",
 }
 
 // Error is the code in words.
@@ -82,6 +89,8 @@ func (c Code) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:
 		return c == ErrNotFound
+	case fs.ErrPermission:
+		return c == ErrUnauthorized
 	case fs.ErrInvalid:
 		return c == ErrInvalidArgument
 	case context.Canceled:

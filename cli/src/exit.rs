@@ -28,6 +28,8 @@ impl Kind {
                 Code::SourceChanged => 9,
                 Code::RestoreUnfinished => 10,
                 Code::Unsupported => 11,
+                Code::Unauthorized => 14,
+                Code::Unreachable => 15,
                 Code::Cancelled => 130,
                 // A defect, and what a later library may add.
                 _ => 1,
@@ -60,6 +62,8 @@ impl Kind {
             Code::FreezeTimeout => "make the freeze shorter, or give a longer --freeze-timeout",
             Code::SourceChanged => "stop whoever writes there, or give --freeze-cmd and --thaw-cmd",
             Code::RestoreUnfinished => "run `hotbackup recover` on that directory first",
+            Code::Unauthorized => "look at the credentials and at what they may do there",
+            Code::Unreachable => "look at the network and the endpoint, and try again: what was sent is kept",
             Code::Internal => "this is a defect of hotbackup: please report it with this line",
             _ => return None,
         })
@@ -83,6 +87,8 @@ Exit codes:
    11  this system, file system or build cannot do it
    12  it would destroy something, and nobody said yes
    13  `doctor` has found something that is wrong
+   14  a store refuses the credentials, or they may do too little
+   15  a store cannot be reached
   130  cancelled, by Ctrl-C for one";
 
 #[cfg(test)]
@@ -106,6 +112,8 @@ mod tests {
             RestoreUnfinished,
             Unsupported,
             Internal,
+            Unauthorized,
+            Unreachable,
         ];
         for kind in all.map(Kind::Library).into_iter().chain([Kind::Refused, Kind::Found]) {
             let code = format!("{:>5}  ", kind.exit_code());

@@ -36,6 +36,10 @@ pub const BACKUP_RESTORE_UNFINISHED: i32 = 12;
 pub const BACKUP_UNSUPPORTED: i32 = 13;
 /// A defect of the library.
 pub const BACKUP_INTERNAL: i32 = 14;
+/// A store refuses what was asked: no credentials, wrong or expired ones, or too few rights.
+pub const BACKUP_UNAUTHORIZED: i32 = 15;
+/// A store cannot be reached, or does not answer in time.
+pub const BACKUP_UNREACHABLE: i32 = 16;
 
 /// The name of a code as it stands here, such as "BACKUP_NO_SPACE"; "BACKUP_UNKNOWN" for a value
 /// that this library does not know. A constant string, never NULL. Any thread. (since 0.1)
@@ -61,6 +65,8 @@ fn name(code: backup_code) -> &'static CStr {
         BACKUP_RESTORE_UNFINISHED => c"BACKUP_RESTORE_UNFINISHED",
         BACKUP_UNSUPPORTED => c"BACKUP_UNSUPPORTED",
         BACKUP_INTERNAL => c"BACKUP_INTERNAL",
+        BACKUP_UNAUTHORIZED => c"BACKUP_UNAUTHORIZED",
+        BACKUP_UNREACHABLE => c"BACKUP_UNREACHABLE",
         _ => c"BACKUP_UNKNOWN",
     }
 }
@@ -88,6 +94,8 @@ mod tests {
             RestoreUnfinished,
             Unsupported,
             Internal,
+            Unauthorized,
+            Unreachable,
         ];
         for (value, code) in (1..).zip(codes) {
             assert_eq!(code as i32, value);

@@ -42,6 +42,10 @@ pub const BACKUP_KIND_VERIFY: u32 = 3;
 pub const BACKUP_KIND_CHECKPOINT: u32 = 4;
 /// Reads back what is stored in a backup root.
 pub const BACKUP_KIND_SCRUB: u32 = 5;
+/// Sends a snapshot to an object store.
+pub const BACKUP_KIND_PUSH: u32 = 6;
+/// Brings a snapshot from an object store.
+pub const BACKUP_KIND_FETCH: u32 = 7;
 
 /// Accepted, not begun.
 pub const BACKUP_STATE_QUEUED: u32 = 1;
@@ -70,6 +74,14 @@ pub const BACKUP_PHASE_VERIFY: u32 = 5;
 pub const BACKUP_PHASE_PUBLISH: u32 = 6;
 /// A restored tree takes the place of the present one.
 pub const BACKUP_PHASE_SWAP: u32 = 7;
+/// What a store has already is looked at.
+pub const BACKUP_PHASE_SCAN: u32 = 8;
+/// What it lacks is read and sent.
+pub const BACKUP_PHASE_UPLOAD: u32 = 9;
+/// A snapshot is put into a store's list.
+pub const BACKUP_PHASE_COMMIT: u32 = 10;
+/// What a store has is brought and written.
+pub const BACKUP_PHASE_DOWNLOAD: u32 = 11;
 
 // They are those of the Rust types.
 const _: () = {
@@ -77,6 +89,9 @@ const _: () = {
     assert!(BACKUP_KIND_RESTORE == Kind::Restore as u32);
     assert!(BACKUP_KIND_VERIFY == Kind::Verify as u32);
     assert!(BACKUP_KIND_CHECKPOINT == Kind::Checkpoint as u32);
+    assert!(BACKUP_KIND_SCRUB == Kind::Scrub as u32);
+    assert!(BACKUP_KIND_PUSH == Kind::Push as u32);
+    assert!(BACKUP_KIND_FETCH == Kind::Fetch as u32);
     assert!(BACKUP_STATE_QUEUED == State::Queued as u32);
     assert!(BACKUP_STATE_RUNNING == State::Running as u32);
     assert!(BACKUP_STATE_COMPLETED == State::Completed as u32);
@@ -90,6 +105,10 @@ const _: () = {
     assert!(BACKUP_PHASE_VERIFY == Phase::Verify as u32);
     assert!(BACKUP_PHASE_PUBLISH == Phase::Publish as u32);
     assert!(BACKUP_PHASE_SWAP == Phase::Swap as u32);
+    assert!(BACKUP_PHASE_SCAN == Phase::Scan as u32);
+    assert!(BACKUP_PHASE_UPLOAD == Phase::Upload as u32);
+    assert!(BACKUP_PHASE_COMMIT == Phase::Commit as u32);
+    assert!(BACKUP_PHASE_DOWNLOAD == Phase::Download as u32);
 };
 
 /// Where a job stands now, without waiting. size is sizeof *out; fields that this library does not

@@ -45,7 +45,8 @@ impl NewJob<'_> {
     ) -> Result<PreparedJob> {
         let effort = match self.kind {
             Kind::Verify | Kind::Scrub => Effort::Verify,
-            Kind::Backup | Kind::Restore | Kind::Checkpoint => Effort::CopyAndVerify,
+            Kind::Push => Effort::Send,
+            Kind::Backup | Kind::Restore | Kind::Checkpoint | Kind::Fetch => Effort::CopyAndVerify,
         };
         let isolation = match self.settings.posix_locks {
             true => Isolation::Required,

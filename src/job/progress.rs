@@ -19,6 +19,10 @@ pub enum Kind {
     Checkpoint = 4,
     /// Reads back what is stored in a root, as far as its budget goes.
     Scrub = 5,
+    /// Sends a snapshot to an object store.
+    Push = 6,
+    /// Brings a snapshot from an object store.
+    Fetch = 7,
 }
 
 /// Where a job stands. The values are those of the C header.

@@ -42,12 +42,20 @@ pub enum Phase {
     Publish = 6,
     /// A restored tree takes the place of the present one.
     Swap = 7,
+    /// What a store has already is looked at.
+    Scan = 8,
+    /// What it lacks is read and sent.
+    Upload = 9,
+    /// A snapshot is put into a store's list.
+    Commit = 10,
+    /// What a store has is brought and written.
+    Download = 11,
 }
 
 impl Phase {
     fn from_u32(value: u32) -> Self {
         use Phase::*;
-        [None, Checkpoint, Pin, Freeze, Copy, Verify, Publish, Swap]
+        [None, Checkpoint, Pin, Freeze, Copy, Verify, Publish, Swap, Scan, Upload, Commit, Download]
             .into_iter()
             .find(|phase| *phase as u32 == value)
             .unwrap_or(None)
@@ -95,6 +103,8 @@ pub enum Effort {
     CopyAndVerify,
     /// Reading alone.
     Verify,
+    /// Sending alone.
+    Send,
 }
 
 impl Effort {
@@ -102,6 +112,7 @@ impl Effort {
         match self {
             Effort::CopyAndVerify => 79,
             Effort::Verify => 0,
+            Effort::Send => 99,
         }
     }
 }

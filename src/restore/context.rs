@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::datadir::locks::lock_in_use;
+use super::origin::{Origin, Wanted};
 use crate::datadir::require_room;
 use crate::error::{Code, Error, Result};
 use crate::io::sorted_dirs::SortedDirs;
 use crate::job::JobContext;
 use crate::layout::{Layout, Rules};
 use crate::settings::{Settings, VerifyLevel};
-use crate::snapshot::{FileEntry, Imprint, Manifest, open_directory, read};
+use crate::snapshot::{FileEntry, Imprint, Manifest};
 use crate::staging::{Staging, layout_of, rules_of};
 use crate::sys::dir::Dir;
 
 /// A restore under way.
 pub struct Restore<'a> {
-    /// The snapshot, which cannot be deleted meanwhile.
-    pub source: Dir,
+    /// The snapshot.
+    pub source: Origin,
     /// What it holds.
     pub manifest: Manifest,
     /// Whose validator looks at what is staged.
@@ -31,10 +31,8 @@ pub struct Restore<'a> {
 
 impl<'a> Restore<'a> {
     /// Opens a snapshot and reads its manifest.
-    pub fn of(snapshot: &Path, settings: &'a Settings, job: &'a JobContext) -> Result<Self> {
-        let source = open_directory(snapshot)?;
-        lock_in_use(&source)?;
-        let manifest = read(&source)?;
+    pub fn of(wanted: Wanted<'_>, settings: &'a Settings, job: &'a JobContext) -> Result<Self> {
+        let (source, manifest) = Origin::open(wanted)?;
         let layout = layout_of(&manifest, settings);
         let rules = rules_of(&manifest, &layout, settings);
         Ok(Self { source, manifest, layout, rules, settings, job })
@@ -44,7 +42,7 @@ impl<'a> Restore<'a> {
     /// A target that is that root, or lies in the snapshot, would break it.
     pub fn root_in_target(&self, target: &Path) -> Result<Option<PathBuf>> {
         let refuse = |why: &str| Err(Error::at(Code::InvalidArgument, "restoring to", target, why));
-        let snapshot = self.source.path();
+        let Some(snapshot) = self.source.directory().map(Dir::path) else { return Ok(None) };
         let snapshot = snapshot.canonicalize().map_err(|error| Error::io("resolving", snapshot, error))?;
         let Some(real) = target.ancestors().find_map(|above| above.canonicalize().ok()) else {
             return Ok(None);
@@ -77,12 +75,13 @@ impl<'a> Restore<'a> {
 
     /// What the staged files will take, but for those that take nothing: of files with holes what they hold.
     pub fn room_needed(&self, takes_nothing: impl Fn(&FileEntry<&Path>) -> bool) -> u64 {
-        let mut dirs = SortedDirs::new(&self.source);
+        let mut dirs = self.source.directory().map(SortedDirs::new);
         let mut needed = 0u64;
         for entry in self.manifest.files.iter().filter(|entry| !takes_nothing(entry)) {
-            let found = dirs.parent_of(entry.path).and_then(|(directory, name)| directory.find(name));
+            let parent = dirs.as_mut().and_then(|dirs| dirs.parent_of(entry.path).ok());
+            let found = parent.and_then(|(directory, name)| directory.find(name).ok().flatten());
             // What is missing or unreadable is found when it is copied.
-            let allocated = found.ok().flatten().map_or(entry.size, |stat| stat.allocated);
+            let allocated = found.map_or(entry.size, |stat| stat.allocated);
             needed = needed.saturating_add(entry.size.min(allocated));
         }
         needed

@@ -6,11 +6,14 @@
 mod aside;
 mod context;
 mod copy;
+mod fetch;
 mod journal;
 mod keep;
 mod leftovers;
+mod origin;
 mod recover;
 mod seen;
+mod supply;
 mod swap;
 mod target;
 mod units;
@@ -19,6 +22,9 @@ use std::path::Path;
 
 pub use leftovers::Recovered;
 pub use recover::{recover, restore_undo};
+pub use fetch::run as fetch;
+pub use origin::Wanted;
+pub use supply::{Supply, SupplyReader};
 pub use seen::{interrupted, put_aside};
 
 use crate::datadir::names::PROBE;
@@ -34,16 +40,16 @@ use target::Target;
 
 const UNHARMED: &str = "the target is as it was";
 
-/// Restores `snapshot` to `target`.
-pub fn run(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
-    let outcome = job.host.enter(Phase::Copy).and_then(|()| open_and_make(snapshot, target, settings, job));
+/// Restores what is wanted to `target`.
+pub fn run(wanted: Wanted<'_>, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
+    let outcome = job.host.enter(wanted.phase()).and_then(|()| open_and_make(wanted, target, settings, job));
     outcome.map_err(|error| {
         job.monitor.check().err().unwrap_or(error).or_at("restoring to", target).aftermath(UNHARMED)
     })
 }
 
-fn open_and_make(snapshot: &Path, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
-    let restore = Restore::of(snapshot, settings, job)?;
+fn open_and_make(wanted: Wanted<'_>, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
+    let restore = Restore::of(wanted, settings, job)?;
     let target = Target::open(target, restore.root_in_target(target)?)?;
     let outcome = make(&restore, &target);
     if outcome.is_err() {
@@ -58,7 +64,7 @@ fn make(restore: &Restore<'_>, target: &Target) -> Result<()> {
     let _follower = follow_latency(restore, &staging);
     copy::try_to_clone(restore, &staging);
     let keeper = target.keeper(restore, &staging)?;
-    let source = copy::Sources { restore, staging: &staging, keeper: keeper.as_ref() };
+    let source = copy::Sources { restore, staging: &staging, keeper: keeper.as_ref(), resumes: false };
     target.require_room(restore, restore.room_needed(|entry| source.takes_nothing(entry)))?;
     let copied = source.copy()?;
     restore.job.host.enter(Phase::Verify)?;

@@ -36,6 +36,14 @@ pub struct Imprint {
 
 const NS: i128 = 1_000_000_000;
 
+impl Attributes {
+    /// Those of a file of which nothing is known: it is this process's own, and nobody else's to read.
+    pub fn of_a_private_file() -> Self {
+        let (uid, gid) = attributes::own_ids();
+        Self { mode: 0o600, uid, gid, mtime_ns: 0 }
+    }
+}
+
 impl Imprint {
     /// That of a file that is finished.
     pub fn of(stat: &Stat) -> Self {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use uuid::Uuid;
+
 use super::entries::{FileEntry, Shared};
 use super::files::order;
 use super::info::{Snapshot, open_directory, told};
@@ -10,6 +12,7 @@ use super::{Attributes, Manifest, parse};
 use crate::error::Result;
 use crate::io::thread;
 use crate::layout::FileClass;
+use crate::sys::dir::Dir;
 
 /// All that a snapshot's manifest lists, read once: it holds nothing open and stays good when the snapshot is
 /// deleted. Of a file it takes some 80 bytes beside its path.
@@ -82,9 +85,28 @@ impl Snapshot {
 
 impl Contents {
     fn of(location: &Path) -> Result<Self> {
-        let manifest = thread::run(|| parse::read(&open_directory(location)?))?;
+        thread::run(|| Self::read(&open_directory(location)?))
+    }
+
+    /// By the manifest in a directory. For I/O threads.
+    pub(crate) fn read(directory: &Dir) -> Result<Self> {
+        parse::read(directory).map(Self::by)
+    }
+
+    /// By the bytes of a manifest that lies elsewhere; `name` is what errors call its snapshot. One of ours is good only
+    /// with its checksum, and [`Code::Corrupt`](crate::Code::Corrupt) else.
+    pub fn parse(manifest: &[u8], name: impl AsRef<Path>) -> Result<Self> {
+        parse::read_bytes(manifest, name.as_ref()).map(Self::by)
+    }
+
+    fn by(manifest: Manifest) -> Self {
         let origins = manifest.origins.iter().map(|origin| origin.id.to_string()).collect();
-        Ok(Self { manifest, origins })
+        Self { manifest, origins }
+    }
+
+    /// The UUID of the job that made the snapshot; `None`: the manifest does not say.
+    pub fn id(&self) -> Option<Uuid> {
+        self.manifest.id
     }
 
     /// How many entries there are.

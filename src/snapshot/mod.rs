@@ -26,7 +26,7 @@ pub use manifest::{CHECKSUM_END, CHECKSUM_START};
 pub use manifest::{LONGEST_IN_MANIFEST, Manifest};
 #[cfg(fuzzing)]
 pub use parse::read_whole as read_manifest;
-pub use parse::{prove, read, skim};
+pub use parse::{prove, read, read_bytes, skim};
 pub use verified::{Known, Verified, VerifyLevel};
 
 /// The file at the top of a snapshot that makes it one.

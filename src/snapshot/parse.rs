@@ -36,6 +36,12 @@ pub fn read(directory: &Dir) -> Result<Manifest> {
     read_whole(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal))
 }
 
+/// Reads a manifest that does not lie in a directory here. One of ours is good only with its checksum.
+pub fn read_bytes(bytes: &[u8], name: &Path) -> Result<Manifest> {
+    let read = read_whole(&mut io::Cursor::new(bytes), bytes.len() as u64);
+    read.map_err(|refusal| refusal.at(&name.join(MANIFEST)))
+}
+
 /// Reads what the manifest of the snapshot in `directory` says of all of it. Its files are not kept.
 pub fn describe(directory: &Dir) -> Result<Description> {
     let opened = Opened::of(directory)?;
@@ -113,10 +119,7 @@ impl Opened {
     }
 
     fn error(&self, refusal: Refusal) -> Error {
-        match refusal {
-            Refusal::Io(error) => Error::io(DOING, &self.path, error),
-            Refusal::Is(code, why) => Error::at(code, DOING, &self.path, why),
-        }
+        refusal.at(&self.path)
     }
 }
 
@@ -127,6 +130,15 @@ pub enum Refusal {
     Io(io::Error),
     /// It is none of which anything may be believed.
     Is(Code, String),
+}
+
+impl Refusal {
+    fn at(self, path: &Path) -> Error {
+        match self {
+            Refusal::Io(error) => Error::io(DOING, path, error),
+            Refusal::Is(code, why) => Error::at(code, DOING, path, why),
+        }
+    }
 }
 
 impl From<io::Error> for Refusal {

@@ -92,6 +92,42 @@ impl<'s> Incoming<'s> {
         Ok(())
     }
 
+    /// Takes its bytes as they are brought, in their order, `length` of them. Stretches of zeros become holes.
+    pub fn bring(
+        &mut self,
+        length: u64,
+        mut read: impl FnMut(&mut [u8]) -> Result<usize>,
+        buffer: &mut [u8],
+    ) -> Result<()> {
+        let failed = |error| Error::io("writing", &self.staging.dir.full(self.path), error);
+        let monitor = &self.staging.monitor;
+        let (mut at, mut written_to) = (0, 0);
+        while at < length {
+            let count = filled(buffer, length - at, &mut read)?;
+            let bytes = &buffer[..count];
+            if count == 0 {
+                let why = format!("it ends after {at} bytes, where it had {length}");
+                return Err(Error::at(Code::Corrupt, "bringing", self.path, why));
+            }
+            self.checksum.update(bytes);
+            let end = at + count as u64;
+            if is_zero(bytes) && bytes.len() as u64 >= CLONE_FROM {
+                monitor.found_hole(count as u64);
+            } else {
+                self.file.write_all_at(bytes, at).map_err(failed)?;
+                file::start_writeback(&self.file, at..end);
+                written_to = end;
+                monitor.copied(count as u64);
+            }
+            at = end;
+            monitor.check()?;
+        }
+        if written_to < length {
+            self.file.set_len(length).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// Lets go of the file: it is gone on with later, from this checksum.
     pub fn suspend(self) -> Result<Checksum> {
         self.staging.close(self.file, self.path)?;
@@ -120,4 +156,25 @@ impl<'s> Incoming<'s> {
         self.staging.make_durable(self.path, self.file, stat.size)?;
         Ok(Arrived { crc32, imprint: Imprint::of(&stat) })
     }
+}
+
+/// Fills the buffer, but for the end of what is brought.
+fn filled(
+    buffer: &mut [u8],
+    left: u64,
+    read: &mut impl FnMut(&mut [u8]) -> Result<usize>,
+) -> Result<usize> {
+    let want = (buffer.len() as u64).min(left) as usize;
+    let mut count = 0;
+    while count < want {
+        match read(&mut buffer[count..want])? {
+            0 => break,
+            more => count += more,
+        }
+    }
+    Ok(count)
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }

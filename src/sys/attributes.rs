@@ -44,3 +44,8 @@ pub(super) fn times(mtime_ns: i128) -> Timestamps {
     let unchanged = Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_OMIT };
     Timestamps { last_access: unchanged, last_modification: mtime }
 }
+
+/// The user and the group that this process acts as.
+pub fn own_ids() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}

@@ -49,6 +49,8 @@ from ._errors import (
     NotFound,
     RestoreUnfinished,
     SourceChanged,
+    Unauthorized,
+    Unreachable,
     Unsupported,
     WaitTimeout,
 )
@@ -107,6 +109,8 @@ __all__ = [
     "Standing",
     "State",
     "Symlinks",
+    "Unauthorized",
+    "Unreachable",
     "Unsupported",
     "ValidateHook",
     "Verdict",

@@ -44,6 +44,8 @@ class Code(_OpenEnum):
     RESTORE_UNFINISHED = 12
     UNSUPPORTED = 13
     INTERNAL = 14
+    UNAUTHORIZED = 15
+    UNREACHABLE = 16
 
 
 class FileClass(_OpenEnum):
@@ -115,6 +117,10 @@ class Kind(_OpenEnum):
     VERIFY = 3
     CHECKPOINT = 4
     SCRUB = 5
+    PUSH = 6
+    """Sends a snapshot to an object store."""
+    FETCH = 7
+    """Brings a snapshot from an object store."""
 
 
 class EntryKind(_OpenEnum):
@@ -206,6 +212,11 @@ class Phase(_OpenEnum):
     VERIFY = 5
     PUBLISH = 6
     SWAP = 7
+    SCAN = 8
+    """What a store has already is looked at."""
+    UPLOAD = 9
+    COMMIT = 10
+    DOWNLOAD = 11
 
 
 class Recovered(_OpenEnum):

@@ -140,6 +140,18 @@ class InternalError(BackupError):
     code = Code.INTERNAL
 
 
+class Unauthorized(BackupError):
+    """A store refuses what was asked: no credentials, wrong or expired ones, or too few rights."""
+
+    code = Code.UNAUTHORIZED
+
+
+class Unreachable(BackupError):
+    """A store cannot be reached, or does not answer in time."""
+
+    code = Code.UNREACHABLE
+
+
 _CLASSES: dict[Code, type[BackupError]] = {
     kind.code: kind
     for kind in (
@@ -157,6 +169,8 @@ _CLASSES: dict[Code, type[BackupError]] = {
         RestoreUnfinished,
         Unsupported,
         InternalError,
+        Unauthorized,
+        Unreachable,
     )
 }
 

@@ -88,6 +88,10 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Verify => "verify",
         Phase::Publish => "publish",
         Phase::Swap => "swap",
+        Phase::Scan => "scan",
+        Phase::Upload => "upload",
+        Phase::Commit => "commit",
+        Phase::Download => "download",
         _ => "begin",
     }
 }
