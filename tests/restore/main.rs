@@ -5,6 +5,7 @@ mod common;
 
 mod clones;
 mod corruption;
+mod elsewhere;
 mod hostile;
 mod keeping;
 mod restore_refused;
