@@ -71,6 +71,11 @@ impl Options {
         self.settings.job.rate_limit = bytes_per_second;
     }
 
+    /// The rate limit that was set; 0: none.
+    pub fn rate_limit(&self) -> u64 {
+        self.settings.job.rate_limit
+    }
+
     /// How long a small synced write on the host's disk may take beside a backup, a checkpoint or a restore; zero,
     /// the default: whatever it takes. With a target the job makes such a write some 20 times a second while it
     /// copies, in the file system of the data directory or the target, halves its rate for each that takes longer

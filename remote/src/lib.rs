@@ -2,8 +2,19 @@
 //! does. What lies there is a repository of restic's format, version 2, so that restic and rustic check it and
 //! restore from it without this crate.
 
-// Until the repository is built upon them.
-#[allow(dead_code)]
+mod bring;
 mod format;
-#[allow(dead_code)]
+mod options;
+mod push;
+mod remote;
+mod repository;
 mod store;
+
+pub use options::RemoteOptions;
+pub use remote::{Remote, RemoteSnapshot};
+pub use store::{KEYS, Requests};
+
+/// The Rust in docs/remote.md, tested as this crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/remote.md")]
+struct RemotePage;

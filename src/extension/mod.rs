@@ -22,7 +22,7 @@ pub use stored::Stored;
 pub use task::{Task, Watch};
 
 /// Starts a job whose work is another crate's, and returns at once. The work runs on an I/O thread, which has left
-/// the host's descriptor table; it must call [`Task::check`] between its pieces, so that a cancel ends it within a
+/// the host's descriptor table; it must call [`Watch::check`] between its pieces, so that a cancel ends it within a
 /// second. `location` is what [`Job::location`] says. Of the options the job itself uses the rate limit and the
 /// progress hook.
 pub fn start(

@@ -54,7 +54,8 @@ impl Sources<'_> {
         monitor.expect(manifest.totals().bytes, manifest.files.len() as u64);
         let imprints = vec![Imprint::default(); manifest.files.len()];
         let copied = Mutex::new(Copied { imprints, shared: Vec::new() });
-        let dirs = || (self.restore.source.directory().map(SortedDirs::new), SortedDirs::new(&self.staging.dir));
+        let dirs =
+            || (self.restore.source.directory().map(SortedDirs::new), SortedDirs::new(&self.staging.dir));
         let threads = self.restore.settings.job.io_threads();
         pool::for_each_of(monitor.crew(threads), manifest.files.len(), dirs, |index, dirs, buffer| {
             let entry = &manifest.files.at(index);

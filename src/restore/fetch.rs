@@ -32,9 +32,8 @@ const STAGING: &str = ".fetch-";
 /// Brings a snapshot to `target`, which must not exist.
 pub fn run(supply: Arc<dyn Supply>, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {
     let outcome = job.host.enter(Phase::Download).and_then(|()| bring(supply, target, settings, job));
-    outcome.map_err(|error| {
-        job.monitor.check().err().unwrap_or(error).or_at(DOING, target).aftermath(UNHARMED)
-    })
+    outcome
+        .map_err(|error| job.monitor.check().err().unwrap_or(error).or_at(DOING, target).aftermath(UNHARMED))
 }
 
 fn bring(supply: Arc<dyn Supply>, target: &Path, settings: &Settings, job: &JobContext) -> Result<()> {

@@ -20,12 +20,12 @@ mod units;
 
 use std::path::Path;
 
-pub use leftovers::Recovered;
-pub use recover::{recover, restore_undo};
 pub use fetch::run as fetch;
+pub use leftovers::Recovered;
 pub use origin::Wanted;
-pub use supply::{Supply, SupplyReader};
+pub use recover::{recover, restore_undo};
 pub use seen::{interrupted, put_aside};
+pub use supply::{Supply, SupplyReader};
 
 use crate::datadir::names::PROBE;
 use crate::error::{Error, Result};

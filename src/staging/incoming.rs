@@ -159,11 +159,7 @@ impl<'s> Incoming<'s> {
 }
 
 /// Fills the buffer, but for the end of what is brought.
-fn filled(
-    buffer: &mut [u8],
-    left: u64,
-    read: &mut impl FnMut(&mut [u8]) -> Result<usize>,
-) -> Result<usize> {
+fn filled(buffer: &mut [u8], left: u64, read: &mut impl FnMut(&mut [u8]) -> Result<usize>) -> Result<usize> {
     let want = (buffer.len() as u64).min(left) as usize;
     let mut count = 0;
     while count < want {

@@ -1,0 +1,174 @@
+//! A push: lock → look → read, seal and send → look again → commit. Whatever ends it when, the repository lists
+//! nothing that is not whole, and what has arrived the next push takes over.
+
+mod commit;
+mod guard;
+mod pieces;
+mod previous;
+mod reading;
+mod trees;
+mod work;
+
+use std::path::{Path, PathBuf};
+
+use hotbackup::extension::{Stored, Task};
+use hotbackup::{Code, Entry, EntryKind, Error, Phase, Result};
+
+use crate::format::Id;
+use crate::repository::{Index, Listed, Packer, Repository, Timing, names};
+use guard::Guard;
+use previous::Previous;
+use reading::ToRead;
+use trees::Sent;
+use work::Work;
+
+/// How often a push begins anew that lost its lock, or a pack on its way.
+const STARTS: usize = 3;
+
+/// What becomes of a lock whose push ended without an answer.
+const LEFT: &str = "the store may still take the snapshot, so the lock stays until it is 30 minutes old";
+
+/// How a push is made.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// What its host is called in the repository.
+    pub host: String,
+    /// The level of compression, if there is any.
+    pub level: Option<i32>,
+    /// The length of pieces, if it was chosen.
+    pub piece: Option<u64>,
+    /// How much memory the index may take, in bytes.
+    pub index_memory: u64,
+    /// How long what takes with locks.
+    pub timing: Timing,
+    /// All that was sent is read back.
+    pub read_back: bool,
+}
+
+/// A push under way, once its snapshot is open.
+pub struct Push<'a> {
+    /// Where it goes.
+    pub repository: &'a Repository,
+    /// What is sent.
+    pub stored: &'a Stored,
+    /// How.
+    pub choices: &'a Choices,
+    /// Its job.
+    pub task: &'a Task,
+}
+
+/// Pushes the snapshot at `location`, unless it is there. Returns the name of its object.
+pub fn run(repository: &Repository, location: &Path, choices: &Choices, task: &Task) -> Result<Id> {
+    task.enter(Phase::Scan)?;
+    let stored = Stored::open(location)?;
+    let push = Push { repository, stored: &stored, choices, task };
+    for start in 1..=STARTS {
+        let guard = Guard::take(repository, &choices.host, choices.timing, &task.watch())?;
+        let outcome = guard.keep(|guard| push.once(guard));
+        let must_begin_anew = guard.is_lost() || outcome.as_ref().is_err_and(commit::is_of_a_lost_object);
+        // The object may come as long as its signature is good, and only the lock keeps a prune off until then.
+        let is_unsettled = outcome.is_err() && guard.is_unsettled();
+        let released = if is_unsettled { Ok(()) } else { guard.release() };
+        match outcome {
+            Err(_) if must_begin_anew && start < STARTS => task.watch().check()?,
+            Err(error) if is_unsettled => return Err(error.aftermath(LEFT)),
+            Err(error) => return Err(error),
+            Ok(id) => {
+                if let Err(error) = released {
+                    task.watch().warn(error);
+                }
+                return Ok(id);
+            }
+        }
+    }
+    Err(work::lost())
+}
+
+impl Push<'_> {
+    fn once(&self, guard: &Guard) -> Result<Id> {
+        let (repository, watch) = (self.repository, &self.task.watch());
+        let listed = Listed::read(repository, None)?;
+        if let Some(found) =
+            listed.found.iter().find(|found| found.tag("id") == Some(self.stored.snapshot().id()))
+        {
+            return Ok(found.object);
+        }
+        let index = Index::load(repository, self.choices.index_memory)?;
+        if index.is_cut() {
+            let why = "its index is larger than index_memory, so what lies there already may be sent again";
+            watch.warn(Error::new(Code::NoSpace, format!("pushing to {}: {why}", repository.store.url())));
+        }
+        let newest = listed.found.iter().rev().filter(|found| found.is_ours());
+        let newest = newest.filter(|found| found.record.hostname == self.choices.host).take(1).next();
+        let previous = newest.map(|found| Previous::load(repository, &index, found)).transpose()?.flatten();
+        let packer = Packer::new(repository, &index, self.choices.read_back);
+        let work = Work {
+            repository,
+            watch,
+            threads: self.task.threads(),
+            level: self.choices.level,
+            is_lost: guard.lost_flag(),
+        };
+        self.task.enter(Phase::Upload)?;
+        let files = self.send_files(previous.as_ref(), &index, &packer, &work)?;
+        let mut used: Vec<Id> = files.iter().flat_map(|file| file.ids.iter().copied()).collect();
+        let tree = trees::send(self.stored.contents(), files, &packer, &work)?;
+        used.push(tree);
+        packer.barrier()?;
+        self.task.enter(Phase::Commit)?;
+        let parent = previous.map(|previous| previous.object);
+        commit::Commit { push: self, guard, packer: &packer, index: &index, used: &used, tree, parent }.run()
+    }
+
+    fn send_files<'s>(
+        &'s self,
+        previous: Option<&Previous>,
+        index: &Index,
+        packer: &Packer<'_>,
+        work: &Work<'_>,
+    ) -> Result<Vec<Sent<'s>>> {
+        let contents = self.stored.contents();
+        let all: Vec<Entry<'s>> = contents.iter().filter(|entry| entry.kind == EntryKind::File).collect();
+        work.watch.expect(all.iter().map(|file| file.size).sum(), all.len() as u64);
+        let (mut sent, mut read) = (Vec::new(), Vec::new());
+        for file in &all {
+            if let Some(ids) = previous.and_then(|previous| previous.unchanged(file, index)) {
+                work.watch.linked(file.size);
+                work.watch.file_done();
+                sent.push(Sent { path: file.path, size: file.size, ids, attributes: file.attributes });
+                continue;
+            }
+            read.push(file);
+        }
+        let mut to_read: Vec<ToRead<'s>> = read.iter().map(|file| self.to_read(file, previous)).collect();
+        let manifest = self.stored.manifest()?;
+        to_read.push(ToRead {
+            path: Path::new(names::MANIFEST),
+            size: manifest.len() as u64,
+            crc32: crc32fast::hash(&manifest),
+            piece: 1 << 20,
+        });
+        let ids = reading::read_all(self.stored, &to_read, packer, work)?;
+        let attributes = read.iter().map(|file| file.attributes).chain([None]);
+        for ((file, ids), attributes) in to_read.iter().zip(ids).zip(attributes) {
+            sent.push(Sent { path: file.path, size: file.size, ids, attributes });
+        }
+        Ok(sent)
+    }
+
+    fn to_read<'s>(&self, file: &Entry<'s>, previous: Option<&Previous>) -> ToRead<'s> {
+        let before = previous.and_then(|previous| previous.piece(file.path));
+        ToRead {
+            path: file.path,
+            size: file.size,
+            crc32: file.crc32.unwrap_or_default(),
+            piece: pieces::length(file.size, file.class, before, self.choices.piece),
+        }
+    }
+
+    /// What restic groups snapshots by.
+    fn path(&self) -> PathBuf {
+        let location = self.stored.snapshot().location();
+        location.parent().unwrap_or(location).to_path_buf()
+    }
+}

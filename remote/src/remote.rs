@@ -1,0 +1,278 @@
+//! A repository in a store, as a host uses it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use hotbackup::extension::{self, Supply, Task, Watch};
+use hotbackup::{Job, Kind, Options, Result};
+
+use crate::bring::{Brought, verify};
+use crate::format::LEVEL;
+use crate::options::RemoteOptions;
+use crate::push::{self, Choices};
+use crate::repository::{Found, Listed, Repository, Timing, names};
+use crate::store::{Compression, ReadBack, Requests, Settings, Store, Watch as StoreWatch};
+
+/// A repository in an object store. All its functions may be called from any thread; those that begin jobs return at
+/// once, the others wait for the store.
+pub struct Remote {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    options: RemoteOptions,
+    /// Once it was opened: its key is derived from the password by much work.
+    open: Mutex<Option<Repository>>,
+}
+
+/// A snapshot in a repository.
+#[derive(Clone, Debug)]
+pub struct RemoteSnapshot {
+    id: String,
+    found: Found,
+}
+
+impl RemoteSnapshot {
+    fn of(found: &Found) -> Self {
+        let id = found.tag("id").map_or_else(|| found.object.to_string(), str::to_string);
+        Self { id, found: found.clone() }
+    }
+
+    /// The id of the local snapshot that it is of; of one that restic made the name of its object.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name of its object, by which restic knows it: 64 hexadecimal digits, of which the first eight are enough.
+    pub fn object(&self) -> String {
+        self.found.object.to_string()
+    }
+
+    /// When the local snapshot was finished.
+    pub fn time(&self) -> SystemTime {
+        self.found.record.time
+    }
+
+    /// What its host is called.
+    pub fn host(&self) -> &str {
+        &self.found.record.hostname
+    }
+
+    /// The number in the local snapshot's name `ts-<n>`; `None`: it had none.
+    pub fn number(&self) -> Option<u64> {
+        self.found.tag("ts")?.parse().ok()
+    }
+
+    /// The layout that it was made with; empty where that is not known.
+    pub fn layout(&self) -> &str {
+        self.found.tag("layout").unwrap_or("")
+    }
+
+    /// Its tags, but for those that the push gave it.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let is_a_hosts = |tag: &&str| {
+            *tag != "hotbackup" && !["id:", "ts:", "layout:"].iter().any(|own| tag.starts_with(own))
+        };
+        self.found.record.tags.iter().map(String::as_str).filter(is_a_hosts)
+    }
+
+    /// Whether a push made it; else restic did.
+    pub fn is_pushed(&self) -> bool {
+        self.found.is_ours()
+    }
+}
+
+impl Remote {
+    /// A repository by its URL: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix` or
+    /// `file:///path`. Nothing is asked of the store yet.
+    pub fn open(url: &str, options: &RemoteOptions) -> Result<Self> {
+        let store = Store::open(url, &options.settings)?;
+        let inner = Inner { store, options: options.clone(), open: Mutex::new(None) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        self.inner.store.url()
+    }
+
+    /// The id of the repository, 64 hexadecimal digits: one that was made anew at the same place has another.
+    pub fn repository_id(&self) -> Result<String> {
+        self.inner.opened().map(|repository| repository.id)
+    }
+
+    /// What its requests have been so far, of all its jobs.
+    pub fn requests(&self) -> Requests {
+        self.inner.store.requests()
+    }
+
+    /// Makes the repository: [`Code::Conflict`](hotbackup::Code::Conflict) where there is one.
+    pub fn init(&self) -> Result<()> {
+        let Inner { store, options, .. } = &*self.inner;
+        Repository::init(store, &options.password()?, &self.inner.host())
+    }
+
+    /// Starts to send a finished snapshot, which must stay as it is meanwhile: it cannot be deleted or pruned. One that is
+    /// there already is not sent again. Of what an earlier push of this host sent, only what may have changed is read, and
+    /// only what did is sent. Of the options the threads, the rate limit and the progress hook are used. The result comes
+    /// once the repository lists it; [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository
+    /// alone for longer than `lock_wait`.
+    pub fn push(&self, snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
+        let inner = self.inner.clone();
+        let snapshot = std::path::absolute(snapshot.as_ref())
+            .map_err(|error| hotbackup::Error::io("resolving", snapshot.as_ref(), error))?;
+        let options = paced(options, self.inner.options.settings.rate_limit_up);
+        extension::start(Kind::Push, snapshot.clone(), &options, move |task| {
+            let repository = inner.repository(task)?;
+            push::run(&repository, &snapshot, &inner.choices(), task).map(drop)
+        })
+    }
+
+    /// Starts to bring a snapshot as a directory `target`, which must not exist; `id` is its id, the beginning of its
+    /// object's name, or `latest`. It goes on with what an earlier fetch has left.
+    pub fn fetch(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
+        let options = paced(options, self.inner.options.settings.rate_limit_down);
+        extension::fetch(self.supply(id), target, &options)
+    }
+
+    /// Starts to restore a snapshot to `target`, as [`hotbackup::restore`] does: the target is as it was until all has
+    /// come and was compared with the manifest's checksums.
+    pub fn restore(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
+        let options = paced(options, self.inner.options.settings.rate_limit_down);
+        extension::restore(self.supply(id), target, &options)
+    }
+
+    /// Starts to verify a snapshot: that all it needs is there, or, unless the options' level is
+    /// [`Size`](hotbackup::VerifyLevel::Size), that all of it can be read and is what its manifest says. Each bad file is
+    /// one of [`Job::warnings`]; then the job fails with [`Code::Corrupt`](hotbackup::Code::Corrupt).
+    pub fn verify(&self, id: &str, options: &Options) -> Result<Job> {
+        let (inner, id) = (self.inner.clone(), id.to_string());
+        let options = paced(options, self.inner.options.settings.rate_limit_down);
+        extension::start(Kind::Verify, PathBuf::from(self.url()), &options, move |task| {
+            let repository = inner.repository(task)?;
+            let listed = Listed::read(&repository, None)?;
+            verify(&repository, listed.find(&id, &repository)?, task)
+        })
+    }
+
+    /// The snapshots, the oldest first; `host`: those of that host alone. Of those that are of one local snapshot the
+    /// oldest alone. The second list: records that cannot be read, each as an error.
+    pub fn list(&self, host: Option<&str>) -> Result<(Vec<RemoteSnapshot>, Vec<hotbackup::Error>)> {
+        let listed = Listed::read(&self.inner.opened()?, host)?;
+        let unreadable = listed.unreadable.into_iter().map(|one| one.error).collect();
+        Ok((listed.found.iter().map(RemoteSnapshot::of).collect(), unreadable))
+    }
+
+    /// Takes a snapshot out of the list. What it alone needs stays until `restic prune` removes it.
+    pub fn forget(&self, id: &str) -> Result<()> {
+        let repository = self.inner.opened()?;
+        let listed = Listed::read(&repository, None)?;
+        let object = listed.find(id, &repository)?.object;
+        // Each of those that are of one local snapshot: else a younger one would take its place.
+        let same = listed.find(id, &repository)?.tag("id").map(str::to_string);
+        repository.store.delete(&names::of(names::SNAPSHOTS, &object))?;
+        match same {
+            Some(_) => self.forget_twins(&repository, same.as_deref()),
+            None => Ok(()),
+        }
+    }
+
+    fn forget_twins(&self, repository: &Repository, same: Option<&str>) -> Result<()> {
+        loop {
+            let listed = Listed::read(repository, None)?;
+            let Some(twin) = listed.found.iter().find(|found| found.is_ours() && found.tag("id") == same)
+            else {
+                return Ok(());
+            };
+            repository.store.delete(&names::of(names::SNAPSHOTS, &twin.object))?;
+        }
+    }
+
+    fn supply(&self, id: &str) -> impl FnOnce(&Task) -> Result<Arc<dyn Supply>> + Send + 'static {
+        let (inner, id) = (self.inner.clone(), id.to_string());
+        move |task| {
+            let repository = inner.repository(task)?;
+            let listed = Listed::read(&repository, None)?;
+            let brought = Brought::new(&repository, listed.find(&id, &repository)?)?;
+            Ok(Arc::new(brought) as Arc<dyn Supply>)
+        }
+    }
+}
+
+impl Inner {
+    fn opened(&self) -> Result<Repository> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(repository) = &*open {
+            repository.require_the_same()?;
+            return Ok(repository.clone());
+        }
+        let repository = Repository::open(&self.store, &self.options.password()?)?;
+        Ok(open.insert(repository).clone())
+    }
+
+    /// For one job, whose cancel ends each request.
+    fn repository(&self, task: &Task) -> Result<Repository> {
+        let store = self.store.for_job(Arc::new(Steered(task.watch())));
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(repository) = &*open {
+            let repository = repository.with(store);
+            repository.require_the_same()?;
+            return Ok(repository);
+        }
+        let repository = Repository::open(&store, &self.options.password()?)?;
+        *open = Some(repository.with(self.store.clone()));
+        Ok(repository)
+    }
+
+    fn host(&self) -> String {
+        self.options.settings.host.clone().unwrap_or_else(host_name)
+    }
+
+    fn choices(&self) -> Choices {
+        let Settings { piece, index_memory, lock_wait, read_back, compression, .. } = &self.options.settings;
+        Choices {
+            host: self.host(),
+            level: match compression {
+                Compression::Max => Some(19),
+                Compression::Auto => Some(LEVEL),
+                Compression::Off => None,
+            },
+            piece: *piece,
+            index_memory: *index_memory,
+            timing: Timing { wait: *lock_wait, ..Timing::default() },
+            read_back: *read_back == ReadBack::All,
+        }
+    }
+}
+
+/// A job as the store sees it.
+struct Steered(Watch);
+
+impl StoreWatch for Steered {
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
+    fn pace_up(&self, bytes: u64) -> Result<()> {
+        self.0.pace(bytes as usize)
+    }
+
+    fn pace_down(&self, bytes: u64) -> Result<()> {
+        self.0.pace(bytes as usize)
+    }
+}
+
+/// The limit of the remote, where the job has none of its own.
+fn paced(options: &Options, limit: Option<u64>) -> Options {
+    let mut options = options.clone();
+    if let Some(limit) = limit.filter(|_| options.rate_limit() == 0) {
+        options.set_rate_limit(limit);
+    }
+    options
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
