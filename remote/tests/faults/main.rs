@@ -1,0 +1,15 @@
+//! The faults that a repository off the machine meets, one by one. Whatever happens: what is listed is whole, restic
+//! finds the repository good, and both bring the same bytes back.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod kills;
+mod listings;
+mod outages;
+mod packs;
+mod rivals;
+mod scene;
+mod secrets;
+mod upkeep;

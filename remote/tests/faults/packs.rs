@@ -1,0 +1,156 @@
+//! Packs that the store loses, or that are other than they were sent.
+
+use std::path::Path;
+
+use hotbackup::{Code, Options};
+
+use crate::common::backend::Backend;
+use crate::common::moto;
+use crate::common::proxy::{Fault, When};
+use crate::scene::{MIB, Scene, fails, push};
+
+/// A directory for a store.
+fn nearby() -> (tempfile::TempDir, Scene) {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let scene = Scene::before(Backend::directory(&place.path().join("repository")));
+    (place, scene)
+}
+
+#[test]
+fn an_object_that_was_acknowledged_and_not_stored_is_sent_again() {
+    for kind in ["*/data/*", "*/index/*"] {
+        let Some(scene) = Scene::new() else { return };
+        let snapshot = scene.back_up();
+        scene.rule(When::method("PUT").target(kind).once(), Fault::Eat);
+        push(&scene.remote(), &snapshot).expect("a push");
+        scene.assert_good(&[&snapshot], true);
+    }
+}
+
+#[test]
+fn a_store_that_loses_every_pack_lists_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    let snapshot = scene.back_up();
+    scene.rule(When::method("PUT").target("*/data/*"), Fault::Eat);
+    let message = fails(push(&scene.remote(), &snapshot), Code::Corrupt);
+    assert!(message.contains("data/"), "{message}");
+    let sent = scene.proxy.count("PUT", "*/data/*");
+    assert!(sent <= 9, "{sent} packs were sent");
+    assert_eq!(scene.proxy.count("PUT", "*/snapshots/*"), 0);
+    scene.proxy.clear();
+    push(&scene.remote(), &snapshot).expect("a push");
+    scene.assert_good(&[&snapshot], true);
+}
+
+#[test]
+fn a_pack_that_is_changed_on_the_way_is_refused_and_sent_again() {
+    let Some(scene) = Scene::new() else { return };
+    let snapshot = scene.back_up();
+    for kind in ["*/data/*", "*/index/*", "*/locks/*"] {
+        scene.rule(When::method("PUT").target(kind).once(), Fault::FlipUp);
+    }
+    push(&scene.remote(), &snapshot).expect("a push");
+    let refused = scene.proxy.requests().into_iter().filter(|one| one.status == Some(400)).count();
+    assert_eq!(refused, 3);
+    scene.assert_good(&[&snapshot], true);
+}
+
+#[test]
+fn a_snapshot_object_that_is_changed_on_the_way_is_never_listed() {
+    let Some(scene) = Scene::new() else { return };
+    let snapshot = scene.back_up();
+    scene.rule(When::method("PUT").target("*/snapshots/*").once(), Fault::FlipUp);
+    // A store that takes it is found out by reading it back.
+    let outcome = push(&scene.remote(), &snapshot);
+    scene.proxy.clear();
+    if outcome.is_err() {
+        assert_eq!(scene.bucket().list("snapshots/"), []);
+        push(&scene.remote(), &snapshot).expect("a push");
+    }
+    scene.assert_good(&[&snapshot], true);
+}
+
+#[test]
+fn where_a_store_checks_nothing_all_that_was_sent_is_read_back() {
+    let Some(store) = moto::bucket() else { return };
+    let scene = Scene::before(store);
+    let snapshot = scene.back_up();
+    scene.rule(When::method("PUT").target("*/data/*").once(), Fault::FlipUp);
+    push(&scene.remote_with(&[("read_back", "all")]), &snapshot).expect("a push");
+    scene.assert_good(&[&snapshot], true);
+}
+
+#[test]
+fn a_pack_that_was_deleted_or_shortened_is_sent_again_by_the_next_push() {
+    for is_deleted in [true, false] {
+        let (_place, scene) = nearby();
+        let first = scene.back_up();
+        push(&scene.direct(), &first).expect("a push");
+        let bucket = scene.bucket();
+        let largest = bucket.list("data/").into_iter().max_by_key(|(_, length)| *length).expect("a pack").0;
+        match is_deleted {
+            true => bucket.delete(&largest),
+            false => bucket.put(&largest, bucket.get(&largest)[..2 * MIB].to_vec()),
+        }
+        let job = scene.direct().verify("latest", &Options::new()).expect("a job");
+        fails(job.wait(), Code::Corrupt);
+        scene.write("pages.mdb", 3, MIB);
+        let second = scene.back_up();
+        push(&scene.direct(), &second).expect("a push");
+        let back = scene.fresh("back");
+        scene.direct().restore("latest", &back, &Options::new()).expect("a job").wait().expect("a restore");
+        crate::scene::same(&second, &back);
+        heal(&scene, &largest);
+        // The table is healed in the first snapshot, too, and its old pages are gone for good.
+        let verified = scene.direct().verify("latest", &Options::new()).expect("a job").wait();
+        verified.expect("the second one is whole");
+    }
+}
+
+/// As an operator does: what is bad goes, and the index is made anew from what is there.
+fn heal(scene: &Scene, pack: &str) {
+    if scene.bucket().list("data/").iter().any(|(name, _)| name == pack) {
+        scene.bucket().delete(pack);
+    }
+    scene.restic().must(&["rebuild-index"]);
+}
+
+#[test]
+fn a_corrupt_pack_is_named_and_the_next_push_heals_what_shared_it() {
+    let (_place, scene) = nearby();
+    let first = scene.back_up();
+    push(&scene.direct(), &first).expect("a push");
+    let second = scene.back_up();
+    push(&scene.direct(), &second).expect("a push");
+    let bucket = scene.bucket();
+    let shared = bucket.list("data/").into_iter().max_by_key(|(_, length)| *length).expect("a pack").0;
+    bucket.flip(&shared);
+    for id in ids(&scene) {
+        let job = scene.direct().verify(&id, &Options::new()).expect("a job");
+        fails(job.wait(), Code::Corrupt);
+        let warnings = job.warnings().expect("warnings");
+        assert!(warnings.iter().any(|one| one.message().contains(&shared)), "{warnings:?}");
+    }
+    let target = scene.fresh("target");
+    std::fs::create_dir(&target).expect("a directory");
+    std::fs::write(target.join("precious"), b"kept").expect("a file");
+    let restored = scene.direct().restore("latest", &target, &Options::new()).expect("a job").wait();
+    let message = fails(restored, Code::Corrupt);
+    assert!(message.contains(&shared), "{message}");
+    assert_eq!(std::fs::read(target.join("precious")).expect("the target is untouched"), b"kept");
+    heal(&scene, &shared);
+    let third = scene.back_up();
+    push(&scene.direct(), &third).expect("a push");
+    // The files of all are whole again. The first one's own manifest went with the pack, and comes with it alone.
+    let oldest = ids(&scene).remove(0);
+    scene.direct().forget(&oldest).expect("a snapshot less");
+    push(&scene.direct(), &first).expect("a push");
+    let all: [&Path; 3] = [&first, &second, &third];
+    scene.assert_good(&all, true);
+    assert_eq!(scene.listed(), 3);
+}
+
+fn ids(scene: &Scene) -> Vec<String> {
+    let (listed, _) = scene.direct().list(None).expect("a list");
+    listed.iter().map(|one| one.id().to_string()).collect()
+}
