@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod job;
 pub mod policy;
+pub mod remote;
 pub mod root;
 pub mod values;
 
@@ -72,6 +73,7 @@ pub enum Command {
     Plan(commands::plan::Plan),
     Doctor(commands::doctor::Doctor),
     Roots(commands::roots::Roots),
+    Remote(Box<commands::remote::Remote>),
     Completions(commands::completions::Completions),
     #[command(hide = true)]
     Man(commands::man::Man),

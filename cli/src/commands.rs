@@ -10,6 +10,7 @@ pub mod man;
 pub mod plan;
 pub mod prune;
 pub mod recover;
+pub mod remote;
 pub mod report;
 pub mod restore;
 pub mod roots;
@@ -40,6 +41,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::Plan(command) => command,
         Command::Doctor(command) => command,
         Command::Roots(command) => command,
+        Command::Remote(command) => command.as_ref(),
         Command::Completions(command) => command,
         Command::Man(command) => command,
     };

@@ -54,6 +54,11 @@ impl Failure {
         Self { to_do: Some(what.into()), ..self }
     }
 
+    /// The same, unless it was said already what to do.
+    pub fn or_advise(self, what: impl Into<String>) -> Self {
+        Self { to_do: self.to_do.or_else(|| Some(what.into())), ..self }
+    }
+
     /// The same in other words.
     pub fn says(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), ..self }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hotbackup::{Code, Job, Phase};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -23,6 +23,8 @@ struct Now {
     aftermath: String,
     /// A hook command that may be ended, by its process group.
     command: Option<Pid>,
+    /// A program that ends in order by a SIGINT, and is waited for.
+    program: Option<Pid>,
     /// The host's writes are stopped: nothing ends before its thaw.
     is_frozen: bool,
     /// How often someone asked.
@@ -63,6 +65,15 @@ impl Interrupts {
         now.asked == 0
     }
 
+    /// A program that the first signal interrupts and a second one ends; `None`: there is none. `false`: someone
+    /// asked for the end.
+    #[must_use]
+    pub fn program(&self, process: Option<Pid>) -> bool {
+        let mut now = self.now();
+        now.program = process;
+        now.asked == 0
+    }
+
     /// Whether the host's writes are stopped, or may be.
     pub fn frozen(&self, is_frozen: bool) {
         self.now().is_frozen = is_frozen;
@@ -79,6 +90,13 @@ impl Interrupts {
         if let Some(group) = now.command {
             let signal = if now.asked == 1 { Signal::TERM } else { Signal::KILL };
             let _ = kill_process_group(group, signal);
+        }
+        if let Some(program) = now.program {
+            if now.asked == 1 {
+                let _ = kill_process(program, Signal::INT);
+                return display.say("interrupting it; once more to leave at once");
+            }
+            let _ = kill_process(program, Signal::KILL);
         }
         let Some(job) = now.job.clone() else { leave(display, json, &now.aftermath) };
         let _ = job.cancel();

@@ -10,6 +10,7 @@ mod interrupts;
 mod naming;
 mod output;
 mod page;
+mod restic;
 mod survey;
 mod view;
 mod work;
@@ -17,7 +18,7 @@ mod work;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use hotbackup::Code;
 
 use args::{Cli, Global};
@@ -28,7 +29,7 @@ use output::metrics::Run;
 
 fn main() -> ExitCode {
     let parsed = Cli::command().try_get_matches().and_then(|matches| {
-        let run = Run::new(matches.subcommand_name().unwrap_or_default());
+        let run = Run::new(&named(&matches));
         Ok((Cli::from_arg_matches(&matches)?, run))
     });
     let (cli, run) = match parsed {
@@ -63,6 +64,12 @@ fn tell_monitor(
         return failure;
     }
     Some(unwritten)
+}
+
+/// The command that was given, `remote` with its own.
+fn named(matches: &ArgMatches) -> String {
+    let Some((name, within)) = matches.subcommand() else { return String::new() };
+    format!("{name} {}", named(within)).trim_end().to_string()
 }
 
 /// Help and versions are printed as they are; what is wrong with a command line is an error like any other.

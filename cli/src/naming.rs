@@ -13,7 +13,7 @@ use crate::view;
 const SHORTEST: usize = 8;
 
 /// So much of an id must be given: less is a slip of the keyboard.
-const LEAST: usize = 4;
+pub const LEAST: usize = 4;
 
 /// A snapshot that was named, and the root that it is in.
 pub struct Named {
@@ -89,8 +89,8 @@ fn pick(name: &str, all: &[Snapshot], root: &Path) -> Result<usize, Failure> {
 }
 
 /// So many characters of each id name one snapshot alone.
-pub fn short_length(all: &[Snapshot]) -> usize {
-    let mut ids: Vec<&str> = all.iter().map(Snapshot::id).collect();
+pub fn short_length<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+    let mut ids: Vec<&str> = ids.collect();
     ids.sort_unstable();
     let common = |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
     ids.windows(2).map(|pair| common(pair) + 1).max().unwrap_or(0).max(SHORTEST)

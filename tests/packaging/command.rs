@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::common::library::run;
 use crate::prefix::{VERSION, has};
 
-const COMMANDS: [&str; 16] = [
+/// As their pages are named.
+const COMMANDS: [&str; 28] = [
     "backup",
     "completions",
     "delete",
@@ -17,6 +18,18 @@ const COMMANDS: [&str; 16] = [
     "plan",
     "prune",
     "recover",
+    "remote",
+    "remote-check",
+    "remote-fetch",
+    "remote-forget",
+    "remote-init",
+    "remote-key",
+    "remote-list",
+    "remote-prune",
+    "remote-push",
+    "remote-repair",
+    "remote-restore",
+    "remote-verify",
     "report",
     "restore",
     "roots",
@@ -66,7 +79,7 @@ pub fn works(root: &Path, prefix: &Path) {
     let asks = "source \"$0\"; COMP_WORDS=(hotbackup re); COMP_CWORD=1; _hotbackup hotbackup re hotbackup; \
                 echo \"${COMPREPLY[@]}\"";
     let offered = run(Command::new("bash").arg("-c").arg(asks).arg(&completions));
-    assert_eq!(offered.split_whitespace().collect::<Vec<_>>(), ["restore", "recover", "report"]);
+    assert_eq!(offered.split_whitespace().collect::<Vec<_>>(), ["restore", "recover", "report", "remote"]);
 
     for kind in ["backup", "prune", "scrub"] {
         let unit = root.join(format!("lib/systemd/system/hotbackup-{kind}@.service"));

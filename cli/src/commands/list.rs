@@ -48,7 +48,7 @@ impl Run for List {
         };
         let is_latest = |snapshot: &Snapshot| latest.as_deref() == Some(snapshot.location());
         let now = SystemTime::now();
-        let length = short_length(&all);
+        let length = short_length(all.iter().map(Snapshot::id));
         let rows = all.iter().map(|snapshot| row(snapshot, is_latest(snapshot), length, now)).collect();
         let snapshots = all.iter().map(|snapshot| View::of(snapshot, is_latest(snapshot))).collect();
         let survey = Survey::made_of(&root, all, None);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hotbackup::{Code, Options};
+use hotbackup::{Code, Job, Options};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -42,6 +42,34 @@ pub struct Restore {
     target: PathBuf,
     #[command(flatten)]
     root: RootOption,
+    #[command(flatten)]
+    placing: Placing,
+}
+
+impl Run for Restore {
+    fn run(&self, context: &Context) -> Outcome {
+        let named = find(&self.snapshot, &self.root, context)?;
+        if let Some(error) = named.snapshot.error() {
+            return Err(error.clone().into());
+        }
+        let replaces = self.placing.confirm(&self.target, context)?;
+        let job = hotbackup::restore(named.snapshot.location(), &self.target, &self.placing.options())?;
+        let ended = self.placing.attend(&job, &self.target, context).map_err(stop_the_host)?;
+        let latest = named.root.latest().ok();
+        let is_latest = latest.is_some_and(|latest| latest.location() == named.snapshot.location());
+        Ok(Restored {
+            snapshot: View::of(&named.snapshot, is_latest),
+            target: job.location().to_string_lossy().into_owned(),
+            has_undo: replaces && self.placing.keeps_undo(),
+            job: ended,
+        }
+        .into())
+    }
+}
+
+/// How a snapshot is put in place, wherever it comes from.
+#[derive(Args, Debug)]
+pub struct Placing {
     /// Do not keep what is replaced: there is no undo then
     #[arg(long)]
     no_undo: bool,
@@ -59,50 +87,52 @@ pub struct Restore {
     consent: Consent,
 }
 
-impl Run for Restore {
-    fn run(&self, context: &Context) -> Outcome {
-        let named = find(&self.snapshot, &self.root, context)?;
-        if let Some(error) = named.snapshot.error() {
-            return Err(error.clone().into());
-        }
-        let shown = self.target.display();
-        let replaces = holds_something(&self.target);
+impl Placing {
+    /// Asks before something is replaced. `true`: something will be.
+    pub fn confirm(&self, target: &Path, context: &Context) -> Result<bool, Failure> {
+        let replaces = holds_something(target);
         if replaces {
             let kept = if self.no_undo { "is lost" } else { "is kept for an undo" };
+            let shown = target.display();
             let what = format!("restoring over {shown}, which holds files: what it has now {kept}");
             context.confirm(&what, &self.consent)?;
         }
+        Ok(replaces)
+    }
+
+    /// The options that say so.
+    pub fn options(&self) -> Options {
         let mut options = Options::new();
-        options.set_keep_undo(!self.no_undo);
+        options.set_keep_undo(self.keeps_undo());
         options.set_keep_matching(self.keep_matching);
         options.set_min_free(self.min_free);
         self.level.apply(&mut options);
         self.speed.apply(&mut options);
-        let job = hotbackup::restore(named.snapshot.location(), &self.target, &options)?;
+        options
+    }
+
+    /// Whether what is replaced is kept.
+    pub fn keeps_undo(&self) -> bool {
+        !self.no_undo
+    }
+
+    /// Waits for a restore to `target`.
+    pub fn attend(&self, job: &Job, target: &Path, context: &Context) -> Result<Ended, Failure> {
+        let shown = target.display();
         let aftermath =
             format!("`hotbackup recover {shown}` removes what was copied; the target is as it was");
-        let ended = attend(context, &job, &aftermath).map_err(|failure| advised(failure, &self.target))?;
-        let latest = named.root.latest().ok();
-        let is_latest = latest.is_some_and(|latest| latest.location() == named.snapshot.location());
-        Ok(Restored {
-            snapshot: View::of(&named.snapshot, is_latest),
-            target: job.location().to_string_lossy().into_owned(),
-            has_undo: replaces && !self.no_undo,
-            job: ended,
-        }
-        .into())
+        attend(context, job, &aftermath).map_err(|failure| match failure.is(Code::RestoreUnfinished) {
+            true => failure.advise(format!("`hotbackup recover {shown}`, then try again")),
+            false => failure,
+        })
     }
 }
 
 /// A target whose host runs must be freed by whoever knows the host.
-fn advised(failure: Failure, target: &Path) -> Failure {
-    let shown = target.display();
-    if failure.is(Code::Conflict) {
-        failure.advise("stop the host that has it open, and try again")
-    } else if failure.is(Code::RestoreUnfinished) {
-        failure.advise(format!("`hotbackup recover {shown}`, then try again"))
-    } else {
-        failure
+pub fn stop_the_host(failure: Failure) -> Failure {
+    match failure.is(Code::Conflict) {
+        true => failure.advise("stop the host that has it open, and try again"),
+        false => failure,
     }
 }
 

@@ -22,6 +22,18 @@ const COMMANDS: &[&str] = &[
     "doctor",
     "roots",
     "report",
+    "remote",
+    "remote init",
+    "remote push",
+    "remote list",
+    "remote fetch",
+    "remote restore",
+    "remote verify",
+    "remote forget",
+    "remote prune",
+    "remote check",
+    "remote repair",
+    "remote key",
     "completions",
 ];
 
@@ -69,8 +81,12 @@ fn each_command_has_help_with_examples() {
     let all = place.run(["--help"]).succeeds().out;
     assert!(all.contains("Exit codes:") && all.contains("130  cancelled"), "{all}");
     for command in COMMANDS {
-        assert!(all.contains(&format!("\n  {command} ")), "{command}: {all}");
-        let help = place.run([command, "--help"]).succeeds().out;
+        let (all, name) = match command.rsplit_once(' ') {
+            Some((above, name)) => (&place.run([above, "--help"]).succeeds().out, name),
+            None => (&all, *command),
+        };
+        assert!(all.contains(&format!("\n  {name} ")), "{command}: {all}");
+        let help = place.run(command.split(' ').chain(["--help"])).succeeds().out;
         assert!(help.contains("Examples:\n") && help.contains(&format!("hotbackup {command}")), "{help}");
         // Nothing that a shell would cut, nor a page that needs scrolling sideways.
         assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
@@ -82,7 +98,10 @@ fn completions_are_what_their_shell_takes() {
     let place = Place::new();
     for (shell, check) in [("bash", Some("bash")), ("zsh", None), ("fish", None), ("elvish", None)] {
         let script = place.run(["completions", shell]).succeeds().out;
-        assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
+        assert!(
+            COMMANDS.iter().flat_map(|command| command.split(' ')).all(|word| script.contains(word)),
+            "{shell}"
+        );
         if let Some(program) = check {
             std::fs::write(place.path("script"), &script).unwrap();
             assert!(Command::new(program).arg("-n").arg(place.path("script")).status().unwrap().success());
@@ -100,6 +119,7 @@ fn there_is_a_manual_page_for_each_command() {
     let read = |name: &str| std::fs::read_to_string(place.path("pages/here").join(name)).unwrap();
     assert!(read("hotbackup.1").contains("Exit codes:"));
     for command in COMMANDS {
-        assert!(read(&format!("hotbackup-{command}.1")).contains("Examples:"), "{command}");
+        let page = command.replace(' ', "-");
+        assert!(read(&format!("hotbackup-{page}.1")).contains("Examples:"), "{command}");
     }
 }

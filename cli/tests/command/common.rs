@@ -73,7 +73,11 @@ impl Place {
         for variable in ["HOTBACKUP_ROOT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
             command.env_remove(variable);
         }
-        command.env("TZ", "UTC");
+        for variable in ["HOTBACKUP_REPO", "RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE"] {
+            command.env_remove(variable);
+        }
+        // Restic keeps a cache in there.
+        command.env("TZ", "UTC").env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 

@@ -9,6 +9,7 @@ mod failures;
 mod interrupts;
 mod listing;
 mod planning;
+mod remote;
 mod removing;
 mod restoring;
 mod terminal;
