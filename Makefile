@@ -43,9 +43,9 @@ fuzz: ## ten minutes of the manifest's fuzzer, which needs cargo-fuzz and a nigh
 deny: ## licences and sources of what is built upon (deny.toml), which needs cargo-deny
 	$(CARGO) deny --locked check licenses bans sources
 
-oldest: ## builds with the oldest Rust that Cargo.toml names (but for the feature alopex: its engine needs 1.89)
+oldest: ## checks with the oldest Rust that Cargo.toml names (but for the feature alopex: its engine needs 1.89)
 	rustup toolchain install $(OLDEST) --profile minimal
-	$(CARGO) +$(OLDEST) build --workspace --locked --target-dir target/oldest
+	$(CARGO) +$(OLDEST) check --workspace --locked --target-dir target/oldest
 
 ci: ## what a change must pass
 	.ci/run
