@@ -40,7 +40,7 @@ pub struct Node {
     /// What it is of.
     #[serde(rename = "type")]
     pub kind: NodeKind,
-    /// Permissions and kind in Go's bits: [`unix_mode`] and [`go_mode`] turn them.
+    /// Permissions and kind in Go's bits, as [`go_mode`] makes them.
     #[serde(default, skip_serializing_if = "json::is_empty")]
     pub mode: u32,
     /// When its bytes were changed.
@@ -76,7 +76,7 @@ pub struct Node {
     /// How many names it has.
     #[serde(default, skip_serializing_if = "json::is_empty")]
     pub links: u64,
-    /// Where a symbolic link leads, if that is UTF-8: [`Node::target`].
+    /// Where a symbolic link leads, if that is UTF-8.
     #[serde(default, skip_serializing_if = "json::is_empty")]
     pub linktarget: String,
     /// The same where it is not.
