@@ -64,7 +64,8 @@ fn the_shipped_binary_is_small_starts_at_once_and_has_no_c_functions() {
     assert!(in_c.is_empty(), "{in_c:?}");
     let size = binary.metadata().unwrap().len();
     println!("the binary has {size} bytes");
-    assert!(size < 8 << 20, "{size}");
+    // With its symbols. Two thirds of it are TLS, HTTP and the clients of three clouds.
+    assert!(size < 20 << 20, "{size}");
     let starts = (0..20).map(|_| {
         let since = Instant::now();
         assert!(Command::new(&binary).arg("--version").output().unwrap().status.success());
