@@ -124,7 +124,8 @@ impl Backend {
 fn is_over(error: &hotbackup::Error, until: Duration) -> bool {
     let text = error.message().to_ascii_lowercase();
     let is_refused = error.code() == Code::Unauthorized || text.contains("answered 400");
-    is_refused && (since_boot() > until || text.contains("expired"))
+    // A token that has expired is no signature that has: it is refused at any time.
+    is_refused && (since_boot() > until || (text.contains("expired") && !text.contains("token")))
 }
 
 /// Nothing to ask anew: the signature is made.
