@@ -39,7 +39,8 @@ fn restic_reaches_a_directory() {
 fn a_bit_that_flips_on_the_way_to_ceph_is_refused_by_its_signature() {
     let Some(store) = ceph::bucket() else { return };
     let (first, again) = flipped(&store);
-    assert_eq!((first, again), (Some(400), true));
+    // By its payload's hash or, where the bit was one of a signature between the chunks, by that.
+    assert!(matches!(first, Some(400 | 403)) && again, "{first:?} {again}");
 }
 
 #[test]
