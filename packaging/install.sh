@@ -110,8 +110,10 @@ completion_of() {
 pages=share/man/man1
 page_names() {
     echo hotbackup.1
-    (cd "$root/cli/src/commands" && ls -- *.rs) |
-        sed -e '/^man\.rs$/d' -e 's|\(.*\)\.rs$|hotbackup-\1.1|' | LC_ALL=C sort
+    # Of those of `remote` three are what its commands share.
+    (cd "$root/cli/src/commands" && ls -- *.rs remote/*.rs) |
+        sed -e '/^man\.rs$/d' -e '/^remote\/\(naming\|traffic\|upkeep\)\.rs$/d' \
+            -e 's|/|-|' -e 's|\(.*\)\.rs$|hotbackup-\1.1|' | LC_ALL=C sort
 }
 
 list() {
