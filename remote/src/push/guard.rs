@@ -22,6 +22,15 @@ pub struct Guard {
     is_unsettled: AtomicBool,
 }
 
+/// Ends the thread with the work, though that panics: nobody else would, and it is waited for.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 impl Guard {
     /// Waits for it and takes it.
     pub fn take(repository: &Repository, host: &str, timing: Timing, watch: &Watch) -> Result<Self> {
@@ -42,9 +51,8 @@ impl Guard {
             keeper
                 .spawn_scoped(scope, || self.refresh_until_the_end())
                 .map_err(|error| Error::system("making the thread that keeps a push's lock", error))?;
-            let outcome = work(self);
-            self.has_ended.store(true, Relaxed);
-            outcome
+            let _ending = Ending(&self.has_ended);
+            work(self)
         })
     }
 
