@@ -24,12 +24,17 @@ fn c_api() -> Result<(), Box<dyn Error>> {
 
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let header = PathBuf::from(env::var("OUT_DIR")?).join("hotbackup.h");
-    fs::write(&header, header::text(&package)?)?;
+    fs::write(
+        &header,
+        header::text(&package.join("src/ffi"), "hotbackup.h.in", &package.join("cbindgen.toml"))?,
+    )?;
 
     for input in ["build", "cbindgen.toml", "src/ffi"] {
         println!("cargo:rerun-if-changed={input}");
     }
     println!("cargo:rustc-env=HOTBACKUP_GENERATED_HEADER={}", header.display());
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{SONAME}");
+    // Not only to the shared library, but of no effect on programs: what is for a cdylib goes on to each cdylib that
+    // is built upon this crate, whose name it would be.
+    println!("cargo:rustc-link-arg=-Wl,-soname,{SONAME}");
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! cbindgen puts all constants first, then all types, then all functions. A header that reads well
 //! goes noun by noun, so each noun's source is given to cbindgen on its own, and
-//! `src/ffi/hotbackup.h.in` says where its declarations go.
+//! a template, `src/ffi/hotbackup.h.in`, says where its declarations go.
 
 use std::error::Error;
 use std::fs;
@@ -10,15 +10,14 @@ use std::path::{Path, PathBuf};
 
 use cbindgen::{Builder, Config, ItemType};
 
-/// The template with each line `@types@` or `@<noun>@` replaced by its declarations.
-pub fn text(package: &Path) -> Result<String, Box<dyn Error>> {
-    let sources = package.join("src/ffi");
-    let config = Config::from_file(package.join("cbindgen.toml"))?;
-    let template = fs::read_to_string(sources.join("hotbackup.h.in"))?;
+/// The template beside the sources, with each line `@types@` or `@<noun>@` replaced by its declarations.
+pub fn text(sources: &Path, template: &str, config: &Path) -> Result<String, Box<dyn Error>> {
+    let config = Config::from_file(config)?;
+    let template = fs::read_to_string(sources.join(template))?;
     let mut header = String::new();
     for line in template.lines() {
         match line.strip_prefix('@').and_then(|line| line.strip_suffix('@')) {
-            Some("types") => header += &types(&sources, &config)?,
+            Some("types") => header += &types(sources, &config)?,
             Some(noun) => header += &of_noun(&sources.join(noun).with_extension("rs"), &config)?,
             None => header += line,
         }

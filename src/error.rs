@@ -49,6 +49,30 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code of that number, if there is one.
+    pub fn from_number(number: i32) -> Option<Self> {
+        use Code::*;
+        let all = [
+            InvalidArgument,
+            NotFound,
+            Conflict,
+            Io,
+            NoSpace,
+            SourceChanged,
+            Corrupt,
+            HookFailed,
+            FreezeTimeout,
+            Cancelled,
+            Timeout,
+            RestoreUnfinished,
+            Unsupported,
+            Internal,
+            Unauthorized,
+            Unreachable,
+        ];
+        all.into_iter().find(|code| *code as i32 == number)
+    }
+
     /// The name as in the C header, without its `BACKUP_` prefix.
     pub fn name(self) -> &'static str {
         match self {
@@ -105,6 +129,15 @@ impl Error {
             has_aftermath: false,
             is_of_a_point_that_is_gone: false,
         }))
+    }
+
+    /// An error that was told elsewhere, such as by another library: its message, the path that it concerns and the
+    /// `errno` of the system call that failed, 0 if it was none.
+    pub fn told(code: Code, message: impl Into<String>, path: Option<&Path>, os_error: i32) -> Self {
+        Self::new(code, message).with(|inner| {
+            inner.path = path.map(Path::to_path_buf);
+            inner.os_error = os_error;
+        })
     }
 
     /// An error about `path`: `<doing> <path>: <why>`.

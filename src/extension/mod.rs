@@ -3,23 +3,25 @@
 //! ([`Stored`]); threads with a descriptor table of their own ([`spawn`]).
 
 mod stored;
+pub mod table;
 mod task;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::thread::{self as io_thread, Isolation};
 use crate::job::{Job, Kind};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::restore::{self as restoration, Wanted};
 use crate::standalone;
+use crate::sys::thread;
 
 pub use crate::restore::{Supply, SupplyReader};
 pub use stored::Stored;
-pub use task::{Task, Watch};
+pub use task::{Done, Task, TaskHost, Watch};
 
 /// Starts a job whose work is another crate's, and returns at once. The work runs on an I/O thread, which has left
 /// the host's descriptor table; it must call [`Watch::check`] between its pieces, so that a cancel ends it within a
@@ -72,7 +74,19 @@ pub fn spawn<T: Send + 'static>(
     io_thread::spawn(Isolation::IfPossible, work)
 }
 
+/// Starts a thread for what is a host's own, such as a hook: it shares the host's descriptor table if the calling thread
+/// does, and has all signals blocked.
+pub fn spawn_for_hooks(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    thread::spawn("hotbackup-hook", work).map_err(|error| Error::system("making a thread for hooks", error))
+}
+
 /// Runs `work`, which opens files or sockets, on such a thread, and waits for it.
 pub fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     io_thread::run(work)
+}
+
+/// Runs `work` so that a `pthread_cancel` of the calling thread acts once it has returned: no frame of Rust can be
+/// unwound by one.
+pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
+    thread::uncancelled(work)
 }

@@ -26,6 +26,10 @@ impl backup_error {
         Self { error, message, path }
     }
 
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
     pub fn code(&self) -> backup_code {
         self.error.code() as backup_code
     }

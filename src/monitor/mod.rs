@@ -53,7 +53,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    fn from_u32(value: u32) -> Self {
+    /// The phase of that number; [`None`](Phase::None) of another.
+    pub fn from_u32(value: u32) -> Self {
         use Phase::*;
         [None, Checkpoint, Pin, Freeze, Copy, Verify, Publish, Swap, Scan, Upload, Commit, Download]
             .into_iter()
