@@ -35,7 +35,19 @@ const ROOMS: &[&str] = &[
 ];
 
 /// Those of the crate for object stores.
-const REMOTE_ROOMS: &[&str] = &["lib", "remote", "options", "push", "bring", "repository", "store", "format"];
+const REMOTE_ROOMS: &[&str] = &[
+    "lib",
+    "work",
+    "remote",
+    "probe",
+    "options",
+    "password",
+    "push",
+    "bring",
+    "repository",
+    "store",
+    "format",
+];
 
 /// No file is longer, but for what it says of itself in its tests.
 const LONGEST_FILE: usize = 420;

@@ -86,7 +86,7 @@ Exit codes:
    10  an interrupted restore must be recovered first
    11  this system, file system or build cannot do it
    12  it would destroy something, and nobody said yes
-   13  `doctor` has found something that is wrong
+   13  `doctor` or `remote probe` has found something that is wrong
    14  a store refuses the credentials, or they may do too little
    15  a store cannot be reached
   130  cancelled, by Ctrl-C for one";

@@ -86,7 +86,8 @@ impl Failure {
         }
     }
 
-    fn advice(&self) -> Option<&str> {
+    /// What to do about it.
+    pub fn advice(&self) -> Option<&str> {
         self.to_do.as_deref().or_else(|| self.kind.to_do())
     }
 }

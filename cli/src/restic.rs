@@ -4,6 +4,7 @@ mod ending;
 mod place;
 mod run;
 
+pub use place::lock_wait;
 pub use run::Task;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ const OLDEST: Version = Version(0, 14);
 const INSTALL: &str = "install it: `apt install restic` or `dnf install restic`, or a release from \
                        https://github.com/restic/restic/releases; 0.14 or later, better 0.17 or later";
 
+/// What to do about a flaw of an old one.
+pub const UPDATE: &str =
+    "update it (0.17 or later is best), and do not use it where a push may be stopped for long";
+
 /// Its version, as far as it decides what it can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32);
@@ -28,6 +33,8 @@ impl Version {
     pub const MINDS_LOCKS: Version = Version(0, 15);
     /// It has `repair index`, `repair packs` and `repair snapshots`.
     pub const REPAIRS: Version = Version(0, 16);
+    /// It opens and compares what it has sealed before it sends it, and has exit codes of its own.
+    pub const COMPARES: Version = Version(0, 17);
 }
 
 /// One that is there.
@@ -67,11 +74,15 @@ impl Restic {
 
     /// What should be known before it is used.
     pub fn warning(&self) -> Option<String> {
+        self.flaw().map(|flaw| format!("{flaw}: {UPDATE}"))
+    }
+
+    /// What it does wrong, which [`UPDATE`] ends.
+    pub fn flaw(&self) -> Option<String> {
         let is_careless = self.version < Version::MINDS_LOCKS;
         is_careless.then(|| {
             format!(
-                "restic {} goes on when it has lost its lock, and takes a lock that it cannot read for none: \
-                 update it (0.17 or later is best), and do not use it where a push may be stopped for long",
+                "restic {} goes on when it has lost its lock, and takes a lock that it cannot read for none",
                 self.release
             )
         })

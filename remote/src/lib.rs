@@ -5,13 +5,18 @@
 mod bring;
 mod format;
 mod options;
+mod password;
+mod probe;
 mod push;
 mod remote;
 mod repository;
 mod store;
+mod work;
 
 pub use options::RemoteOptions;
+pub use probe::RemoteFinding;
 pub use remote::{Remote, RemoteSnapshot};
+pub use repository::RemoteLock;
 pub use store::{KEYS, Requests};
 
 /// The Rust in docs/remote.md, tested as this crate's own.

@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use hotbackup::{Code, Error, Result, extension};
 
+use crate::password::PasswordHook;
 use crate::store::Settings;
-
-/// What tells the password when it is needed.
-type PasswordHook = Arc<dyn Fn() -> std::result::Result<String, String> + Send + Sync>;
 
 /// Options of a remote. They are copied when it is opened.
 #[derive(Clone, Default)]
 pub struct RemoteOptions {
     pub(crate) settings: Settings,
-    password: Option<PasswordHook>,
+    password: Option<Arc<PasswordHook>>,
 }
 
 impl RemoteOptions {
@@ -31,19 +29,22 @@ impl RemoteOptions {
         self.settings.set(key, value)
     }
 
-    /// What tells the repository's password each time it is opened, in place of a file or the environment. It is called
-    /// on an I/O thread, never twice at once, and its error becomes [`Code::HookFailed`].
+    /// What tells the repository's password each time it is opened, in place of a file or the environment. It is called,
+    /// and dropped, on a thread of its own, which has the descriptors of the thread that calls this; never twice at once.
+    /// Its error becomes [`Code::HookFailed`].
     pub fn set_password_hook(
         &mut self,
-        hook: impl Fn() -> std::result::Result<String, String> + Send + Sync + 'static,
-    ) {
-        self.password = Some(Arc::new(hook));
+        hook: impl FnMut() -> std::result::Result<String, String> + Send + 'static,
+    ) -> Result<()> {
+        self.password = Some(Arc::new(PasswordHook::new(hook)?));
+        Ok(())
     }
 
     /// The hook's, else the file's, else that of `RESTIC_PASSWORD` or of the file that `RESTIC_PASSWORD_FILE` names.
     pub(crate) fn password(&self) -> Result<String> {
         if let Some(hook) = &self.password {
-            return hook()
+            return hook
+                .ask()?
                 .map_err(|why| Error::new(Code::HookFailed, format!("asking for the password: {why}")));
         }
         if let Some(path) = &self.settings.password_file {

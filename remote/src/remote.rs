@@ -4,25 +4,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use hotbackup::extension::{self, Supply, Task, Watch};
+use hotbackup::extension::{self, Task, Watch};
 use hotbackup::{Job, Kind, Options, Result};
 
-use crate::bring::{Brought, verify};
 use crate::format::LEVEL;
 use crate::options::RemoteOptions;
-use crate::push::{self, Choices};
-use crate::repository::{Found, Listed, Repository, Timing, names};
+use crate::probe::{self, RemoteFinding};
+use crate::push::Choices;
+use crate::repository::{Found, Listed, RemoteLock, Repository, Timing, names};
 use crate::store::{Compression, ReadBack, Requests, Settings, Store, Watch as StoreWatch};
 
 /// A repository in an object store. All its functions may be called from any thread; those that begin jobs return at
 /// once, the others wait for the store.
 pub struct Remote {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     store: Store,
-    options: RemoteOptions,
+    pub(crate) options: RemoteOptions,
     /// Once it was opened: its key is derived from the password by much work.
     open: Mutex<Option<Repository>>,
 }
@@ -120,41 +120,33 @@ impl Remote {
     /// once the repository lists it; [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository
     /// alone for longer than `lock_wait`.
     pub fn push(&self, snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
-        let inner = self.inner.clone();
-        let snapshot = std::path::absolute(snapshot.as_ref())
-            .map_err(|error| hotbackup::Error::io("resolving", snapshot.as_ref(), error))?;
-        let options = paced(options, self.inner.options.settings.rate_limit_up);
-        extension::start(Kind::Push, snapshot.clone(), &options, move |task| {
-            let repository = inner.repository(task)?;
-            push::run(&repository, &snapshot, &inner.choices(), task).map(drop)
-        })
+        let snapshot = absolute(snapshot.as_ref())?;
+        extension::start(
+            Kind::Push,
+            snapshot.clone(),
+            &paced(options, self.rate_limit_up()),
+            self.push_work(snapshot),
+        )
     }
 
     /// Starts to bring a snapshot as a directory `target`, which must not exist; `id` is its id, the beginning of its
     /// object's name, or `latest`. It goes on with what an earlier fetch has left.
     pub fn fetch(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
-        let options = paced(options, self.inner.options.settings.rate_limit_down);
-        extension::fetch(self.supply(id), target, &options)
+        extension::fetch(self.supply(id), target, &paced(options, self.rate_limit_down()))
     }
 
     /// Starts to restore a snapshot to `target`, as [`hotbackup::restore`] does: the target is as it was until all has
     /// come and was compared with the manifest's checksums.
     pub fn restore(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
-        let options = paced(options, self.inner.options.settings.rate_limit_down);
-        extension::restore(self.supply(id), target, &options)
+        extension::restore(self.supply(id), target, &paced(options, self.rate_limit_down()))
     }
 
     /// Starts to verify a snapshot: that all it needs is there, or, unless the options' level is
     /// [`Size`](hotbackup::VerifyLevel::Size), that all of it can be read and is what its manifest says. Each bad file is
     /// one of [`Job::warnings`]; then the job fails with [`Code::Corrupt`](hotbackup::Code::Corrupt).
     pub fn verify(&self, id: &str, options: &Options) -> Result<Job> {
-        let (inner, id) = (self.inner.clone(), id.to_string());
-        let options = paced(options, self.inner.options.settings.rate_limit_down);
-        extension::start(Kind::Verify, PathBuf::from(self.url()), &options, move |task| {
-            let repository = inner.repository(task)?;
-            let listed = Listed::read(&repository, None)?;
-            verify(&repository, listed.find(&id, &repository)?, task)
-        })
+        let options = paced(options, self.rate_limit_down());
+        extension::start(Kind::Verify, PathBuf::from(self.url()), &options, self.verify_work(id))
     }
 
     /// The snapshots, the oldest first; `host`: those of that host alone. Of those that are of one local snapshot the
@@ -190,14 +182,30 @@ impl Remote {
         }
     }
 
-    fn supply(&self, id: &str) -> impl FnOnce(&Task) -> Result<Arc<dyn Supply>> + Send + 'static {
-        let (inner, id) = (self.inner.clone(), id.to_string());
-        move |task| {
-            let repository = inner.repository(task)?;
-            let listed = Listed::read(&repository, None)?;
-            let brought = Brought::new(&repository, listed.find(&id, &repository)?)?;
-            Ok(Arc::new(brought) as Arc<dyn Supply>)
-        }
+    /// The locks that are there, the oldest first: while there is one, restic's prune, check and repair refuse, and while
+    /// there is an exclusive one a push waits.
+    pub fn locks(&self) -> Result<Vec<RemoteLock>> {
+        self.inner.opened()?.locks()
+    }
+
+    /// Removes the locks that pushes which were killed have left: those of pushes that were not renewed for half an hour by
+    /// the store's clock. Younger ones and those of others stay: who holds them may be at work. The first list is what was
+    /// removed, the second what stays.
+    pub fn unlock(&self) -> Result<(Vec<RemoteLock>, Vec<RemoteLock>)> {
+        self.inner.opened()?.unlock()
+    }
+
+    /// What the store does, found by trying it in the repository's place, which need not have a repository yet and needs no
+    /// password: that what is written is read and listed at once, what it refuses, and whether this host may delete. What
+    /// does not hold is a finding, not an error. It takes some twenty small requests and three seconds. What it writes is called
+    /// `locks/probe-...`, which restic passes over, needs the rights of a lock, and is removed.
+    pub fn probe(&self) -> Result<Vec<RemoteFinding>> {
+        probe::run(&self.inner.store)
+    }
+
+    /// How far the store's clock is from this machine's, by the store's last answer. `None`: it has said nothing.
+    pub fn clock(&self) -> Option<RemoteFinding> {
+        self.inner.store.heard().map(probe::clock)
     }
 }
 
@@ -213,7 +221,7 @@ impl Inner {
     }
 
     /// For one job, whose cancel ends each request.
-    fn repository(&self, task: &Task) -> Result<Repository> {
+    pub(crate) fn repository(&self, task: &Task) -> Result<Repository> {
         let store = self.store.for_job(Arc::new(Steered(task.watch())));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(repository) = &*open {
@@ -230,7 +238,7 @@ impl Inner {
         self.options.settings.host.clone().unwrap_or_else(host_name)
     }
 
-    fn choices(&self) -> Choices {
+    pub(crate) fn choices(&self) -> Choices {
         let Settings { piece, index_memory, lock_wait, read_back, compression, .. } = &self.options.settings;
         Choices {
             host: self.host(),
@@ -265,9 +273,9 @@ impl StoreWatch for Steered {
 }
 
 /// The limit of the remote, where the job has none of its own.
-fn paced(options: &Options, limit: Option<u64>) -> Options {
+fn paced(options: &Options, limit: u64) -> Options {
     let mut options = options.clone();
-    if let Some(limit) = limit.filter(|_| options.rate_limit() == 0) {
+    if options.rate_limit() == 0 {
         options.set_rate_limit(limit);
     }
     options
@@ -275,4 +283,9 @@ fn paced(options: &Options, limit: Option<u64>) -> Options {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// A path that stays the same when the host changes its directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| hotbackup::Error::io("resolving", path, error))
 }

@@ -55,6 +55,16 @@ pub struct Repository {
 impl RepositoryOption {
     /// The repository that is meant. The store is not asked for anything yet.
     pub fn open(&self, context: &Context) -> Result<Repository, Failure> {
+        self.open_with(&[], context)
+    }
+
+    /// The same where a person waits: a store that does not answer is soon said to be one.
+    pub fn open_to_look(&self, context: &Context) -> Result<Repository, Failure> {
+        self.open_with(&[("retries", "2")], context)
+    }
+
+    /// The same, with these choices where they are not given.
+    fn open_with(&self, defaults: &[(&str, &str)], context: &Context) -> Result<Repository, Failure> {
         let Some(url) = self.repo.as_deref().filter(|url| !url.is_empty()) else {
             return Err(
                 wrong("no repository was given").advise("give it with --repo URL or in HOTBACKUP_REPO")
@@ -63,13 +73,16 @@ impl RepositoryOption {
         let mut choices = self.choices()?;
         let named = choices.remove("password_file").map(PathBuf::from);
         let password = password(self.password_file.as_deref().or(named.as_deref()))?;
+        for (key, value) in defaults {
+            choices.entry(key.to_string()).or_insert_with(|| value.to_string());
+        }
         let mut options = RemoteOptions::new();
         for (key, value) in &choices {
             options.set(key, value)?;
         }
         // Read once: a file that is a pipe has no second time.
         let told = password.clone();
-        options.set_password_hook(move || Ok(told.clone()));
+        options.set_password_hook(move || Ok(told.clone()))?;
         let remote = Remote::open(url, &options)?;
         context.display.explain(&format!("the repository is {}", remote.url()));
         Ok(Repository { remote, choices, password })

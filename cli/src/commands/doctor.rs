@@ -1,11 +1,12 @@
 //! `hotbackup doctor PATH`.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use hotbackup::{Finding, Severity, examine};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::args::capture::in_options;
 use crate::context::{Context, Run};
@@ -33,16 +34,23 @@ pub struct Doctor {
 
 impl Run for Doctor {
     fn run(&self, _: &Context) -> Outcome {
-        let findings: Vec<Found> = examine(&self.path)?.into_iter().map(Found::of).collect();
-        let wrong = findings.iter().filter(|finding| finding.severity == "error").count() as u64;
-        let failure = (wrong > 0).then(|| {
-            let number = size::things(wrong, "thing is", "things are");
-            Failure::found(format!("{number} wrong with {}", self.path.display()))
-                .at(&self.path)
-                .advise("do what each finding says, the first ones first")
-        });
-        Ok(Done { failure, ..Examined { path: self.path.to_string_lossy().into_owned(), findings }.into() })
+        let findings = examine(&self.path)?.into_iter().map(Found::of).collect();
+        let mut done = examined(self.path.to_string_lossy().into_owned(), findings);
+        done.failure = done.failure.map(|failure| failure.at(&self.path));
+        Ok(done)
     }
+}
+
+/// What was found, the worst first, and the failure if something is wrong.
+pub fn examined(path: String, mut findings: Vec<Found>) -> Done {
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    let wrong = findings.iter().filter(|finding| finding.severity == Severity::Error).count() as u64;
+    let failure = (wrong > 0).then(|| {
+        let number = size::things(wrong, "thing is", "things are");
+        Failure::found(format!("{number} wrong with {path}"))
+            .advise("do what each finding says, the first ones first")
+    });
+    Done { failure, ..Examined { path, findings }.into() }
 }
 
 /// What was found, the worst first.
@@ -52,25 +60,22 @@ struct Examined {
     findings: Vec<Found>,
 }
 
+/// One thing that was found.
 #[derive(Serialize)]
-struct Found {
-    severity: &'static str,
-    kind: &'static str,
-    path: String,
-    what: String,
-    to_do: Option<String>,
+pub struct Found {
+    #[serde(serialize_with = "in_words")]
+    pub severity: Severity,
+    pub kind: &'static str,
+    /// Where, or of which repository.
+    pub path: String,
+    pub what: String,
+    pub to_do: Option<String>,
 }
 
 impl Found {
     fn of(finding: Finding) -> Self {
-        let severity = match finding.severity {
-            Severity::Ok => "ok",
-            Severity::Notice => "notice",
-            Severity::Warning => "warning",
-            _ => "error",
-        };
         Self {
-            severity,
+            severity: finding.severity,
             kind: finding.kind,
             path: finding.path.to_string_lossy().into_owned(),
             what: finding.what,
@@ -79,15 +84,28 @@ impl Found {
     }
 }
 
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Ok => "ok",
+        Severity::Notice => "notice",
+        Severity::Warning => "warning",
+        _ => "error",
+    }
+}
+
+fn in_words<S: Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(word(*severity))
+}
+
 impl Report for Examined {
     fn text(&self, out: &mut dyn Write, _: Option<usize>) -> io::Result<()> {
         for finding in &self.findings {
             let style = match finding.severity {
-                "error" => style::BAD,
-                "ok" => style::GOOD,
+                Severity::Error => style::BAD,
+                Severity::Ok => style::GOOD,
                 _ => style::BOLD,
             };
-            let severity = style::styled(style, format!("{}:", finding.severity));
+            let severity = style::styled(style, format!("{}:", word(finding.severity)));
             writeln!(out, "{severity} {}: {}", finding.path, finding.what)?;
             if let Some(to_do) = &finding.to_do {
                 writeln!(out, "    to do: {to_do}")?;

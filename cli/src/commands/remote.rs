@@ -1,17 +1,20 @@
 //! `hotbackup remote ...`: repositories in object stores.
 
 mod check;
+mod doctor;
 mod fetch;
 mod forget;
 mod init;
 mod key;
 mod list;
 mod naming;
+mod probe;
 mod prune;
 mod push;
 mod repair;
 mod restore;
 mod traffic;
+mod unlock;
 mod upkeep;
 mod verify;
 
@@ -57,6 +60,9 @@ enum Action {
     Check(check::Check),
     Repair(repair::Repair),
     Key(key::Key),
+    Unlock(unlock::Unlock),
+    Probe(probe::Probe),
+    Doctor(doctor::Doctor),
 }
 
 impl Run for Remote {
@@ -73,6 +79,9 @@ impl Run for Remote {
             Action::Check(action) => action,
             Action::Repair(action) => action,
             Action::Key(action) => action,
+            Action::Unlock(action) => action,
+            Action::Probe(action) => action,
+            Action::Doctor(action) => action,
         };
         let done = action.run(context).map_err(advised)?;
         Ok(Done { failure: done.failure.map(advised), ..done })

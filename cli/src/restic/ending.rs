@@ -46,8 +46,8 @@ pub fn failure(status: ExitStatus, said: &str) -> Option<Failure> {
     let failure = Failure::new(code, format!("running restic: {how}{why}"));
     Some(match code {
         Code::Conflict => failure.advise(
-            "wait until the push, or the restic, that holds the lock has ended, and try again; the lock of one that \
-             was killed `restic unlock` removes once it is 30 minutes old",
+            "wait until the push, or the restic, that holds the lock has ended, and try again; the lock of a push that \
+             was killed `hotbackup remote unlock` removes once it is 30 minutes old, that of a restic `restic unlock`",
         ),
         Code::Io => failure.advise("look at what restic said, and try again"),
         _ => failure,

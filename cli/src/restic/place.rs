@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hotbackup::Code;
 
+use crate::args::remote::Repository;
 use crate::args::values;
 use crate::failure::Failure;
 
@@ -36,7 +37,7 @@ type Choices = BTreeMap<String, String>;
 impl Place {
     /// Of a repository by its URL, as [`Remote::url`](hotbackup_remote::Remote::url) writes it, and the choices about it.
     pub fn of(url: &str, choices: &Choices) -> Result<Self, Failure> {
-        let mut place = Self { lock_wait: LOCK_WAIT, ..Self::default() };
+        let mut place = Self { lock_wait: wait_of(choices)?, ..Self::default() };
         let (kind, rest) = url.split_once("://").unwrap_or(("", url));
         let (top, path) = rest.split_once('/').unwrap_or((rest, ""));
         match kind {
@@ -123,12 +124,6 @@ impl Place {
                 self.arguments.extend([option.to_string(), bytes.div_ceil(1024).to_string()]);
             }
         }
-        if let Some(wait) = choices.get("lock_wait") {
-            let seconds = wait.parse().ok().map(Duration::from_secs);
-            self.lock_wait = seconds
-                .map_or_else(|| values::duration(wait), Ok)
-                .map_err(|why| refused("lock_wait", &why))?;
-        }
         self.hand(choices, "proxy", "HTTPS_PROXY");
         self.hand(choices, "proxy", "HTTP_PROXY");
         Ok(())
@@ -137,6 +132,17 @@ impl Place {
     fn hand(&mut self, choices: &Choices, key: &str, variable: &'static str) {
         self.set.extend(choices.get(key).map(|value| (variable, value.clone())));
     }
+}
+
+/// How long another's lock is waited for.
+pub fn lock_wait(repository: &Repository) -> Result<Duration, Failure> {
+    wait_of(&repository.choices)
+}
+
+fn wait_of(choices: &Choices) -> Result<Duration, Failure> {
+    let Some(wait) = choices.get("lock_wait") else { return Ok(LOCK_WAIT) };
+    let seconds = wait.parse().ok().map(Duration::from_secs);
+    seconds.map_or_else(|| values::duration(wait), Ok).map_err(|why| refused("lock_wait", &why))
 }
 
 fn refused(key: &str, why: &str) -> Failure {

@@ -34,6 +34,9 @@ const COMMANDS: &[&str] = &[
     "remote check",
     "remote repair",
     "remote key",
+    "remote unlock",
+    "remote probe",
+    "remote doctor",
     "completions",
 ];
 

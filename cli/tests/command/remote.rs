@@ -1,5 +1,7 @@
 //! `remote`: a repository on the other side of a `file://` URL, which restic reads, too.
 
+mod examining;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -397,7 +399,10 @@ fn an_old_restic_is_warned_of_and_tried_again_while_another_holds_the_repository
     command.env("PATH", &path);
     let ran = ran(command).exits(4);
     assert!(ran.err.contains("warning: restic 0.14.0 goes on when it has lost its lock"), "{ran:#?}");
-    assert!(ran.err.contains("already locked by PID 7") && ran.error().contains("restic unlock"), "{ran:#?}");
+    assert!(
+        ran.err.contains("already locked by PID 7") && ran.error().contains("hotbackup remote unlock"),
+        "{ran:#?}"
+    );
     assert!(!ran.err.contains("--retry-lock"), "it has none: {ran:#?}");
     let tries = fs::read_to_string(far.place.path("arguments")).unwrap().lines().count();
     assert_eq!(tries, 2);
@@ -421,4 +426,60 @@ fn a_signal_interrupts_restic_in_order_and_waits_for_its_end() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     assert!(far.place.path("tidied").exists());
+}
+
+#[test]
+fn the_lock_of_a_killed_push_keeps_restic_out_until_it_is_old_and_is_unlocked() {
+    let far = Far::new();
+    let locks = far.place.path("far/locks");
+    // It looks for others for a fifth of a second before it goes on.
+    let mut push = far.command(&["push", "-r", "db"]).spawn().unwrap();
+    while !locks.exists() || files(&locks).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    push.kill().unwrap();
+    push.wait().unwrap();
+    let path = fake(&far, "0.18.0", "exit 0");
+    let upkeep = |arguments: &[&str]| {
+        let mut command = far.command(&[arguments, &["-o", "lock_wait=1s"]].concat());
+        command.env("PATH", &path);
+        ran(command)
+    };
+    let told = |ran: Ran| {
+        let error = ran.error().to_string();
+        assert!(
+            error.contains("hotbackup:") && error.contains(" s old") && error.contains("remote unlock"),
+            "{error}"
+        );
+    };
+    fs::write(far.place.path("new"), "another").unwrap();
+    let new = far.place.path("new").display().to_string();
+    for arguments in [&["prune"][..], &["check"], &["repair", "index", "--yes"]] {
+        told(upkeep(arguments).exits(4));
+    }
+    told(upkeep(&["key", "passwd", "--new-password-file", &new]).exits(4));
+    assert!(!far.place.path("arguments").exists(), "restic was not started");
+    upkeep(&["key", "list"]).succeeds();
+    upkeep(&["check", "--", "--no-lock"]).succeeds();
+    let ran = far.run(&["unlock", "--json"]).exits(4);
+    let left = ran.json("remote_unlock");
+    assert_eq!(
+        (left["removed"].as_array().unwrap().len(), left["left"][0]["is_pushs"].as_bool()),
+        (0, Some(true))
+    );
+
+    // One that nobody can read may be anybody's, however old.
+    fs::write(locks.join("ab".repeat(32)), "nonsense").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 60);
+    for file in files(&locks) {
+        fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    upkeep(&["check"]).succeeds();
+    let ran = far.run(&["unlock"]).exits(4);
+    assert!(ran.out.contains("removed the lock locks/") && ran.out.contains("31 min old"), "{ran:#?}");
+    assert!(ran.error().contains("of nobody that can be read"), "{ran:#?}");
+    assert_eq!(files(&locks).len(), 1);
+    fs::remove_file(locks.join("ab".repeat(32))).unwrap();
+    let ran = far.run(&["unlock"]).succeeds();
+    assert!(ran.out.contains("no push has left a lock"), "{ran:#?}");
 }

@@ -1,8 +1,9 @@
-//! What is brought of packs: stretches of wanted blobs that lie beside each other, each by one request, and a few of
-//! them kept, since small files that follow each other mostly lie in one.
+//! What is brought of packs: stretches of wanted blobs that lie beside each other or nearly so, each by one request,
+//! and kept until all that is wanted of them was taken, since small files that follow each other mostly lie in one.
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hotbackup::Result;
@@ -12,19 +13,22 @@ use crate::repository::{Index, Place, Repository, names};
 use crate::store::PendingGet;
 
 /// What one request brings, at most, unless a single blob is longer.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 8 << 20;
 
-/// Bytes between wanted blobs that cost less than a request.
-const GAP: u64 = 32 << 10;
+/// Bytes between wanted blobs that cost less than a request: what an older snapshot's pieces leave of a file that
+/// changes in place has many holes.
+const GAP: u64 = 256 << 10;
 
-/// How many stretches are kept.
-const KEPT: usize = 10;
+/// How many bytes are kept for each file that is being read, and once more for all: the stretch that it is in and the
+/// one after it. What is dropped while it is wanted must be brought again.
+const KEPT: u64 = 2 * LONGEST;
 
-/// A stretch of a pack.
+/// A stretch of a pack, and how often a blob in it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Span {
     pack: u32,
     range: Range<u64>,
+    wanted: u32,
 }
 
 /// All that is wanted of a repository.
@@ -32,7 +36,24 @@ pub struct Spans {
     repository: Repository,
     index: Index,
     spans: Vec<Span>,
-    kept: Mutex<VecDeque<(usize, Arc<Cell>)>>,
+    kept: Mutex<VecDeque<Kept>>,
+    readers: AtomicU64,
+}
+
+/// A file that is being read, for as long as it is.
+pub struct Reading<'a>(&'a AtomicU64);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A stretch that is kept, until all that is wanted of it was taken or others have come since.
+struct Kept {
+    number: usize,
+    left: u32,
+    cell: Arc<Cell>,
 }
 
 /// A stretch that is on its way, or has come.
@@ -45,7 +66,7 @@ enum State {
 }
 
 impl Spans {
-    /// Of these blobs, each of which the index has.
+    /// Of these blobs, each of which the index has, as often as each is needed.
     pub fn new(repository: &Repository, index: Index, wanted: &[Id]) -> Self {
         let mut places: Vec<(u32, u32, u32)> = wanted
             .iter()
@@ -53,8 +74,14 @@ impl Spans {
             .map(|place| (place.pack_number, place.offset, place.length))
             .collect();
         places.sort_unstable();
-        places.dedup();
-        Self { repository: repository.clone(), index, spans: joined(&places), kept: Mutex::default() }
+        let (repository, spans) = (repository.clone(), joined(&places));
+        Self { repository, index, spans, kept: Mutex::default(), readers: AtomicU64::new(0) }
+    }
+
+    /// Makes room for one more file that is being read.
+    pub fn reading(&self) -> Reading<'_> {
+        self.readers.fetch_add(1, Relaxed);
+        Reading(&self.readers)
     }
 
     /// Where a blob lies.
@@ -77,13 +104,25 @@ impl Spans {
         let number = self.number_of(place);
         let bytes = self.bytes(number)?;
         let start = (u64::from(place.offset) - self.spans[number].range.start) as usize;
-        Ok(take(&bytes[start..start + place.length as usize]))
+        let taken = take(&bytes[start..start + place.length as usize]);
+        self.took(number);
+        Ok(taken)
+    }
+
+    /// Lets go of a stretch with the last blob that is wanted of it.
+    fn took(&self, number: usize) {
+        let mut kept = lock(&self.kept);
+        let Some(at) = kept.iter().position(|one| one.number == number) else { return };
+        kept[at].left = kept[at].left.saturating_sub(1);
+        if kept[at].left == 0 {
+            kept.remove(at);
+        }
     }
 
     /// Lets go of a blob's stretch: what came is bad.
     pub fn forget(&self, place: &Place) {
         let number = self.number_of(place);
-        lock(&self.kept).retain(|(kept, _)| *kept != number);
+        lock(&self.kept).retain(|kept| kept.number != number);
     }
 
     fn number_of(&self, place: &Place) -> usize {
@@ -93,22 +132,30 @@ impl Spans {
 
     fn cell(&self, number: usize) -> Result<Arc<Cell>> {
         let mut kept = lock(&self.kept);
-        if let Some(at) = kept.iter().position(|(kept, _)| *kept == number)
+        if let Some(at) = kept.iter().position(|one| one.number == number)
             && let Some(found) = kept.remove(at)
         {
-            let cell = found.1.clone();
+            let cell = found.cell.clone();
             kept.push_back(found);
             return Ok(cell);
         }
-        let Span { pack, range } = &self.spans[number];
+        let Span { pack, range, wanted } = &self.spans[number];
         let name = names::pack(&self.index.pack(*pack));
         let pending = self.repository.store.get_later(&name, range.clone())?;
         let cell = Arc::new(Cell(Mutex::new(State::Coming(pending))));
-        kept.push_back((number, cell.clone()));
-        if kept.len() > KEPT {
-            kept.pop_front();
-        }
+        kept.push_back(Kept { number, left: *wanted, cell: cell.clone() });
+        self.drop_oldest(&mut kept);
         Ok(cell)
+    }
+
+    /// Down to what may be kept; the newest stays whatever its length.
+    fn drop_oldest(&self, kept: &mut VecDeque<Kept>) {
+        let length = |one: &Kept| self.spans[one.number].range.end - self.spans[one.number].range.start;
+        let most = KEPT * (self.readers.load(Relaxed) + 1);
+        let mut bytes: u64 = kept.iter().map(length).sum();
+        while bytes > most && kept.len() > 1 {
+            bytes -= kept.pop_front().map_or(0, |oldest| length(&oldest));
+        }
     }
 
     fn bytes(&self, number: usize) -> Result<Arc<Vec<u8>>> {
@@ -125,7 +172,7 @@ impl Spans {
                 Ok(bytes)
             }
             State::Failed => {
-                let Span { pack, range } = &self.spans[number];
+                let Span { pack, range, .. } = &self.spans[number];
                 let name = names::pack(&self.index.pack(*pack));
                 self.repository.store.get_range(&name, range.clone()).map(Arc::new)
             }
@@ -142,11 +189,12 @@ fn joined(places: &[(u32, u32, u32)]) -> Vec<Span> {
             Some(last)
                 if last.pack == *pack
                     && start <= last.range.end + GAP
-                    && end - last.range.start <= LONGEST =>
+                    && (end - last.range.start <= LONGEST || end <= last.range.end) =>
             {
                 last.range.end = last.range.end.max(end);
+                last.wanted += 1;
             }
-            _ => spans.push(Span { pack: *pack, range: start..end }),
+            _ => spans.push(Span { pack: *pack, range: start..end, wanted: 1 }),
         }
     }
     spans
@@ -163,11 +211,20 @@ mod tests {
     #[test]
     fn blobs_that_lie_beside_each_other_come_by_one_request_up_to_its_length() {
         let mib = 1 << 20;
-        let places: Vec<_> = (0..6).map(|number| (1, number * mib, mib)).chain([(2, 0, 9 * mib)]).collect();
+        let places: Vec<_> =
+            (0..10).map(|number| (1, number * mib, mib)).chain([(2, 0, 9 * mib); 2]).collect();
         let spans = joined(&places);
         let mib = u64::from(mib);
-        let span = |pack, range| Span { pack, range };
-        assert_eq!(spans, [span(1, 0..4 * mib), span(1, 4 * mib..6 * mib), span(2, 0..9 * mib)]);
+        let span = |pack, range, wanted| Span { pack, range, wanted };
+        assert_eq!(spans, [span(1, 0..8 * mib, 8), span(1, 8 * mib..10 * mib, 2), span(2, 0..9 * mib, 2)]);
+    }
+
+    #[test]
+    fn a_hole_that_is_cheaper_than_a_request_comes_along() {
+        let piece = 45 << 10;
+        let every_other: Vec<_> = (0..40).map(|number| (1, number * 2 * piece, piece)).collect();
+        let end = u64::from(79 * piece);
+        assert_eq!(joined(&every_other), [Span { pack: 1, range: 0..end, wanted: 40 }]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hotbackup::extension::{Supply, SupplyReader};
 use hotbackup::{Code, Error, Result};
 
-use super::spans::Spans;
+use super::spans::{Reading, Spans};
 use crate::format::{Id, Opener};
 use crate::repository::{Found, Index, Repository, Trees, names};
 
@@ -27,7 +27,6 @@ impl Brought {
         let files = trees.files;
         let mut wanted: Vec<Id> = files.values().flatten().copied().collect();
         wanted.sort_unstable();
-        wanted.dedup();
         if let Some(missing) = wanted.iter().find(|id| !trees.index.has(id)) {
             let file = files.iter().find(|(_, ids)| ids.contains(missing)).map(|(path, _)| path.as_path());
             let why = "a piece of it is in no pack that is there and whole";
@@ -90,7 +89,8 @@ impl Brought {
         let piece = size / (ids.len() as u64).max(1);
         let ahead = (AHEAD / piece.max(1)).clamp(1, ids.len().max(1) as u64) as usize;
         let path = self.name.join(path);
-        Ok(Reader { brought: self, path, ids, ahead, next: 0, opener, plain: Vec::new(), at: 0 })
+        let _reading = self.spans.reading();
+        Ok(Reader { brought: self, path, ids, ahead, next: 0, opener, plain: Vec::new(), at: 0, _reading })
     }
 }
 
@@ -121,6 +121,7 @@ struct Reader<'a> {
     /// The piece that is being read, and how far.
     plain: Vec<u8>,
     at: usize,
+    _reading: Reading<'a>,
 }
 
 /// How many bytes ahead are asked for: a few stretches.

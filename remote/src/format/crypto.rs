@@ -2,13 +2,14 @@
 //! what comes of it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use aes::cipher::{BlockEncrypt, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
-use aes::{Aes128, Aes256};
+use aws_lc_rs::cipher::{AES_128, AES_256, Algorithm, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rand;
 use hotbackup::{Code, Error};
 use poly1305::Poly1305;
-use poly1305::universal_hash::UniversalHash;
+use poly1305::universal_hash::{KeyInit, UniversalHash};
 use subtle::ConstantTimeEq;
 
 const NONCE: usize = 16;
@@ -42,8 +43,21 @@ pub struct MasterKey {
     k: [u8; 16],
     r: [u8; 16],
     /// The schedules of `encrypt` and `k`, which are not to be made anew for each blob.
-    cipher: Aes256,
-    mask: Aes128,
+    cipher: Arc<EncryptingKey>,
+    mask: Arc<EncryptingKey>,
+}
+
+/// A cipher in counter mode.
+fn counter(algorithm: &'static Algorithm, key: &[u8]) -> Arc<EncryptingKey> {
+    let key = UnboundCipherKey::new(algorithm, key).and_then(EncryptingKey::ctr);
+    Arc::new(key.expect("a key of the cipher's length"))
+}
+
+/// Enciphers or deciphers, which is the same.
+fn apply(cipher: &EncryptingKey, nonce: &[u8; NONCE], bytes: &mut [u8]) {
+    let context = EncryptionContext::Iv128(FixedLength::from(nonce));
+    // Left as they are, bytes would be sent in the clear.
+    cipher.less_safe_encrypt(bytes, context).expect("counter mode takes any length");
 }
 
 /// Fills bytes at random.
@@ -72,7 +86,7 @@ impl MasterKey {
         for byte in [4, 8, 12] {
             r[byte] &= 252;
         }
-        Self { encrypt, k, r, cipher: Aes256::new(&encrypt.into()), mask: Aes128::new(&k.into()) }
+        Self { encrypt, k, r, cipher: counter(&AES_256, &encrypt), mask: counter(&AES_128, &k) }
     }
 
     /// Its 64 bytes.
@@ -98,7 +112,7 @@ impl MasterKey {
         sealed.extend_from_slice(&nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plain);
-        self.apply(&nonce, &mut sealed[start..]);
+        apply(&self.cipher, &nonce, &mut sealed[start..]);
         let mac = self.mac(&nonce, &sealed[start..]);
         sealed.extend_from_slice(&mac);
     }
@@ -119,22 +133,16 @@ impl MasterKey {
             return Err(BadSeal);
         }
         plain.extend_from_slice(enciphered);
-        self.apply(nonce, plain);
+        apply(&self.cipher, nonce, plain);
         Ok(())
-    }
-
-    fn apply(&self, nonce: &[u8; NONCE], bytes: &mut [u8]) {
-        let core = ctr::CtrCore::<_, ctr::flavors::Ctr128BE>::inner_iv_init(&self.cipher, nonce.into());
-        StreamCipherCoreWrapper::from_core(core).apply_keystream(bytes);
     }
 
     /// Poly1305-AES: the one-time key is `r` and the nonce enciphered with `k`.
     fn mac(&self, nonce: &[u8; NONCE], bytes: &[u8]) -> [u8; MAC] {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&self.r);
-        let mut masked = (*nonce).into();
-        self.mask.encrypt_block(&mut masked);
-        key[16..].copy_from_slice(&masked);
+        // Counter mode makes of zeros what the cipher makes of the nonce.
+        apply(&self.mask, nonce, &mut key[16..]);
         let mut mac = Poly1305::new(&key.into());
         // Whole blocks go many at a time here, and one by one there.
         let (blocks, tail) = bytes.split_at(bytes.len() / 16 * 16);

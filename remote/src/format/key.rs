@@ -103,7 +103,7 @@ fn derive(object: &KeyObject, password: &str) -> Result<MasterKey> {
     if blocks.saturating_mul(p) > MOST_WORK {
         return refused("it asks for minutes of work");
     }
-    let params = scrypt::Params::new(n.trailing_zeros() as u8, object.r, object.p, 64)
+    let params = scrypt::Params::new(n.trailing_zeros() as u8, object.r, object.p)
         .map_err(|error| Error::new(Code::Unsupported, format!("a key of this kind: {error}")))?;
     let mut bytes = [0; 64];
     scrypt::scrypt(password.as_bytes(), &object.salt, &params, &mut bytes)

@@ -23,7 +23,7 @@ mod unpacked;
 
 pub use self::blob::{BlobKind, LEVEL, Opener, SealedBlob, Sealer, seal_blob};
 pub use self::config::Config;
-pub use self::crypto::MasterKey;
+pub use self::crypto::{MasterKey, random};
 pub use self::id::Id;
 pub use self::index::{IndexObject, read_index};
 pub use self::lock::LockRecord;

@@ -53,6 +53,12 @@ impl PackWriter {
         Self { kind, bytes: Vec::new(), blobs: Vec::new(), digest }
     }
 
+    /// One that is still empty is filled into this buffer, whatever that holds.
+    pub fn fill(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.bytes = buffer;
+    }
+
     /// Adds a blob, which must be of the pack's kind.
     pub fn add(&mut self, blob: SealedBlob) -> Result<()> {
         if blob.kind != self.kind {

@@ -16,8 +16,11 @@ use super::work::Work;
 use crate::format::{BlobKind, Id, Sealer, seal_blob};
 use crate::repository::Packer;
 
-/// What one thread reads of a file at a time, unless a piece is longer.
-const STRETCH: u64 = 16 << 20;
+/// What one thread reads of a file at a time, unless a piece is longer. Little, so that a pack holds what follows each
+/// other in a file, and whoever brings the file back needs few packs at once; more where the list of them would be long.
+const SHORTEST: u64 = 1 << 20;
+const LONGEST: u64 = 16 << 20;
+const STRETCHES: u64 = 1 << 16;
 
 /// A file that is to be read.
 pub struct ToRead<'a> {
@@ -88,9 +91,11 @@ fn fail(first: &Mutex<Option<Error>>, next: &AtomicUsize, end: usize, error: Err
 }
 
 fn stretches(files: &[ToRead<'_>]) -> Vec<Stretch> {
+    let all: u64 = files.iter().map(|file| file.size).sum();
+    let length = (all / STRETCHES).clamp(SHORTEST, LONGEST);
     let mut stretches = Vec::new();
     for (number, file) in files.iter().enumerate() {
-        let step = (STRETCH / file.piece).max(1) * file.piece;
+        let step = (length / file.piece).max(1) * file.piece;
         let mut start = 0;
         while start < file.size {
             let end = (start + step).min(file.size);

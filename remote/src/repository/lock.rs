@@ -10,6 +10,7 @@ use hotbackup::extension::Watch;
 use hotbackup::{Code, Error, Result};
 use uuid::Uuid;
 
+use super::standing::OURS;
 use super::{Repository, internal, names};
 use crate::format::{Id, LockRecord};
 
@@ -67,7 +68,7 @@ enum Seen {
 impl Held {
     /// Waits until no exclusive lock is there, and takes a shared one.
     pub fn take(repository: &Repository, host: &str, timing: Timing, watch: &Watch) -> Result<Self> {
-        let host = format!("hotbackup:{host}:{}", Uuid::from_bytes(random()?));
+        let host = format!("{OURS}{host}:{}", Uuid::from_bytes(random()?));
         let until = boot_time() + timing.wait;
         loop {
             if let Some(who) = exclusive(repository, watch)? {

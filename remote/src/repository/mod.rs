@@ -6,6 +6,7 @@ mod lock;
 pub mod names;
 mod packer;
 mod snapshots;
+mod standing;
 mod tree;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use index::{Index, Place};
 pub use lock::{Held, Timing, boot_time};
 pub use packer::{LOST_OBJECT, Packer, lost_object};
 pub use snapshots::{Found, Listed, TAG};
+pub use standing::RemoteLock;
 pub use tree::{Trees, files_of};
 
 use crate::format::{Config, Id, MasterKey, key, open_unpacked, seal_unpacked};

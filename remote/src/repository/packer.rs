@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hotbackup::{Code, Error, Result};
 
 use super::{Index, Repository, internal, names};
@@ -12,7 +13,7 @@ use crate::format::{BlobKind, Id, IndexObject, Pack, PackWriter, PackedBlob, Sea
 use crate::store::Pending;
 
 /// How many packs are on their way at once: what bounds a push's memory.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 2;
 
 /// An index is written after so many blobs or so long, whichever comes first.
 const INDEX_BLOBS: usize = 50_000;
@@ -44,7 +45,10 @@ struct Open {
 
 /// Packs on their way, and those that have arrived.
 struct Flight {
-    packs: VecDeque<(Id, u64, Vec<PackedBlob>, Pending)>,
+    packs: VecDeque<Sent>,
+    /// That of the pack that has arrived last, for the next one: packs of many threads, each made anew, would leave
+    /// holes of their size in the memory.
+    buffer: Option<Vec<u8>>,
     arrived: IndexObject,
     arrived_blobs: usize,
     index_due: Instant,
@@ -52,6 +56,14 @@ struct Flight {
     objects: HashMap<String, u64>,
     /// Each is read again before an index names it.
     is_read_back: bool,
+}
+
+/// A pack on its way.
+struct Sent {
+    id: Id,
+    bytes: Bytes,
+    blobs: Vec<PackedBlob>,
+    pending: Pending,
 }
 
 impl<'a> Packer<'a> {
@@ -64,6 +76,7 @@ impl<'a> Packer<'a> {
         };
         let flight = Flight {
             packs: VecDeque::new(),
+            buffer: None,
             arrived: IndexObject::default(),
             arrived_blobs: 0,
             index_due: Instant::now() + INDEX_AFTER,
@@ -80,29 +93,35 @@ impl<'a> Packer<'a> {
 
     /// Takes a blob that was claimed, and sends a pack once it is full.
     pub fn add(&self, blob: SealedBlob) -> Result<()> {
-        let full = {
-            let mut open = lock(&self.open);
-            let kind = blob.kind;
-            let writer = open.writer(kind);
-            writer.add(blob)?;
-            writer.is_full().then(|| std::mem::replace(writer, PackWriter::new(kind)))
-        };
-        full.map_or(Ok(()), |writer| self.send(writer))
+        let mut open = lock(&self.open);
+        let kind = blob.kind;
+        let writer = open.writer(kind);
+        writer.add(blob)?;
+        match writer.is_full() {
+            // Nobody fills the next one before this one is on its way: full packs that wait would add up.
+            true => {
+                let buffer = self.send(std::mem::replace(writer, PackWriter::new(kind)))?;
+                buffer.into_iter().for_each(|buffer| writer.fill(buffer));
+                Ok(())
+            }
+            false => Ok(()),
+        }
     }
 
-    fn send(&self, writer: PackWriter) -> Result<()> {
+    /// Returns a buffer for the next one, if there is one.
+    fn send(&self, writer: PackWriter) -> Result<Option<Vec<u8>>> {
         let Pack { id, bytes, blobs } = writer.finish(&self.repository.key);
-        let length = bytes.len() as u64;
+        let bytes = Bytes::from(bytes);
         let mut flight = lock(&self.flight);
         while flight.packs.len() >= IN_FLIGHT {
             flight.land()?;
         }
-        let pending = self.repository.store.put_later(&names::pack(&id), bytes.into())?;
-        flight.packs.push_back((id, length, blobs, pending));
+        let pending = self.repository.store.put_later(&names::pack(&id), bytes.clone())?;
+        flight.packs.push_back(Sent { id, bytes, blobs, pending });
         if flight.arrived_blobs >= INDEX_BLOBS || Instant::now() >= flight.index_due {
             flight.write_index(self.repository)?;
         }
-        Ok(())
+        Ok(flight.buffer.take())
     }
 
     /// Sends what is left, and waits until all of it has arrived and is in an index.
@@ -136,9 +155,10 @@ impl Open {
 impl Flight {
     /// Waits for the oldest pack.
     fn land(&mut self) -> Result<()> {
-        let Some((id, length, blobs, pending)) = self.packs.pop_front() else { return Ok(()) };
+        let Some(Sent { id, bytes, blobs, pending }) = self.packs.pop_front() else { return Ok(()) };
         pending.wait()?;
-        self.objects.insert(names::pack(&id), length);
+        self.objects.insert(names::pack(&id), bytes.len() as u64);
+        self.buffer = bytes.try_into_mut().ok().map(Vec::from);
         self.arrived_blobs += blobs.len();
         self.arrived.packs.push((id, blobs));
         Ok(())

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use object_store::CredentialProvider;
 
 use super::answer::{Failure, told};
-use super::wire::{ATTEMPT, Attempt};
+use super::body::Attempt;
+use super::wire::ATTEMPT;
 
 /// Where credentials come from.
 pub(super) struct Provider<T> {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod backend;
+mod body;
 mod clock;
 mod cloud;
 mod credentials;
@@ -17,6 +18,8 @@ mod profile;
 mod retry;
 mod settings;
 mod signed;
+mod socket;
+mod trial;
 mod values;
 mod watch;
 mod wire;

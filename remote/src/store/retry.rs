@@ -6,9 +6,10 @@ use std::time::Duration;
 use hotbackup::{Code, Error, Result};
 
 use super::answer::{Failure, scrub, told};
+use super::body::Attempt;
 use super::credentials::Renewable;
 use super::watch::{Counts, Job, count};
-use super::wire::{ATTEMPT, Attempt};
+use super::wire::ATTEMPT;
 
 /// What is asked, for messages.
 #[derive(Clone)]

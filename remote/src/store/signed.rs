@@ -23,10 +23,10 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub struct SignedPut {
     name: String,
     /// None in a directory.
-    url: Option<url::Url>,
+    pub(super) url: Option<url::Url>,
     headers: HeaderMap,
     /// By the time since boot.
-    until: Duration,
+    pub(super) until: Duration,
 }
 
 impl SignedPut {
@@ -129,7 +129,7 @@ fn is_over(error: &hotbackup::Error, until: Duration) -> bool {
 }
 
 /// Nothing to ask anew: the signature is made.
-struct Never;
+pub(super) struct Never;
 
 impl super::credentials::Renewable for Never {
     fn renew(&self) -> bool {
@@ -144,7 +144,7 @@ fn cannot_sign(message: &str) -> bool {
 /// The headers that bind the bytes, where the name says what they are.
 fn bound(cloud: &Cloud, name: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let last = name.rsplit('/').next().unwrap_or_default();
+    let last = name.rsplit(['/', '-']).next().unwrap_or_default();
     if let (true, Some(hash)) = (cloud.is_s3, sha256(last))
         && let Ok(value) = HeaderValue::from_str(&BASE64_STANDARD.encode(hash))
     {

@@ -3,48 +3,36 @@
 //!
 //! Dead is what moves nothing for the idle time; slow is all else, and has no limit. Reqwest's own read timeout
 //! begins with the request and so would end slow uploads; these times are ours. Of an upload the kernel takes more
-//! at once than has left: its silence counts from when the bytes could have left at 1 KB/s, or from three idle
-//! times after they were taken, whichever is sooner.
+//! at once than has left, megabytes of a large one: so what the other side has acknowledged since is looked at, too.
+//! What it has acknowledged and not read nobody here can see: its silence counts from when the last bytes that moved
+//! could have been read at 1 KB/s, or from three idle times after they did, whichever is sooner.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use object_store::ClientOptions;
 use object_store::client::{
     ClientConfigKey, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService,
 };
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::answer::{Failure, failure, told};
+use super::answer::{failure, told};
+use super::body::{Attempt, CHUNK, Download, Upload, lost};
 use super::clock::Clock;
 use super::settings::Settings;
-use super::watch::{Counts, Job, count};
-
-/// The bytes that are granted at once.
-const CHUNK: usize = 64 << 10;
-
-/// One attempt at a request, which the wire tells what it sees.
-pub(super) struct Attempt {
-    pub job: Arc<Job>,
-    pub seen: Mutex<Option<Failure>>,
-}
+use super::socket::Line;
+use super::watch::{Counts, count};
 
 tokio::task_local! {
     /// The attempt in whose task a request is made.
     pub(super) static ATTEMPT: Arc<Attempt>;
-}
-
-impl Attempt {
-    fn sees(&self, failure: Failure) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-    }
+    /// Set for a request that is to be damaged once it is signed, as a bad line would.
+    pub(super) static DAMAGED: ();
 }
 
 /// Makes clients whose requests are seen.
@@ -64,6 +52,11 @@ impl std::fmt::Debug for Wire {
 
 impl Wire {
     pub fn client(&self, allow_http: bool) -> Result<Seen, reqwest::Error> {
+        let client = self.builder(allow_http)?.build()?;
+        Ok(Seen { client, wire: self.clone(), allow_http, lines: Mutex::default() })
+    }
+
+    fn builder(&self, allow_http: bool) -> Result<reqwest::ClientBuilder, reqwest::Error> {
         // No redirects: a signature is one host's, and credentials go to no other.
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("hotbackup/", env!("CARGO_PKG_VERSION")))
@@ -79,7 +72,7 @@ impl Wire {
             let none = reqwest::NoProxy::from_string("169.254.0.0/16,fd00:ec2::254");
             builder = builder.proxy(reqwest::Proxy::all(proxy)?.no_proxy(none));
         }
-        Ok(Seen { client: builder.build()?, wire: self.clone() })
+        Ok(builder)
     }
 }
 
@@ -101,6 +94,10 @@ impl HttpConnector for Wire {
 pub(super) struct Seen {
     client: reqwest::Client,
     wire: Wire,
+    allow_http: bool,
+    /// Clients for large uploads that are not in use. Each makes one request at a time, so that it is known which
+    /// connection is the request's.
+    lines: Mutex<Vec<(reqwest::Client, Line)>>,
 }
 
 #[async_trait]
@@ -113,6 +110,9 @@ impl HttpService for Seen {
         let mut chunks = Vec::new();
         while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             chunks.extend(frame.into_data().ok());
+        }
+        if DAMAGED.try_with(|()| ()).is_ok() {
+            damage(&mut chunks);
         }
         let idle = self.wire.settings.idle_timeout;
         let length = chunks.iter().map(Bytes::len).sum();
@@ -127,7 +127,11 @@ impl HttpService for Seen {
                 Upload { chunks, left: length, job, counts, idle, alive: Arc::clone(&alive), grant: None };
             *sent.body_mut() = Some(reqwest::Body::wrap(up));
         }
-        let answer = match until_idle(self.client.execute(sent), &alive).await {
+        let own = if length > CHUNK { Some(self.line()?) } else { None };
+        let (client, line) = own.as_ref().map_or((&self.client, None), |(client, line)| (client, Some(line)));
+        let ended = until_idle(client.execute(sent), &alive, idle, line).await;
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+        let answer = match ended {
             Some(Ok(answer)) => answer,
             Some(Err(error)) => return Err(lost(&attempt, told(&error.without_url()))),
             None => return Err(lost(&attempt, format!("nothing moved for {idle:?}"))),
@@ -140,6 +144,17 @@ impl HttpService for Seen {
 }
 
 impl Seen {
+    /// A client that nobody else uses.
+    fn line(&self) -> Result<(reqwest::Client, Line), HttpError> {
+        if let Some(unused) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(unused);
+        }
+        let line = Line::default();
+        let builder = self.wire.builder(self.allow_http);
+        let client = builder.and_then(|builder| builder.connector_layer(line.clone()).build());
+        Ok((client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error.without_url()))?, line))
+    }
+
     fn count(&self, request: &HttpRequest) {
         let counts = &self.wire.counts;
         let is_list =
@@ -187,178 +202,41 @@ impl Seen {
     }
 }
 
-fn lost(attempt: &Attempt, why: String) -> HttpError {
-    let mut seen = attempt.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if !matches!(*seen, Some(Failure::Stopped(_))) {
-        *seen = Some(Failure::Silence(why.clone()));
+/// Flips a bit.
+fn damage(chunks: &mut [Bytes]) {
+    if let Some(chunk) = chunks.iter_mut().find(|chunk| !chunk.is_empty()) {
+        let mut bytes = chunk.to_vec();
+        bytes[0] ^= 1;
+        *chunk = bytes.into();
     }
-    HttpError::new(HttpErrorKind::Unknown, std::io::Error::other(why))
 }
 
-/// Waits for `work` as long as it is alive.
-async fn until_idle<T>(work: impl Future<Output = T>, alive: &Mutex<Instant>) -> Option<T> {
+/// Waits for `work` as long as it is alive: as its body says, or the line that its bytes leave by.
+async fn until_idle<T>(
+    work: impl Future<Output = T>,
+    alive: &Mutex<Instant>,
+    idle: Duration,
+    line: Option<&Line>,
+) -> Option<T> {
     let mut work = std::pin::pin!(work);
-    let until = || *alive.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut timer = Box::pin(sleep_until(until()));
-    std::future::poll_fn(move |cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
-            return Poll::Ready(Some(done));
+    let mut left = None;
+    loop {
+        let until = *alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = line.map_or(until, |_| until.min(Instant::now() + idle / 2));
+        if let Ok(done) = timeout_at(look, work.as_mut()).await {
+            return Some(done);
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            if until() <= Instant::now() {
-                return Poll::Ready(None);
-            }
-            timer.as_mut().reset(until());
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// The wait for bytes to be granted.
-type Grant = Option<JoinHandle<hotbackup::Result<()>>>;
-
-/// Waits for a grant; none is waited for where nothing is limited.
-fn granted(
-    grant: &mut Grant,
-    cx: &mut Context<'_>,
-    attempt: impl FnOnce(hotbackup::Error),
-) -> Poll<Result<(), HttpError>> {
-    let Some(waiting) = grant else { return Poll::Ready(Ok(())) };
-    let result = ready!(Pin::new(waiting).poll(cx));
-    *grant = None;
-    Poll::Ready(match result {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            attempt(error);
-            Err(HttpError::new(HttpErrorKind::Unknown, std::io::Error::other("the job is to end")))
-        }
-        Err(error) => Err(HttpError::new(HttpErrorKind::Unknown, error)),
-    })
-}
-
-/// A body on its way up.
-struct Upload {
-    chunks: Vec<Bytes>,
-    left: usize,
-    job: Arc<Job>,
-    counts: Arc<Counts>,
-    idle: Duration,
-    alive: Arc<Mutex<Instant>>,
-    grant: Grant,
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let this = &mut *self;
-        while this.chunks.first().is_some_and(Bytes::is_empty) {
-            this.chunks.remove(0);
-        }
-        let Some(first) = this.chunks.first_mut() else { return Poll::Ready(None) };
-        let length = first.len().min(CHUNK);
-        let was_asked = this.grant.is_some();
-        if !was_asked && this.job.watch.is_paced() {
-            // It may wait as long as it likes: what the job itself holds back is not idle.
-            *this.alive.lock().unwrap_or_else(PoisonError::into_inner) =
-                Instant::now() + Duration::from_secs(86_400);
-            let watch = Arc::clone(&this.job.watch);
-            this.grant = Some(tokio::task::spawn_blocking(move || watch.pace_up(length as u64)));
-        }
-        // What it failed with is asked of the watch again by who tries again.
-        ready!(granted(&mut this.grant, cx, |_| {}))?;
-        let chunk = first.split_to(length);
-        this.left -= length;
-        count(&this.counts.up, length as u64);
-        let now = Instant::now();
-        let mut alive = this.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        // Beyond `idle` from now lies what the bytes before this one may still take at 1 KB/s.
-        let slow = alive.saturating_duration_since(now + this.idle).min(this.idle * 3);
-        *alive = now + this.idle + (slow + Duration::from_millis(length as u64)).min(this.idle * 3);
-        drop(alive);
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left as u64)
-    }
-}
-
-/// A body on its way down.
-struct Download {
-    body: Pin<Box<reqwest::Body>>,
-    attempt: Arc<Attempt>,
-    counts: Arc<Counts>,
-    idle: Duration,
-    alive: Pin<Box<Sleep>>,
-    grant: Grant,
-}
-
-impl Body for Download {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let this = &mut *self;
-        let attempt = Arc::clone(&this.attempt);
-        if this.grant.is_some() {
-            ready!(granted(&mut this.grant, cx, |error| attempt.sees(Failure::Stopped(error))))?;
-            this.alive.as_mut().reset(Instant::now() + this.idle);
-        }
-        let frame = match this.body.as_mut().poll_frame(cx) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => {
-                ready!(this.alive.as_mut().poll(cx));
-                return Poll::Ready(Some(Err(lost(&attempt, format!("nothing came for {:?}", this.idle)))));
-            }
-        };
-        this.alive.as_mut().reset(Instant::now() + this.idle);
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, |data| data.len()) as u64;
-                count(&this.counts.down, length);
-                if length > 0 && attempt.job.watch.is_paced() {
-                    this.grant = Some(tokio::task::spawn_blocking(move || pace_down(&attempt.job, length)));
-                }
-                Some(Ok(frame))
-            }
-            Some(Err(error)) => {
-                let why = told(&error.without_url());
-                let is_short = why.contains("end of file before message length");
-                let error = lost(&attempt, why.clone());
-                if is_short {
-                    attempt.sees(Failure::Short(why));
-                }
-                Some(Err(error))
-            }
+        let now_left = match line {
+            Some(line) => line.unacknowledged().await,
             None => None,
-        })
+        };
+        let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_left.zip(left).is_some_and(|(now, before)| now < before) {
+            *alive = (*alive).max(Instant::now() + idle * 4);
+        }
+        left = now_left;
+        if *alive <= Instant::now() {
+            return None;
+        }
     }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Bytes that have come are paid for before more are taken.
-fn pace_down(job: &Job, length: u64) -> hotbackup::Result<()> {
-    let mut left = length;
-    while left > 0 {
-        let part = left.min(CHUNK as u64);
-        job.watch.pace_down(part)?;
-        left -= part;
-    }
-    Ok(())
 }

@@ -56,7 +56,7 @@ fn missing() -> Option<String> {
 }
 
 fn start() -> Ceph {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/ceph.sh");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../remote/tests/common/ceph.sh");
     let mut why = String::new();
     // Ports are looked for before they are taken, and another program may be faster.
     for _ in 0..3 {

@@ -70,7 +70,7 @@ pub fn options(backend: &Backend) -> RemoteOptions {
         options.set(key, &value).expect(key);
     }
     options.set("host", "db1").expect("a host");
-    options.set_password_hook(|| Ok(PASSWORD.to_string()));
+    options.set_password_hook(|| Ok(PASSWORD.to_string())).unwrap();
     options
 }
 

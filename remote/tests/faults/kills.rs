@@ -32,7 +32,7 @@ fn child_process() {
     let Ok(deed) = std::env::var(DEED) else { return };
     let words: Vec<&str> = deed.split('\n').collect();
     let mut options = hotbackup_remote::RemoteOptions::new();
-    options.set_password_hook(|| Ok(PASSWORD.into()));
+    options.set_password_hook(|| Ok(PASSWORD.into())).unwrap();
     options.set("host", "db1").expect("a choice");
     for (key, value) in words[1].split(' ').filter_map(|setting| setting.split_once('=')) {
         options.set(key, value).expect("a choice");

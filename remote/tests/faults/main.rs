@@ -9,6 +9,7 @@ mod kills;
 mod listings;
 mod outages;
 mod packs;
+mod probing;
 mod rivals;
 mod scene;
 mod secrets;

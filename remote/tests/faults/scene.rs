@@ -177,7 +177,7 @@ pub fn same(local: &Path, back: &Path) {
 
 pub fn open(store: &Backend, choices: &[(&str, &str)]) -> Remote {
     let mut options = RemoteOptions::new();
-    options.set_password_hook(|| Ok(PASSWORD.into()));
+    options.set_password_hook(|| Ok(PASSWORD.into())).unwrap();
     let few = [
         ("host", "db1"),
         ("retries", "3"),

@@ -41,7 +41,7 @@ fn no_error_tells_a_secret() {
         }
     }
     let mut wrong = hotbackup_remote::RemoteOptions::new();
-    wrong.set_password_hook(|| Ok("a wrong pass".into()));
+    wrong.set_password_hook(|| Ok("a wrong pass".into())).unwrap();
     for (key, value) in scene.store.settings() {
         wrong.set(key, &value).expect("a choice");
     }

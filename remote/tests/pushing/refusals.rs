@@ -37,7 +37,7 @@ fn another_password_opens_nothing_and_is_not_in_the_error() {
     let (_place, store) = directory();
     host::repository(&store);
     let mut options = RemoteOptions::new();
-    options.set_password_hook(|| Ok("not it at all".into()));
+    options.set_password_hook(|| Ok("not it at all".into())).unwrap();
     let remote = Remote::open(&store.url(), &options).expect("a remote");
     let error = remote.list(None).expect_err("another password");
     assert_eq!(error.code(), Code::Unauthorized, "{error}");
@@ -46,7 +46,7 @@ fn another_password_opens_nothing_and_is_not_in_the_error() {
         "{error}"
     );
     let mut options = RemoteOptions::new();
-    options.set_password_hook(|| Err("the vault is shut".into()));
+    options.set_password_hook(|| Err("the vault is shut".into())).unwrap();
     let remote = Remote::open(&store.url(), &options).expect("a remote");
     let error = remote.list(None).expect_err("no password");
     assert_eq!(

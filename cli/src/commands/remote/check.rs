@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::upkeep::outcome;
+use super::upkeep::{alone, outcome};
 use crate::Outcome;
 use crate::args::remote::RepositoryOption;
 use crate::context::{Context, Run};
@@ -36,6 +36,9 @@ impl Run for Check {
         arguments.extend(self.read_data.then(|| "--read-data".to_string()));
         arguments.extend(self.further.iter().cloned());
         let repository = self.repository.open(context)?;
+        if !self.further.iter().any(|option| option == "--no-lock") {
+            alone(&repository, context)?;
+        }
         outcome(&repository, arguments, "the repository is as it was; restic's lock may be left", context)
     }
 }

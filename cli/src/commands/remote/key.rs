@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use hotbackup::Code;
 
-use super::upkeep::outcome;
+use super::upkeep::{alone, outcome};
 use crate::Outcome;
 use crate::args::job::Consent;
 use crate::args::remote::RepositoryOption;
@@ -79,6 +79,10 @@ impl Run for Key {
                 repository.remote.url()
             );
             context.confirm(&what, &self.consent)?;
+        }
+        // The others change nothing that anybody reads, and restic lets them run beside a push.
+        if matches!(self.action, Action::Remove | Action::Passwd) {
+            alone(&repository, context)?;
         }
         let mut arguments = vec!["key".to_string(), self.action.word().to_string()];
         if let Some(file) = &self.new_password_file {

@@ -4,7 +4,7 @@ use clap::Args;
 use hotbackup::{Options, VerifyLevel};
 
 use super::naming::all;
-use super::upkeep::run;
+use super::upkeep::{alone, run};
 use super::verify::verify;
 use crate::args::remote::{HostOption, RepositoryOption};
 use crate::context::{Context, Run};
@@ -37,6 +37,7 @@ impl Run for Prune {
     fn run(&self, context: &Context) -> Outcome {
         let restic = Restic::find()?;
         let repository = self.repository.open(context)?;
+        alone(&repository, context)?;
         let mut arguments = vec!["prune".to_string()];
         arguments.extend(self.dry_run.then(|| "--dry-run".to_string()));
         arguments.extend(self.further.iter().cloned());

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use hotbackup::Code;
 
-use super::upkeep::run;
+use super::upkeep::{alone, run};
 use crate::args::job::Consent;
 use crate::args::remote::RepositoryOption;
 use crate::context::{Context, Run};
@@ -82,6 +82,7 @@ impl Run for Repair {
         arguments.extend(self.ids.iter().chain(&self.further).cloned());
         let repository = self.repository.open(context)?;
         context.confirm(&format!("repairing the {word} of {}", repository.remote.url()), &self.consent)?;
+        alone(&repository, context)?;
         let aftermath =
             "what was good is there; `hotbackup remote repair index` goes on; restic's lock may be left";
         let (upkept, failure) = run(&restic, &repository, arguments, aftermath, context)?;

@@ -1,16 +1,54 @@
 //! What restic does for a repository, as a command of ours tells it.
 
 use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use hotbackup::Code;
 use serde::Serialize;
 
+use super::unlock::shown;
 use super::verify::Checked;
 use crate::args::remote::Repository;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Report, size, style};
-use crate::restic::{Restic, Task};
+use crate::restic::{Restic, Task, lock_wait};
 use crate::{Done, Outcome};
+
+/// How often locks are looked at.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// Waits until nobody is at work, as long as a lock may be waited for. restic goes by the clock of this machine, and some
+/// of its releases take a lock that they cannot read for none: here a lock is one whatever it says, and as old as the store's
+/// clock says. A stale one restic itself refuses.
+pub fn alone(repository: &Repository, context: &Context) -> Result<(), Failure> {
+    let until = Instant::now() + lock_wait(repository)?;
+    context.interrupts.aftermath("nothing was changed");
+    let mut is_said = false;
+    loop {
+        let locks = match repository.remote.locks() {
+            // Who cannot open it sees no locks, and cannot do anything either: restic says so.
+            Err(error) if error.code() == Code::Unauthorized => return Ok(()),
+            locks => locks?,
+        };
+        let Some(young) = locks.iter().find(|lock| !lock.is_stale()) else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        let who = shown(young);
+        if left.is_zero() {
+            let what = format!("{} is in use: {who}; nothing was changed", repository.remote.url());
+            return Err(Failure::new(Code::Conflict, what).advise(
+                "wait until it has ended, and try again; the lock of a push that was killed `hotbackup remote unlock` \
+                 removes once it is 30 minutes old, that of a restic `restic unlock`",
+            ));
+        }
+        if !context.json && !is_said {
+            context.display.say(&format!("waiting: {who}"));
+            is_said = true;
+        }
+        thread::sleep(left.min(BETWEEN));
+    }
+}
 
 /// Lets restic do it, and tells how it ended. `aftermath`: what is so if it is ended on its way.
 pub fn run(

@@ -1,5 +1,6 @@
 //! What a server can do wrong.
 
+use bytes::Bytes;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -258,6 +259,24 @@ fn slow_is_not_dead_up_or_down() {
     assert_eq!(store.get("slow").expect("slow"), vec![b'x'; 20]);
     // The kernel takes these 1,500 bytes at once, and they leave at 1 KB/s.
     store.put("slow-up", vec![0; 1_500].into()).expect("slow");
+}
+
+#[test]
+fn an_upload_is_alive_while_the_other_side_takes_it_and_dead_soon_after_it_takes_no_more() {
+    let server = Server::start(|_, _, stream| answer(stream, "200 OK", "ETag: \"x\"\r\n", b""));
+    let store = open(&server, &[("idle_timeout", "500ms"), ("retries", "0")]);
+    let large = || Bytes::from(vec![0; 4 << 20]);
+    // The kernel takes most of it at once, and 128 KiB are read in 200 ms: it is silent for far longer than four idle
+    // times. Twice: the second one goes by the same client.
+    for name in ["slow-large", "slow-large-again"] {
+        let since = Instant::now();
+        store.put(name, large()).expect("slow");
+        assert!(since.elapsed() > Duration::from_secs(5), "{:?}", since.elapsed());
+    }
+    let since = Instant::now();
+    let error = store.put("stuck", large()).expect_err("dead");
+    assert_eq!(error.code(), Code::Unreachable, "{error}");
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
 }
 
 #[test]

@@ -57,16 +57,24 @@ fn serve(mut stream: TcpStream, script: &Script, all: &Mutex<Vec<Asked>>) {
         return;
     }
     let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let is_slow = asked.line.contains("slow-up");
+    // What is read at a time, and how long after that nothing is.
+    let (most, pause) = match &asked.line {
+        line if line.contains("slow-up") => (100, 100),
+        line if line.contains("slow-large") => (128 << 10, 200),
+        line if line.contains("stuck") => (128 << 10, 60_000),
+        _ => (1 << 20, 0),
+    };
+    if pause > 100 {
+        // Else the kernel takes some megabytes for us: what is slow is the way here, not the reader.
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 128 << 10);
+    }
     let mut left: usize = length;
     while left > 0 {
-        let mut part = vec![0; left.min(if is_slow { 100 } else { 1 << 20 })];
+        let mut part = vec![0; left.min(most)];
         if reader.read_exact(&mut part).is_err() {
             return;
         }
-        if is_slow {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
+        std::thread::sleep(std::time::Duration::from_millis(pause));
         left -= part.len();
         asked.body.extend(part);
     }

@@ -1,0 +1,74 @@
+//! The list of cases in each language.
+
+use std::process::Command;
+
+use crate::common::{beside_the_libraries, cases, has, library, root, run, staged};
+use crate::python;
+
+/// Compiles a program of scenarios and runs it: it prints nothing unless something is wrong.
+fn passes(compiler: &str, flags: &[&str], source: &str) {
+    if !has(compiler, "--version") {
+        return;
+    }
+    let (stage, scratch) =
+        (staged(), tempfile::Builder::new().prefix("s").tempdir().expect("a temporary directory"));
+    let program = stage.path().join("scenarios");
+    let mut compile = Command::new(compiler);
+    compile.args(flags).args(["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-I"]);
+    compile.arg(root().join("include")).arg(root().join("remote/capi/tests/scenarios").join(source));
+    compile.arg("-L").arg(stage.path()).args(["-lhotbackup_remote", "-lhotbackup"]);
+    run(compile.arg("-o").arg(&program));
+    let mut command = beside_the_libraries(stage.path(), program.to_str().expect("a plain path"));
+    assert_eq!(run(command.arg(cases()).arg(scratch.path())), "");
+}
+
+#[test]
+fn every_case_passes_in_c() {
+    passes("cc", &["-std=c99", "-D_GNU_SOURCE"], "scenarios.c");
+}
+
+#[test]
+fn every_case_passes_in_cpp() {
+    passes("c++", &["-std=c++17"], "scenarios.cpp");
+}
+
+/// A command of the tools in the Python package's directory. What Python and pytest keep for a next time stays out of
+/// the source tree.
+fn tool(module: &str) -> Option<Command> {
+    let python = python::tools(&root().join("bindings/python/tests/requirements.txt"))?;
+    let mut command = beside_the_libraries(&root(), python.to_str().expect("a plain path"));
+    command.args(["-m", module]).current_dir(root().join("bindings/python-remote"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("HOTBACKUP_LIBRARY", library("hotbackup"));
+    command.env("HOTBACKUP_REMOTE_LIBRARY", library("hotbackup_remote"));
+    Some(command)
+}
+
+#[test]
+fn the_python_package_passes_its_tests_every_case_among_them() {
+    let Some(mut pytest) = tool("pytest") else { return };
+    run(pytest.args(["-p", "no:cacheprovider"]));
+}
+
+#[test]
+fn its_types_are_complete_and_its_syntax_is_that_of_the_oldest_python() {
+    let cache = tempfile::tempdir().expect("a temporary directory");
+    let Some(mut mypy) = tool("mypy") else { return };
+    run(mypy.arg("--cache-dir").arg(cache.path()));
+    for arguments in [&["check", "--no-cache"][..], &["format", "--check", "--no-cache"]] {
+        run(tool("ruff").expect("it was there").args(arguments));
+    }
+}
+
+#[test]
+fn the_go_package_passes_its_tests_every_case_among_them() {
+    if !has("go", "version") {
+        return;
+    }
+    let stage = staged();
+    let mut go = beside_the_libraries(stage.path(), "go");
+    go.current_dir(root().join("bindings/go/remote")).env("GOTOOLCHAIN", "local").env("GOWORK", "off");
+    go.env("GOPROXY", "off").env("CGO_ENABLED", "1");
+    go.env("CGO_LDFLAGS", format!("-L{}", stage.path().display()));
+    run(go.args(["test", "-count=1", "./..."]));
+}
