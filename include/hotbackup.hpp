@@ -299,6 +299,7 @@ inline Progress progress_of(const backup_progress &source) noexcept {
 }
 
 struct Jobs;
+struct Remotes; // of hotbackup_remote.hpp
 
 } // namespace detail
 /// @endcond
@@ -922,6 +923,7 @@ public:
 
 private:
     friend class Coordinator;
+    friend struct detail::Remotes;
     friend Job restore(const Path &snapshot, const Path &target, const Options &options);
     friend Job verify(const Path &snapshot, const Options &options);
     friend Job scrub(const Path &root, const ScrubBudget &budget, const Options &options);

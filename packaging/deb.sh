@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the Debian packages hotbackup, libhotbackup0 and libhotbackup-dev of what install.sh installs:
+# Makes the Debian packages hotbackup, libhotbackup0 and libhotbackup-dev of what install.sh installs,
+# and with --remote libhotbackup-remote0 and libhotbackup-remote-dev:
 #
-#   packaging/deb.sh [--no-build] [DIRECTORY]      default: debian/ in Cargo's target directory
+#   packaging/deb.sh [--no-build] [--remote] [DIRECTORY]    default: debian/ in Cargo's target directory
 #
 # dpkg-deb on the tree of install.sh, and not cargo-deb: that has some 70 crates to be built first,
 # and its metadata would be a second list of the same files, with the version in the names of
@@ -14,14 +15,16 @@ fail() {
     exit 1
 }
 
-no_build=
-if [ "${1:-}" = --no-build ]; then
-    no_build=$1
+no_build='' remote=''
+while :; do
+    case ${1:-} in
+        --no-build) no_build=$1 ;;
+        --remote) remote=$1 ;;
+        -*) fail "usage: packaging/deb.sh [--no-build] [--remote] [DIRECTORY]" ;;
+        *) break ;;
+    esac
     shift
-fi
-case ${1:-} in
-    -*) fail "usage: packaging/deb.sh [--no-build] [DIRECTORY]" ;;
-esac
+done
 for tool in dpkg-deb dpkg-shlibdeps strip; do
     command -v "$tool" >/dev/null || fail "$tool is not there: apt-get install dpkg-dev binutils"
 done
@@ -39,6 +42,8 @@ output=$(cd "$output" && pwd)
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/build.rs")
 runtime=libhotbackup${soname##*.}
+remote_soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/remote/capi/build.rs")
+remote_runtime=libhotbackup-remote${remote_soname##*.}
 architecture=$(dpkg-architecture -qDEB_HOST_ARCH)
 libdir=lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 maintainer="${DEBFULLNAME:-The hotbackup authors} <${DEBEMAIL:-noreply@hotbackup.invalid}>"
@@ -53,7 +58,7 @@ umask 022
 # Everything into the development package, then the run time part and the command out of it.
 development=$work/libhotbackup-dev
 DESTDIR=$development PREFIX=/usr LIBDIR=$libdir INCLUDEDIR=include \
-    "$root/packaging/install.sh" ${no_build:+"$no_build"} >/dev/null
+    "$root/packaging/install.sh" ${no_build:+"$no_build"} ${remote:+"$remote"} >/dev/null
 strip --strip-unneeded --remove-section=.comment "$development/usr/$libdir/libhotbackup.so.$version"
 strip --strip-debug --remove-section=.comment --enable-deterministic-archives \
     "$development/usr/$libdir/libhotbackup.a"
@@ -71,6 +76,21 @@ gzip -9n "$command"/usr/share/man/man1/*.1
 strip --strip-all --remove-section=.comment "$command/usr/bin/hotbackup"
 # A library is no program.
 chmod 644 "$work/$runtime/usr/$libdir/libhotbackup.so.$version"
+
+# Of what is for object stores the same two packages.
+if [ -n "$remote" ]; then
+    remote_libraries=$work/$remote_runtime/usr/$libdir
+    remote_development=$work/libhotbackup-remote-dev/usr
+    mkdir -p "$remote_libraries" "$work/$remote_runtime/DEBIAN" "$work/libhotbackup-remote-dev/DEBIAN" \
+        "$remote_development/include" "$remote_development/$libdir/pkgconfig"
+    mv "$development/usr/include"/hotbackup_remote.* "$remote_development/include/"
+    mv "$development/usr/$libdir/pkgconfig/hotbackup_remote.pc" "$remote_development/$libdir/pkgconfig/"
+    mv "$development/usr/$libdir/libhotbackup_remote.so" "$remote_development/$libdir/"
+    mv "$development/usr/$libdir/$remote_soname" "$development/usr/$libdir/libhotbackup_remote.so.$version" \
+        "$remote_libraries/"
+    strip --strip-unneeded --remove-section=.comment "$remote_libraries/libhotbackup_remote.so.$version"
+    chmod 644 "$remote_libraries/libhotbackup_remote.so.$version"
+fi
 
 # The system's libraries that it needs, and since which version: dpkg-shlibdeps knows the symbols.
 mkdir "$work/debian"
@@ -152,3 +172,29 @@ Description: backups of live databases (command for operators)
  It comes with services and timers for systemd, none of which is enabled.
 END
 package hotbackup
+
+[ -n "$remote" ] || exit 0
+
+# It calls libhotbackup by a table that its user hands on, so that dpkg-shlibdeps does not see it.
+documents "$remote_runtime"
+depends=$(depends_of "$remote_libraries/$remote_soname")
+control "$remote_runtime" libs "$depends, $runtime (= $version)" same <<'END'
+Description: snapshots of live databases in object stores (library)
+ hotbackup backs up the directory of a live database from inside the process
+ that owns it. This library sends its snapshots to S3, GCS, Azure or a
+ directory, encrypted and compressed, as a repository of restic's format, and
+ brings them back.
+END
+echo "libhotbackup_remote ${remote_soname##*.} $remote_runtime (>= $version)" >"$work/$remote_runtime/DEBIAN/shlibs"
+echo "activate-noawait ldconfig" >"$work/$remote_runtime/DEBIAN/triggers"
+package "$remote_runtime"
+
+documents libhotbackup-remote-dev
+depends="$remote_runtime (= $version), libhotbackup-dev (= $version)"
+control libhotbackup-remote-dev libdevel "$depends" same <<'END'
+Description: snapshots of live databases in object stores (development)
+ hotbackup backs up the directory of a live database from inside the process
+ that owns it, and sends its snapshots to object stores. These are the headers
+ for C and C++ of the library that does so, and what pkg-config needs.
+END
+package libhotbackup-remote-dev

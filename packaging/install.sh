@@ -9,12 +9,14 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: packaging/install.sh [--no-build | --build | --uninstall | --list]
+usage: packaging/install.sh [--remote] [--no-build | --build | --uninstall | --list]
 
   --build       builds all that is installed, and installs nothing
   --no-build    installs what --build has left in the target directory
   --uninstall   removes what this version has installed
   --list        prints the files that this version installs, below PREFIX
+  --remote      with the library for object stores, libhotbackup_remote, which takes long to build;
+                --uninstall always removes it, too
 
 Variables of the environment:
   PREFIX        where it will be used from, default /usr/local
@@ -47,13 +49,14 @@ up_from() {
     echo "$1" | sed 's|[^/][^/]*|..|g'
 }
 
-build=yes action=install
+build=yes action=install remote=no
 for argument; do
     case $argument in
         --no-build) build=no ;;
         --build) action=build ;;
-        --uninstall) action=uninstall ;;
+        --uninstall) action=uninstall remote=yes ;;
         --list) action=list ;;
+        --remote) remote=yes ;;
         --help) usage; exit ;;
         *) usage >&2; exit 2 ;;
     esac
@@ -73,6 +76,8 @@ destination=${DESTDIR:-}$prefix
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/build.rs")
 real_name=libhotbackup.so.$version
+remote_soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$root/remote/capi/build.rs")
+remote_real_name=libhotbackup_remote.so.$version
 
 # Cargo runs at the root, so a relative target directory is meant from there.
 target=${CARGO_TARGET_DIR:-target}
@@ -85,9 +90,13 @@ built=$target/$release
 # The command is built by itself and elsewhere: its library has no C functions, and Cargo would write
 # it over the one that has them, whose name is the same.
 command=$target/command/$release/hotbackup
+# So is the library for object stores, there as well: most of what both need is the same.
+remote_built=$target/command/$release/libhotbackup_remote.so
 
+# Those for object stores go with --remote alone.
 headers() {
-    (cd "$root/include" && find . -name '*.h' -o -name '*.hpp' | sed 's|^\./||' | LC_ALL=C sort)
+    (cd "$root/include" && find . -name '*.h' -o -name '*.hpp' | sed 's|^\./||' | LC_ALL=C sort) |
+        if [ "$remote" = yes ]; then cat; else grep -v '^hotbackup_remote\.'; fi
 }
 
 # The units of systemd, which run the command; systemd looks for them below /usr and /usr/local.
@@ -126,6 +135,10 @@ list() {
         cmake/hotbackup/hotbackup-config.cmake cmake/hotbackup/hotbackup-config-version.cmake; do
         echo "$libdir/$file"
     done
+    [ "$remote" = yes ] || return 0
+    for file in libhotbackup_remote.so "$remote_soname" "$remote_real_name" pkgconfig/hotbackup_remote.pc; do
+        echo "$libdir/$file"
+    done
 }
 
 uninstall() {
@@ -138,6 +151,7 @@ uninstall() {
 fill() {
     sed -e "s|@VERSION@|$version|g" \
         -e "s|@SONAME@|$soname|g" -e "s|@REAL_NAME@|$real_name|g" \
+        -e "s|@REMOTE_SONAME@|$remote_soname|g" -e "s|@REMOTE_REAL_NAME@|$remote_real_name|g" \
         -e "s|@PC_PREFIX@|$pc_prefix|g" -e "s|@LIBDIR@|$libdir|g" -e "s|@INCLUDEDIR@|$includedir|g" \
         -e "s|@UP_FROM_CMAKE@|$(up_from "$libdir/cmake/hotbackup")|g" \
         "$root/packaging/$1.in" >"$2/$1"
@@ -150,6 +164,8 @@ build_all() {
         export CARGO_TARGET_DIR="$target"
         "${CARGO:-cargo}" build --release --locked --lib
         "${CARGO:-cargo}" build --release --locked -p hotbackup-cli --target-dir "$target/command"
+        [ "$remote" = no ] ||
+            "${CARGO:-cargo}" build --release --locked -p hotbackup-remote-capi --target-dir "$target/command"
     )
 }
 
@@ -161,6 +177,11 @@ check_built() {
     # A library of another build script would get links that no program looks for.
     readelf -d "$built/libhotbackup.so" | grep -qF "[$soname]" ||
         fail "$built/libhotbackup.so is not a build of this tree with its C API: its soname is not $soname"
+    if [ "$remote" = yes ]; then
+        [ -f "$remote_built" ] || fail "$remote_built is not there: build first, with --remote"
+        readelf -d "$remote_built" | grep -qF "[$remote_soname]" ||
+            fail "$remote_built is not a build of this tree: its soname is not $remote_soname"
+    fi
     # It writes its manual itself.
     said=$("$command" --version) || fail "$command does not run here"
     [ "$said" = "hotbackup $version" ] || fail "$command is not a build of this tree: it is $said"
@@ -201,6 +222,12 @@ install_all() {
     install -m 755 "$built/libhotbackup.so" "$libraries/$real_name"
     ln -sfn "$real_name" "$libraries/$soname"
     ln -sfn "$soname" "$libraries/libhotbackup.so"
+    if [ "$remote" = yes ]; then
+        install -m 755 "$remote_built" "$libraries/$remote_real_name"
+        ln -sfn "$remote_real_name" "$libraries/$remote_soname"
+        ln -sfn "$remote_soname" "$libraries/libhotbackup_remote.so"
+        fill hotbackup_remote.pc "$libraries/pkgconfig"
+    fi
     fill hotbackup.pc "$libraries/pkgconfig"
     fill hotbackup-config.cmake "$libraries/cmake/hotbackup"
     fill hotbackup-config-version.cmake "$libraries/cmake/hotbackup"

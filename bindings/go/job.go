@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Job is a handle of one backup, restore or verification. All methods may be called by any goroutine at
-// any time. A backup may have any number of them ([Coordinator.Find]), which share what watches for its
+// Job is a handle of one backup, restore, verification or other work. All methods may be called by any
+// goroutine at any time. A backup may have any number of them ([Coordinator.Find]), which share what watches for its
 // end; closing one leaves the others good.
 //
 // A job needs no Close: when it has ended, it holds nothing but Go memory, its result included. While
@@ -104,9 +104,9 @@ func (j *Job) SetRateLimit(bytesPerSecond uint64) error {
 }
 
 // Close lets go of this handle: those who wait with it stop waiting. A backup goes on: its coordinator
-// owns it, and the context of its start still cancels it. A running restore or verification is cancelled,
-// and Close waits for its end, except from a hook of it. May be called any number of times, by any
-// goroutine; always nil.
+// owns it, and the context of its start still cancels it. Any other job that runs is cancelled, and Close
+// waits for its end, except from a hook of it. May be called any number of times, by any goroutine; always
+// nil.
 func (j *Job) Close() error {
 	j.closeOnce.Do(func() { close(j.closed) })
 	if j.watch.core == nil {

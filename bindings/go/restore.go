@@ -55,6 +55,11 @@ func Scrub(ctx context.Context, root string, budget ScrubBudget, opts ...Option)
 }
 
 func standalone(ctx context.Context, opts []Option, start func(optionsPtr) (jobPtr, error)) (*Job, error) {
+	return owned(ctx, nil, opts, start)
+}
+
+// owned starts a job whose owner, if it has one, is not forgotten before its end.
+func owned(ctx context.Context, owner any, opts []Option, start func(optionsPtr) (jobPtr, error)) (*Job, error) {
 	if err := notStarted(ctx); err != nil {
 		return nil, err
 	}
@@ -64,6 +69,7 @@ func standalone(ctx context.Context, opts []Option, start func(optionsPtr) (jobP
 			return nil, err
 		}
 		only := newWatch(ptr)
+		only.owner = owner
 		only.begin()
 		only.cancelWith(ctx)
 		return newJob(only), nil

@@ -11,14 +11,14 @@ import (
 // is one parked goroutine and one descriptor, however many handles there are.
 type watch struct {
 	id, location string
-	core         *core // nil: a restore or a verification
+	core         *core // nil: no backup
 	done         chan struct{}
 
 	mu       sync.RWMutex
-	ptr      jobPtr       // nil once it has ended
-	owner    *Coordinator // is not forgotten before that
-	stop     func() bool  // lets go of the context of the start
-	why      error        // the cause of that context, which cancelled the job
+	ptr      jobPtr      // nil once it has ended
+	owner    any         // its coordinator or remote, which is not forgotten before that
+	stop     func() bool // lets go of the context of the start
+	why      error       // the cause of that context, which cancelled the job
 	final    Progress
 	warnings []error
 	result   error

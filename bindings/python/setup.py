@@ -33,32 +33,38 @@ def version() -> str:
     return found.group(1)
 
 
-def library() -> Path:
-    """The shared library, as cargo builds it."""
-    cargo = os.environ.get("CARGO", "cargo")
-    build = [cargo, "build", "--release", "--locked", "--lib", "--package", "hotbackup"]
-    listing = subprocess.run(
-        [*build, "--message-format", "json-render-diagnostics", "--manifest-path", str(MANIFEST)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
-    for line in listing.splitlines():
-        for name in json.loads(line).get("filenames", []):
-            if name.endswith("/libhotbackup.so"):
-                return Path(name)
-    raise SystemExit("cargo built no libhotbackup.so")
-
-
 class BuildWithLibrary(build_py):
+    """Which is the library of the crate ``crate``, and lies in the package ``place``."""
+
+    place = "hotbackup"
+    crate = "hotbackup"
+    file = "libhotbackup.so"
+
     def run(self) -> None:
         # What an earlier build left there would go into the wheel, modules that are gone included.
-        shutil.rmtree(Path(self.build_lib, "hotbackup"), ignore_errors=True)
+        built = Path(self.build_lib, *self.place.split("."))
+        shutil.rmtree(built, ignore_errors=True)
         super().run()
-        editable = self.get_package_dir("hotbackup")
-        package = Path(editable) if self.editable_mode else Path(self.build_lib, "hotbackup")
+        editable = self.get_package_dir(self.place)
+        package = Path(editable) if self.editable_mode else built
         package.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(library(), package / "libhotbackup.so.0")
+        shutil.copyfile(self.library(), package / f"{self.file}.0")
+
+    def library(self) -> Path:
+        """The shared library, as cargo builds it."""
+        cargo = os.environ.get("CARGO", "cargo")
+        build = [cargo, "build", "--release", "--locked", "--lib", "--package", self.crate]
+        listing = subprocess.run(
+            [*build, "--message-format", "json-render-diagnostics", "--manifest-path", str(MANIFEST)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        for line in listing.splitlines():
+            for name in json.loads(line).get("filenames", []):
+                if name.endswith(f"/{self.file}"):
+                    return Path(name)
+        raise SystemExit(f"cargo built no {self.file}")
 
 
 class PlatformWheel(bdist_wheel):
@@ -77,8 +83,9 @@ class WithLibrary(Distribution):
         return True
 
 
-setup(
-    version=version(),
-    distclass=WithLibrary,
-    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
-)
+if __name__ == "__main__":
+    setup(
+        version=version(),
+        distclass=WithLibrary,
+        cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+    )

@@ -9,6 +9,7 @@ pub mod guest;
 pub mod library;
 pub mod mounted;
 pub mod programs;
+pub mod python;
 pub mod scene;
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ python3 -m venv "$scratch/venv"
 )
 cmp "$scratch/work/data/file" "$scratch/work/from-python/file"
 
-PREFIX=$HOME/.local packaging/install.sh
+PREFIX=$HOME/.local packaging/install.sh --remote
 export PKG_CONFIG_PATH=$HOME/.local/lib/pkgconfig LD_LIBRARY_PATH=$HOME/.local/lib
 "$HOME/.local/bin/hotbackup" --version
 cp examples-c/forty.c "$scratch/work/app.c"
@@ -46,6 +46,41 @@ works "all of it static"
 cc app.c $(pkg-config --cflags hotbackup) -Wl,-Bstatic $(pkg-config --libs hotbackup) -Wl,-Bdynamic -o app
 works "only hotbackup static"
 
+# The library for object stores, which is to come back with the same file.
+cat >remote.c <<'END'
+#include <hotbackup_remote.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    backup_remote_options *options = backup_remote_options_new();
+    backup_remote *remote = NULL;
+    backup_job *job = NULL;
+    backup_snapshot *latest = NULL;
+    backup_error *error = NULL;
+    if (argc == 4 && backup_remote_open(argv[2], options, &remote, &error) == BACKUP_OK
+        && backup_remote_init(remote, &error) == BACKUP_OK
+        && backup_latest(argv[1], &latest, &error) == BACKUP_OK
+        && backup_remote_push_start(remote, backup_snapshot_location(latest), NULL, &job, &error) == BACKUP_OK
+        && backup_wait(job, -1, &error) == BACKUP_OK) {
+        backup_free(job);
+        job = NULL;
+        if (backup_remote_restore_start(remote, "latest", argv[3], NULL, &job, &error) == BACKUP_OK)
+            backup_wait(job, -1, &error);
+    }
+    backup_code code = backup_error_code(error);
+    if (error) fprintf(stderr, "%s\n", backup_error_message(error));
+    backup_free(job);
+    backup_snapshot_free(latest);
+    backup_remote_close(remote);
+    backup_remote_options_free(options);
+    return code;
+}
+END
+cc remote.c $(pkg-config --cflags --libs hotbackup_remote) -o remote
+RESTIC_PASSWORD=secret ./remote data/.lifecycle/backup "file://$PWD/repository" "$PWD/from-store"
+cmp data/file from-store/file
+echo "works: the library for object stores"
+
 cat >CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.16)
 project(app C)
@@ -64,4 +99,5 @@ works "static, by CMake"
 
 cd "$OLDPWD/bindings/go"
 go build -tags hotbackup_pkgconfig ./...
+(cd remote && go build -tags hotbackup_pkgconfig ./...)
 echo "works: Go, by pkg-config"

@@ -8,7 +8,7 @@ use crate::common::library::run;
 use crate::prefix::{VERSION, has};
 
 /// As their pages are named.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 31] = [
     "backup",
     "completions",
     "delete",
@@ -20,15 +20,18 @@ const COMMANDS: [&str; 28] = [
     "recover",
     "remote",
     "remote-check",
+    "remote-doctor",
     "remote-fetch",
     "remote-forget",
     "remote-init",
     "remote-key",
     "remote-list",
+    "remote-probe",
     "remote-prune",
     "remote-push",
     "remote-repair",
     "remote-restore",
+    "remote-unlock",
     "remote-verify",
     "report",
     "restore",

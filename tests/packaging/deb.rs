@@ -9,16 +9,22 @@ use std::process::Command;
 use crate::command;
 use crate::common::library::{SONAME, run};
 use crate::prefix::{Linked, Prefix, VERSION, has, script};
+use crate::remote;
 
-/// The packages: run time, development, command. They are slow to make, so one test looks at all of it.
-fn packages(directory: &Path) -> Option<[PathBuf; 3]> {
+/// The packages: run time, development, command, and the first two for object stores. They are slow to make, so one
+/// test looks at all of it.
+fn packages(directory: &Path) -> Option<[PathBuf; 5]> {
     if !has("dpkg-deb", "dpkg") || !has("dpkg-shlibdeps", "dpkg-dev") || !has("pkg-config", "pkg-config") {
         return None;
     }
-    run(script("deb.sh").arg(directory).env("DPKG_DEB_COMPRESSOR_LEVEL", "0"));
+    let (target, mut deb) = (remote::target(), script("deb.sh"));
+    deb.env("DPKG_DEB_COMPRESSOR_LEVEL", "0").env("CARGO_TARGET_DIR", target.path());
+    run(deb.arg("--remote").arg(directory));
     let architecture = run(Command::new("dpkg").arg("--print-architecture"));
     let file = |package| directory.join(format!("{package}_{VERSION}_{}.deb", architecture.trim_end()));
-    Some([file("libhotbackup0"), file("libhotbackup-dev"), file("hotbackup")])
+    let names =
+        ["libhotbackup0", "libhotbackup-dev", "hotbackup", "libhotbackup-remote0", "libhotbackup-remote-dev"];
+    Some(names.map(file))
 }
 
 fn dpkg_deb(arguments: &[&str], package: &Path) -> String {
@@ -37,12 +43,13 @@ fn contents(package: &Path) -> Vec<String> {
 #[test]
 fn debian_packages_split_the_library_from_the_command_and_can_be_used_and_removed() {
     let output = tempfile::tempdir().expect("a temporary directory");
-    let Some([runtime, development, program]) = packages(output.path()) else { return };
+    let Some(all) = packages(output.path()) else { return };
+    let [runtime, development, program, remote_runtime, remote_development] = &all;
     let multiarch = run(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"));
     let libdir = format!("usr/lib/{}", multiarch.trim_end());
 
     assert_eq!(
-        contents(&runtime),
+        contents(runtime),
         [
             format!("{libdir}/{SONAME} -> libhotbackup.so.{VERSION}"),
             format!("{libdir}/libhotbackup.so.{VERSION}"),
@@ -51,7 +58,7 @@ fn debian_packages_split_the_library_from_the_command_and_can_be_used_and_remove
         ]
     );
     assert_eq!(
-        contents(&development),
+        contents(development),
         [
             "usr/include/hotbackup.h".into(),
             "usr/include/hotbackup.hpp".into(),
@@ -71,25 +78,54 @@ fn debian_packages_split_the_library_from_the_command_and_can_be_used_and_remove
         .chain(documents)
         .collect();
     of_command.sort();
-    assert_eq!(contents(&program), of_command);
-    for package in [&runtime, &program] {
+    assert_eq!(contents(program), of_command);
+    for package in [runtime, program] {
         let depends = dpkg_deb(&["--field", "Depends"], package);
         assert!(depends.contains("libc6 (>= ") && !depends.contains("hotbackup"), "{depends}");
     }
-    let depends = dpkg_deb(&["--field", "Depends"], &development);
+    let depends = dpkg_deb(&["--field", "Depends"], development);
     assert_eq!(depends.trim_end(), format!("libhotbackup0 (= {VERSION})"));
+    of_object_stores(remote_runtime, remote_development, &libdir);
 
     let root = tempfile::tempdir().expect("a temporary directory");
-    for package in [&runtime, &development, &program] {
+    for package in &all {
         run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(root.path()));
     }
     links(root.path(), &root.path().join(&libdir));
     command::works(&root.path().join("usr"), Path::new("/usr"));
     if fs::metadata("/proc/self").expect("proc is mounted").uid() == 0 {
-        comes_and_goes([&runtime, &development, &program], &root.path().join(&libdir).join(SONAME));
+        comes_and_goes(&all, &root.path().join(&libdir).join(SONAME));
     } else {
         eprintln!("skipped: only root can have dpkg install packages");
     }
+}
+
+/// The library for object stores is in packages of its own, which need the others.
+fn of_object_stores(runtime: &Path, development: &Path, libdir: &str) {
+    let documents =
+        |package: &str| ["changelog.gz", "copyright"].map(|name| format!("usr/share/doc/{package}/{name}"));
+    let soname = remote::SONAME;
+    let mut expected = vec![
+        format!("{libdir}/{soname} -> libhotbackup_remote.so.{VERSION}"),
+        format!("{libdir}/libhotbackup_remote.so.{VERSION}"),
+    ];
+    expected.extend(documents("libhotbackup-remote0"));
+    assert_eq!(contents(runtime), expected);
+    let mut expected = vec![
+        "usr/include/hotbackup_remote.h".to_owned(),
+        "usr/include/hotbackup_remote.hpp".to_owned(),
+        format!("{libdir}/libhotbackup_remote.so -> {soname}"),
+        format!("{libdir}/pkgconfig/hotbackup_remote.pc"),
+    ];
+    expected.extend(documents("libhotbackup-remote-dev"));
+    assert_eq!(contents(development), expected);
+    let needs = |package, other: &str| {
+        let depends = dpkg_deb(&["--field", "Depends"], package);
+        assert!(depends.contains(&format!("{other} (= {VERSION})")), "{depends}");
+    };
+    needs(runtime, "libhotbackup0");
+    needs(development, "libhotbackup-remote0");
+    needs(development, "libhotbackup-dev");
 }
 
 /// Programs of another root are linked through pkg-config with its sysroot.
@@ -106,7 +142,7 @@ fn links(root: &Path, libdir: &Path) {
 }
 
 /// dpkg installs all into an empty root, finds every file as its sum says, and purges them.
-fn comes_and_goes(packages: [&PathBuf; 3], example: &Path) {
+fn comes_and_goes(packages: &[PathBuf], example: &Path) {
     let root = tempfile::tempdir().expect("a temporary directory");
     let database = root.path().join("var/lib/dpkg");
     for directory in ["info", "updates", "triggers"] {
@@ -124,6 +160,8 @@ fn comes_and_goes(packages: [&PathBuf; 3], example: &Path) {
     let name = example.file_name().and_then(|name| name.to_str()).expect("a plain name");
     assert!(installed.contains(name), "{installed}");
     assert_eq!(run(&mut dpkg(&["--verify"])), "");
-    run(&mut dpkg(&["--purge", "libhotbackup-dev", "libhotbackup0", "hotbackup"]));
+    let names =
+        packages.iter().map(|package| dpkg_deb(&["--field", "Package"], package).trim_end().to_owned());
+    run(dpkg(&["--purge"]).args(names));
     assert!(!root.path().join("usr").exists());
 }

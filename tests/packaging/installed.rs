@@ -19,12 +19,12 @@ fn scratch() -> TempDir {
 }
 
 /// All files and links below a directory, relative to it.
-fn files(root: &Path) -> BTreeSet<String> {
+pub fn files(root: &Path) -> BTreeSet<String> {
     let found = run(Command::new("find").arg(root).args(["!", "-type", "d", "-printf", "%P\n"]));
     found.lines().map(str::to_owned).collect()
 }
 
-fn expected_files(libdir: &str) -> BTreeSet<String> {
+pub fn expected_files(libdir: &str) -> BTreeSet<String> {
     let libraries = [
         "cmake/hotbackup/hotbackup-config-version.cmake".into(),
         "cmake/hotbackup/hotbackup-config.cmake".into(),
@@ -214,7 +214,9 @@ fn cmake_finds_versions_and_components_that_are_there_and_no_others() {
         assert!(!configures(&format!("-DWANTED={refused}")), "{refused}");
     }
     assert!(configures("-DCOMPONENTS=COMPONENTS;shared;static"));
-    assert!(!configures("-DCOMPONENTS=COMPONENTS;fuse"));
+    for lacking in ["fuse", "remote"] {
+        assert!(!configures(&format!("-DCOMPONENTS=COMPONENTS;{lacking}")), "{lacking}");
+    }
 }
 
 #[test]

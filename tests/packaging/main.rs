@@ -7,3 +7,4 @@ mod command;
 mod deb;
 mod installed;
 mod prefix;
+mod remote;

@@ -209,24 +209,31 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "backup_error_path": (_STR, [_PTR]),
     "backup_error_cause": (_PTR, [_PTR]),
     "backup_error_free": (None, [_PTR]),
+    # For other libraries
+    "backup_extension_table": (_PTR, []),
     # Version
     "backup_version": (_STR, []),
     "backup_abi_version": (c_uint32, []),
 }
 
 
-def _bind() -> ctypes.CDLL:
+def bind(library: ctypes.CDLL, what: str, functions: dict[str, tuple[Any, list[Any]]]) -> None:
+    """Gives a library's functions their types. what: the library that it should be."""
+    for name, (restype, argtypes) in functions.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise ImportError(f"{library._name} has no {name}: it is no {what}, or too old") from None
+        function.restype, function.argtypes = restype, argtypes
+
+
+def _load() -> ctypes.CDLL:
     library = load()
     abi = getattr(library, "backup_abi_version", None)
     if abi is not None and abi() != ABI_VERSION:
         raise ImportError(f"{library._name} has ABI {abi()}, and this package is for ABI {ABI_VERSION}")
-    for name, (restype, argtypes) in FUNCTIONS.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            raise ImportError(f"{library._name} has no {name}: it is no libhotbackup, or too old") from None
-        function.restype, function.argtypes = restype, argtypes
+    bind(library, "libhotbackup", FUNCTIONS)
     return library
 
 
-lib = _bind()
+lib = _load()

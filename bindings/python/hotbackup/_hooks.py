@@ -164,7 +164,7 @@ class Hooks:
             else:
                 caller.perform(made)
             if os.getpid() != process:
-                _end_child(made.error)
+                end_child(made.error)
             hook._end()
         frozen = self._frozen.pop(job_id, None)
         if made.error is not None:
@@ -204,7 +204,7 @@ class Frozen:
         return self.why
 
 
-def _end_child(error: BaseException | None) -> None:
+def end_child(error: BaseException | None) -> None:
     """A child that a hook forked has none of the library's threads: it ends here, as it would anywhere."""
     code = 0 if error is None else 1
     if isinstance(error, SystemExit):
@@ -221,12 +221,13 @@ def _fail(address: int, why: str | BaseException) -> int:
     if isinstance(why, str):
         lib.backup_hook_set_error(address, why.encode(), None, DESTROY())
     else:
-        message = _message(why)
+        message = message_of(why)
         lib.backup_hook_set_error(address, message, _alive.keep(_alive.Cause(why)), _alive.destroy)
     return 1
 
 
-def _message(error: BaseException) -> bytes:
+def message_of(error: BaseException) -> bytes:
+    """What the library is told of an exception."""
     try:
         said = str(error)
     except BaseException:

@@ -9,7 +9,7 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,19 @@ class Job:
                 loop.remove_reader(own)
         finally:
             os.close(own)
+
+
+def started(
+    make: Callable[[JobHandle], Job], what: str, function: Callable[..., int], *arguments: object
+) -> Job:
+    """Starts a job that is cancelled when nobody has it any more. what: how a warning of that calls it."""
+    handle = JobHandle(lost=what)
+    try:
+        call(function, *arguments, ctypes.byref(handle.out))
+        return make(handle)
+    except BaseException:
+        handle.drop()
+        raise
 
 
 def _warning(job: int, index: int) -> BackupError:

@@ -27,23 +27,28 @@ def refuse_interpreters_with_a_lock_of_their_own() -> None:
 
 
 def load() -> ctypes.CDLL:
-    """The library of this package's wheel, else that of $HOTBACKUP_LIBRARY, else the system's."""
+    """libhotbackup."""
     refuse_interpreters_with_a_lock_of_their_own()
+    return find(BUNDLED, VARIABLE, SYSTEM)
+
+
+def find(bundled: Path, variable: str, system: str) -> ctypes.CDLL:
+    """The library of a package's wheel, else that of a variable of the environment, else the system's."""
     tried = []
-    if BUNDLED.exists():
-        return ctypes.CDLL(str(BUNDLED))
-    tried.append(f"{BUNDLED}: not there (a wheel has it)")
-    chosen = os.environ.get(VARIABLE)
+    if bundled.exists():
+        return ctypes.CDLL(str(bundled))
+    tried.append(f"{bundled}: not there (a wheel has it)")
+    chosen = os.environ.get(variable)
     if chosen:
         # What was asked for by name is not silently replaced by another one.
         try:
             return ctypes.CDLL(os.path.abspath(chosen))
         except OSError as error:
-            tried.append(f"${VARIABLE}: {error}")
+            tried.append(f"${variable}: {error}")
     else:
-        tried.append(f"${VARIABLE}: not set")
+        tried.append(f"${variable}: not set")
         try:
-            return ctypes.CDLL(SYSTEM)
+            return ctypes.CDLL(system)
         except OSError as error:
             tried.append(f"the system's library: {error}")
-    raise ImportError("libhotbackup was not found; tried " + "; ".join(tried))
+    raise ImportError(f"{system.partition('.')[0]} was not found; tried " + "; ".join(tried))

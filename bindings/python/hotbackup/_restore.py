@@ -12,9 +12,8 @@ from ._constants import Recovered, VerifyLevel
 from ._errors import InvalidArgument, call
 from ._exit import refuse_at_exit
 from ._ffi import lib
-from ._handles import JobHandle
 from ._hooks import Hooks, ProgressHook, ValidateHook
-from ._job import Job
+from ._job import Job, started
 from ._options import options
 from ._snapshots import Snapshot
 
@@ -68,7 +67,7 @@ def restore(
     place = encode_path(target, "target")
     with given as address:
         what = f"the restore to {decode_path(place)}"
-        return _start(what, lib.backup_restore_start, _location(snapshot), place, address)
+        return _start(what, lib.backup_restore_start, location_of(snapshot), place, address)
 
 
 def verify(
@@ -94,7 +93,7 @@ def verify(
         verify_level=verify_level,
         no_posix_locks=no_posix_locks,
     )
-    location = _location(snapshot)
+    location = location_of(snapshot)
     with given as address:
         what = f"the verification of {decode_path(location)}"
         return _start(what, lib.backup_verify_start, location, address)
@@ -157,15 +156,10 @@ def restore_undo(target: AnyPath) -> None:
     call(lib.backup_restore_undo, encode_path(target, "target"))
 
 
-def _location(snapshot: AnySnapshot) -> bytes:
+def location_of(snapshot: AnySnapshot) -> bytes:
+    """Its directory."""
     return encode_path(snapshot.location if isinstance(snapshot, Snapshot) else snapshot, "snapshot")
 
 
 def _start(what: str, function: Callable[..., int], *arguments: object) -> Job:
-    handle = JobHandle(lost=what)
-    try:
-        call(function, *arguments, ctypes.byref(handle.out))
-        return Job(handle)
-    except BaseException:
-        handle.drop()
-        raise
+    return started(Job, what, function, *arguments)
