@@ -102,9 +102,10 @@ backup_code backup_remote_options_set(backup_remote_options *options,
                                       backup_error **error);
 
 /// Sets what gives the repository's password each time it is opened, in place of password_file and
-/// of RESTIC_PASSWORD and RESTIC_PASSWORD_FILE in the environment. It is called on any thread,
-/// never twice at once for one remote. destroy is called with user_data exactly once: when this
-/// fails, or once the options, all remotes that were opened with them, and their jobs are gone.
+/// of RESTIC_PASSWORD and RESTIC_PASSWORD_FILE in the environment. It is called on a thread of its
+/// own, which shares the descriptors of the thread that calls this; never twice at once. destroy is
+/// called there with user_data exactly once: when this fails, or once the options, all remotes that
+/// were opened with them, and their jobs are gone.
 /// (since 0.1)
 backup_code backup_remote_options_set_password_hook(backup_remote_options *options,
                                                     backup_secret_fn hook,

@@ -76,6 +76,8 @@ int main(int argc, char **argv) {
     return code;
 }
 END
+cc app.c $(pkg-config --cflags --libs hotbackup_remote) -o app
+works "beside the library for object stores"
 cc remote.c $(pkg-config --cflags --libs hotbackup_remote) -o remote
 RESTIC_PASSWORD=secret ./remote data/.lifecycle/backup "file://$PWD/repository" "$PWD/from-store"
 cmp data/file from-store/file
