@@ -91,7 +91,7 @@ built=$target/$release
 # it over the one that has them, whose name is the same.
 command=$target/command/$release/hotbackup
 # So is the library for object stores, there as well: most of what both need is the same.
-remote_built=$target/command/$release/libhotbackup_remote.so
+remote_built=$target/command/$release/libhotbackup_remote_capi.so
 
 # Those for object stores go with --remote alone.
 headers() {

@@ -28,6 +28,7 @@ if __name__ == "__main__":
         "place": "hotbackup.remote",
         "crate": "hotbackup-remote-capi",
         "file": "libhotbackup_remote.so",
+        "built": "libhotbackup_remote_capi.so",
     }
     setup(
         version=version,

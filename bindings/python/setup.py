@@ -39,6 +39,7 @@ class BuildWithLibrary(build_py):
     place = "hotbackup"
     crate = "hotbackup"
     file = "libhotbackup.so"
+    built = file
 
     def run(self) -> None:
         # What an earlier build left there would go into the wheel, modules that are gone included.
@@ -62,9 +63,9 @@ class BuildWithLibrary(build_py):
         ).stdout
         for line in listing.splitlines():
             for name in json.loads(line).get("filenames", []):
-                if name.endswith(f"/{self.file}"):
+                if name.endswith(f"/{self.built}"):
                     return Path(name)
-        raise SystemExit(f"cargo built no {self.file}")
+        raise SystemExit(f"cargo built no {self.built}")
 
 
 class PlatformWheel(bdist_wheel):

@@ -29,7 +29,7 @@ pub fn target() -> TempDir {
         .expect("a file");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", &format!("-Wl,-soname,{SONAME}"), "-o"]);
-    run(compiler.arg(command.join("libhotbackup_remote.so")).arg(&source));
+    run(compiler.arg(command.join("libhotbackup_remote_capi.so")).arg(&source));
     target
 }
 
@@ -60,10 +60,10 @@ fn the_library_for_object_stores_comes_and_goes_with_what_it_needs() {
 #[test]
 fn a_library_for_object_stores_that_is_missing_is_refused_before_anything_changes() {
     let (target, root) = (target(), tempfile::tempdir().expect("a temporary directory"));
-    fs::remove_file(target.path().join("command/release/libhotbackup_remote.so")).expect("it is there");
+    fs::remove_file(target.path().join("command/release/libhotbackup_remote_capi.so")).expect("it is there");
     let output = with_remote(&target, root.path()).output().expect("a shell");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("libhotbackup_remote.so is not there"), "{said}");
+    assert!(!output.status.success() && said.contains("libhotbackup_remote_capi.so is not there"), "{said}");
     assert!(said.contains("nothing was changed") && files(root.path()).is_empty(), "{said}");
 }
 

@@ -30,9 +30,9 @@ pub fn library(name: &str) -> PathBuf {
 /// A directory where a linker and a program find both.
 pub fn staged() -> TempDir {
     let stage = tempfile::tempdir().expect("a temporary directory");
-    for name in ["hotbackup", "hotbackup_remote"] {
+    for (name, built) in [("hotbackup", "hotbackup"), ("hotbackup_remote", "hotbackup_remote_capi")] {
         for ending in ["so", "so.0"] {
-            symlink(library(name), stage.path().join(format!("lib{name}.{ending}"))).expect("a link");
+            symlink(library(built), stage.path().join(format!("lib{name}.{ending}"))).expect("a link");
         }
     }
     // Go links this one statically.

@@ -22,7 +22,7 @@ fn assert_committed(name: &str, now: &str) {
 
 fn exported() -> BTreeSet<String> {
     let mut nm = Command::new("nm");
-    nm.args(["-D", "--defined-only", "--format=posix"]).arg(library("hotbackup_remote"));
+    nm.args(["-D", "--defined-only", "--format=posix"]).arg(library("hotbackup_remote_capi"));
     run(&mut nm).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
@@ -52,7 +52,7 @@ fn the_exported_symbols_are_the_committed_and_the_declared_ones() {
 
 #[test]
 fn the_library_has_its_soname_and_asks_for_none_of_libhotbackup() {
-    let dynamic = run(Command::new("readelf").arg("-d").arg(library("hotbackup_remote")));
+    let dynamic = run(Command::new("readelf").arg("-d").arg(library("hotbackup_remote_capi")));
     assert!(dynamic.contains("soname: [libhotbackup_remote.so.0]"), "{dynamic}");
     assert!(!dynamic.contains("libhotbackup.so"), "{dynamic}");
 }

@@ -40,7 +40,7 @@ fn tool(module: &str) -> Option<Command> {
     command.args(["-m", module]).current_dir(root().join("bindings/python-remote"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("HOTBACKUP_LIBRARY", library("hotbackup"));
-    command.env("HOTBACKUP_REMOTE_LIBRARY", library("hotbackup_remote"));
+    command.env("HOTBACKUP_REMOTE_LIBRARY", library("hotbackup_remote_capi"));
     Some(command)
 }
 
