@@ -86,8 +86,8 @@ typedef struct backup_coordinator backup_coordinator;
 /// with backup_error_free. Nothing ever changes in it; any thread may look.
 typedef struct backup_error backup_error;
 
-/// What a library that brings jobs of its own, such as libhotbackup_remote, is built upon. A host hands
-/// it on and never looks inside.
+/// What a library that brings jobs of its own, such as libhotbackup_remote, is built upon. A host
+/// hands it on and never looks inside.
 typedef struct backup_extension backup_extension;
 
 /// What an examination found at one instant, the worst first. Nothing ever changes in it; any
@@ -1361,8 +1361,8 @@ void backup_error_free(backup_error *error);
 
 /* ---- For other libraries ------------------------------------------------------------------- */
 
-/// What to give to a library that brings jobs of its own, so that its jobs and errors are those of this
-/// one: hotbackup_remote.h does it. Constant; never freed. Any thread. (since 0.1)
+/// What to give to a library that brings jobs of its own, so that its jobs and errors are those of
+/// this one: hotbackup_remote.h does it. Constant; never freed. Any thread. (since 0.1)
 const backup_extension *backup_extension_table(void);
 
 /* ---- Version ------------------------------------------------------------------------------ */
