@@ -174,14 +174,17 @@ func TestARemoteThatWasForgottenIsClosedAndLetsGoOfItsPasswordFunction(t *testin
 	w := newWorld(t)
 	before := handles.Load()
 	func() {
+		var kept []*Remote
 		for range 3 {
-			_, err := Open("file://"+w.store, Options{PasswordFunc: func() (string, error) { return "secret", nil }})
+			r, err := Open("file://"+w.store, Options{PasswordFunc: func() (string, error) { return "secret", nil }})
 			w.must(err)
+			kept = append(kept, r)
 		}
+		if handles.Load() != before+3 {
+			t.Errorf("%d handles, before %d", handles.Load(), before)
+		}
+		runtime.KeepAlive(kept)
 	}()
-	if handles.Load() != before+3 {
-		t.Fatalf("%d handles, before %d", handles.Load(), before)
-	}
 	for range 500 {
 		runtime.GC()
 		if handles.Load() == before {

@@ -1,5 +1,6 @@
 //! The list of cases in each language.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::common::{beside_the_libraries, cases, has, library, root, run, staged};
@@ -60,15 +61,29 @@ fn its_types_are_complete_and_its_syntax_is_that_of_the_oldest_python() {
     }
 }
 
+/// A go command in the package's directory.
+fn go(stage: &Path) -> Option<Command> {
+    if !has("go", "version") {
+        return None;
+    }
+    let mut go = beside_the_libraries(stage, "go");
+    go.current_dir(root().join("bindings/go/remote")).env("GOTOOLCHAIN", "local").env("GOWORK", "off");
+    go.env("GOPROXY", "off").env("CGO_ENABLED", "1").env("CGO_LDFLAGS", format!("-L{}", stage.display()));
+    Some(go)
+}
+
 #[test]
 fn the_go_package_passes_its_tests_every_case_among_them() {
-    if !has("go", "version") {
-        return;
-    }
     let stage = staged();
-    let mut go = beside_the_libraries(stage.path(), "go");
-    go.current_dir(root().join("bindings/go/remote")).env("GOTOOLCHAIN", "local").env("GOWORK", "off");
-    go.env("GOPROXY", "off").env("CGO_ENABLED", "1");
-    go.env("CGO_LDFLAGS", format!("-L{}", stage.path().display()));
+    let Some(mut go) = go(stage.path()) else { return };
     run(go.args(["test", "-count=1", "./..."]));
+}
+
+/// On a thread that has left the process's descriptors Go's collector ends the process.
+#[test]
+fn go_may_collect_garbage_wherever_a_password_is_asked_for_or_let_go_of() {
+    let stage = staged();
+    let Some(mut go) = go(stage.path()) else { return };
+    let tests = "TestAClose|TestARemoteThatWasForgotten";
+    run(go.args(["test", "-count=1", "-tags", "hotbackup_gcdebug", "-run", tests, "./..."]));
 }
