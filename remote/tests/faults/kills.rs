@@ -118,7 +118,7 @@ fn a_fetch_that_is_killed_goes_on_with_what_is_missing() {
     push(&scene.remote(), &snapshot).expect("a push");
     let target = scene.fresh("fetched");
     let deed = ["fetch", target.to_str().expect("a plain path")];
-    assert!(killed(&scene, &deed, When::method("GET").target(&format!("*/{PREFIX}/data/*")).after(9)));
+    assert!(killed(&scene, &deed, When::method("GET").target(&format!("*/{PREFIX}/data/*")).after(4)));
     assert!(!target.exists());
     scene.proxy.forget();
     let fetched = scene.remote().fetch("latest", &target, &Options::new()).expect("a job").wait();

@@ -2,6 +2,8 @@
 //! scenarios (tests/scenarios/cases.txt) in C, C++, Python and Go, beside the libhotbackup of this test run.
 
 mod common;
+#[path = "../../../../build/header.rs"]
+mod generator;
 mod header;
 #[path = "../../../../tests/common/python.rs"]
 mod python;
