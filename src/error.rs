@@ -49,28 +49,29 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, by their numbers from 1 on.
+    pub const ALL: [Self; 16] = [
+        Code::InvalidArgument,
+        Code::NotFound,
+        Code::Conflict,
+        Code::Io,
+        Code::NoSpace,
+        Code::SourceChanged,
+        Code::Corrupt,
+        Code::HookFailed,
+        Code::FreezeTimeout,
+        Code::Cancelled,
+        Code::Timeout,
+        Code::RestoreUnfinished,
+        Code::Unsupported,
+        Code::Internal,
+        Code::Unauthorized,
+        Code::Unreachable,
+    ];
+
     /// The code of that number, if there is one.
     pub fn from_number(number: i32) -> Option<Self> {
-        use Code::*;
-        let all = [
-            InvalidArgument,
-            NotFound,
-            Conflict,
-            Io,
-            NoSpace,
-            SourceChanged,
-            Corrupt,
-            HookFailed,
-            FreezeTimeout,
-            Cancelled,
-            Timeout,
-            RestoreUnfinished,
-            Unsupported,
-            Internal,
-            Unauthorized,
-            Unreachable,
-        ];
-        all.into_iter().find(|code| *code as i32 == number)
+        Self::ALL.into_iter().find(|code| *code as i32 == number)
     }
 
     /// The name as in the C header, without its `BACKUP_` prefix.

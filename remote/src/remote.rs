@@ -142,8 +142,9 @@ impl Remote {
     }
 
     /// Starts to verify a snapshot: that all it needs is there, or, unless the options' level is
-    /// [`Size`](hotbackup::VerifyLevel::Size), that all of it can be read and is what its manifest says. Each bad file is
-    /// one of [`Job::warnings`]; then the job fails with [`Code::Corrupt`](hotbackup::Code::Corrupt).
+    /// [`Size`](hotbackup::VerifyLevel::Size), that all of it can be read and is what its manifest says. If not, the job
+    /// fails with [`Code::Corrupt`](hotbackup::Code::Corrupt); where all packs are there, each file that is bad is one of
+    /// [`Job::warnings`].
     pub fn verify(&self, id: &str, options: &Options) -> Result<Job> {
         let options = paced(options, self.rate_limit_down());
         extension::start(Kind::Verify, PathBuf::from(self.url()), &options, self.verify_work(id))

@@ -26,6 +26,16 @@ pub struct Bytes {
     pub length: usize,
 }
 
+impl Bytes {
+    /// None at all.
+    pub const NONE: Self = Self { data: std::ptr::null(), length: 0 };
+
+    /// Lends these.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), length: bytes.len() }
+    }
+}
+
 /// What an error says.
 #[repr(C)]
 #[derive(Clone, Copy)]

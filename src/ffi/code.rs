@@ -78,26 +78,7 @@ mod tests {
 
     #[test]
     fn the_constants_are_the_codes() {
-        use Code::*;
-        let codes = [
-            InvalidArgument,
-            NotFound,
-            Conflict,
-            Io,
-            NoSpace,
-            SourceChanged,
-            Corrupt,
-            HookFailed,
-            FreezeTimeout,
-            Cancelled,
-            Timeout,
-            RestoreUnfinished,
-            Unsupported,
-            Internal,
-            Unauthorized,
-            Unreachable,
-        ];
-        for (value, code) in (1..).zip(codes) {
+        for (value, code) in (1..).zip(Code::ALL) {
             assert_eq!(code as i32, value);
             assert_eq!(name(value).to_str(), Ok(format!("BACKUP_{}", code.name()).as_str()));
         }

@@ -11,7 +11,7 @@ use super::code::backup_code;
 use super::error::backup_error;
 use super::guard;
 use super::job::backup_job;
-use super::lent::{bytes, lend, outcome};
+use super::lent::{bytes, outcome};
 use super::options::{backup_options, or_defaults};
 use super::supply::Given;
 use super::task::{self, TaskHandle};
@@ -71,12 +71,11 @@ unsafe extern "C" fn error_new(parts: *const ErrorParts) -> Handle {
 unsafe extern "C" fn error_parts(error: Handle, out: *mut ErrorParts) {
     // SAFETY: the table's terms.
     let error = unsafe { &*error.cast::<backup_error>() }.error();
-    let path = error.path().map(|path| lend(path.as_os_str().as_bytes()));
     let parts = ErrorParts {
         code: error.code() as i32,
         os_error: error.os_error(),
-        message: lend(error.message().as_bytes()),
-        path: path.unwrap_or(Bytes { data: ptr::null(), length: 0 }),
+        message: Bytes::of(error.message().as_bytes()),
+        path: error.path().map_or(Bytes::NONE, |path| Bytes::of(path.as_os_str().as_bytes())),
     };
     // SAFETY: the table's terms.
     unsafe { out.write(parts) };
@@ -155,7 +154,8 @@ struct Begun {
     options: Options,
 }
 
-/// # Safety The table's terms.
+/// # Safety
+/// The table's terms.
 unsafe fn begin(
     beginning: *const Beginning,
     job: *mut Handle,

@@ -8,20 +8,17 @@ use crate::extension::table::{Bytes, Handle};
 
 /// Bytes that the other library lends.
 ///
-/// # Safety They are there for `'a`.
+/// # Safety
+/// They are there for `'a`.
 pub unsafe fn bytes<'a>(lent: Bytes) -> Option<&'a [u8]> {
     // SAFETY: not NULL, so by the table's terms there are so many.
     (!lent.data.is_null()).then(|| unsafe { slice::from_raw_parts(lent.data, lent.length) })
 }
 
-/// Lends bytes.
-pub fn lend(bytes: &[u8]) -> Bytes {
-    Bytes { data: bytes.as_ptr(), length: bytes.len() }
-}
-
 /// What a callback has returned and written: its error is taken over.
 ///
-/// # Safety `error` is NULL or a new handle of an error.
+/// # Safety
+/// `error` is NULL or a new handle of an error.
 pub unsafe fn outcome(code: i32, error: Handle) -> Result<()> {
     let told = match error.is_null() {
         true => None,

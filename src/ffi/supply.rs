@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
-use super::lent::{bytes, lend, outcome};
+use super::lent::{bytes, outcome};
 use super::task::TaskHandle;
 use super::user_data::UserData;
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl Supply for Given {
     }
 
     fn manifest(&self) -> Result<Vec<u8>> {
-        let mut out = Bytes { data: ptr::null(), length: 0 };
+        let mut out = Bytes::NONE;
         // SAFETY: the table's terms.
         self.ask(|user_data, error| unsafe { (self.functions.manifest)(user_data, &mut out, error) })?;
         // SAFETY: the table's terms: lent until it is destroyed.
@@ -63,7 +63,7 @@ impl Supply for Given {
 
     fn open(&self, path: &Path, size: u64) -> Result<Box<dyn SupplyReader + '_>> {
         let mut reader = ptr::null_mut();
-        let path = lend(path.as_os_str().as_bytes());
+        let path = Bytes::of(path.as_os_str().as_bytes());
         // SAFETY: the table's terms.
         self.ask(|user_data, error| unsafe {
             (self.functions.open)(user_data, path, size, &mut reader, error)

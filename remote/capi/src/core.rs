@@ -25,7 +25,8 @@ static LAST: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 impl Core {
     /// By the table that a host hands on.
     ///
-    /// # Safety It is NULL or what `backup_extension_table` gives.
+    /// # Safety
+    /// It is NULL or what `backup_extension_table` gives.
     pub unsafe fn new(table: *const backup_extension) -> Option<Self> {
         let table = table.cast::<Table>().cast_mut();
         if !table.is_null() {
@@ -60,12 +61,11 @@ impl Core {
 
     /// An error of its own that says the same.
     pub fn error(self, error: &Error) -> *mut backup_error {
-        let none = Bytes { data: ptr::null(), length: 0 };
         let parts = ErrorParts {
             code: error.code() as i32,
             os_error: error.os_error(),
-            message: lend(error.message().as_bytes()),
-            path: error.path().map_or(none, |path| lend(path.as_os_str().as_bytes())),
+            message: Bytes::of(error.message().as_bytes()),
+            path: error.path().map_or(Bytes::NONE, |path| Bytes::of(path.as_os_str().as_bytes())),
         };
         // SAFETY: all that is lent is there until it returns.
         unsafe { (self.table.error_new)(&parts) }.cast()
@@ -83,8 +83,7 @@ impl Core {
     }
 
     fn told(self, error: Handle) -> Error {
-        let none = Bytes { data: ptr::null(), length: 0 };
-        let mut parts = ErrorParts { code: 0, os_error: 0, message: none, path: none };
+        let mut parts = ErrorParts { code: 0, os_error: 0, message: Bytes::NONE, path: Bytes::NONE };
         // SAFETY: a live error of that library's, which is freed below; what it lends is copied before.
         unsafe {
             (self.table.error_parts)(error, &mut parts);
@@ -98,14 +97,10 @@ impl Core {
     }
 }
 
-/// Lends bytes.
-pub fn lend(bytes: &[u8]) -> Bytes {
-    Bytes { data: bytes.as_ptr(), length: bytes.len() }
-}
-
 /// Bytes that are lent.
 ///
-/// # Safety They are there for `'a`.
+/// # Safety
+/// They are there for `'a`.
 pub unsafe fn bytes<'a>(lent: Bytes) -> Option<&'a [u8]> {
     // SAFETY: not NULL, so as this function's caller says.
     (!lent.data.is_null()).then(|| unsafe { slice::from_raw_parts(lent.data, lent.length) })

@@ -11,7 +11,8 @@ use crate::handles::{OK, backup_code, backup_error};
 
 /// Runs the body of a function that reports failure. `core`: that of its handle, if it has one.
 ///
-/// # Safety `error` is NULL or can be written.
+/// # Safety
+/// `error` is NULL or can be written.
 pub unsafe fn call(
     core: Option<Core>,
     error: *mut *mut backup_error,

@@ -1,15 +1,16 @@
 //! Jobs of libhotbackup's whose work is this library's.
 
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use hotbackup::extension::table::{Beginning, Failure, Handle, Work};
+use hotbackup::extension::table::{Beginning, Bytes, Failure, Handle, Work};
 use hotbackup::extension::{Supply, Task, TaskHost};
 use hotbackup::{Kind, Result};
 
-use crate::core::{Core, lend};
+use crate::core::Core;
 use crate::guard::panicked;
 use crate::handles::{OK, backup_job, backup_options};
 use crate::supply;
@@ -54,7 +55,8 @@ impl Jobs {
 
     /// A task of a job that has begun, known from now on.
     ///
-    /// # Safety It is live.
+    /// # Safety
+    /// It is live.
     pub unsafe fn begun(&self, task: Handle) -> Task {
         // SAFETY: as this function's caller says.
         let foreign = unsafe { Foreign::of(self.core, task) };
@@ -69,7 +71,8 @@ impl Jobs {
 
     /// Starts a job.
     ///
-    /// # Safety The options are NULL or live.
+    /// # Safety
+    /// The options are NULL or live.
     pub unsafe fn start(
         &self,
         kind: Kind,
@@ -86,7 +89,8 @@ impl Jobs {
 
     /// Starts a restore or a fetch of what a supply brings.
     ///
-    /// # Safety The options are NULL or live.
+    /// # Safety
+    /// The options are NULL or live.
     pub unsafe fn bring(
         &self,
         kind: Kind,
@@ -108,7 +112,7 @@ impl Jobs {
     ) -> Result<*mut backup_job> {
         let beginning = Beginning {
             kind: kind as u32,
-            location: lend(std::os::unix::ffi::OsStrExt::as_bytes(start.location.as_os_str())),
+            location: Bytes::of(start.location.as_os_str().as_bytes()),
             options: start.options.cast_mut().cast(),
             rate_limit: start.rate_limit,
         };
@@ -138,7 +142,8 @@ unsafe extern "C" fn destroy(user_data: Handle) {
 
 /// Does what is to be done once; a failure is written as an error, and its code returned.
 ///
-/// # Safety The task is live, and `error` can be written.
+/// # Safety
+/// The task is live, and `error` can be written.
 pub unsafe fn answer<T>(
     jobs: &Jobs,
     work: &Mutex<Option<Once<T>>>,

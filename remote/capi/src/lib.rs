@@ -9,7 +9,7 @@
 #![allow(non_camel_case_types, reason = "the types have their C names")]
 #![allow(clippy::missing_safety_doc, reason = "the header says what its callers owe")]
 
-// Four files of the core's C API, which are the same here, find what they need under these names.
+// Five files of the core's C API, which are the same here, find what they need under these names.
 mod error {
     pub use hotbackup::{Code, Error, Result};
 }

@@ -228,7 +228,8 @@ pub fn core_of(remote: Option<&backup_remote>) -> Option<Core> {
     remote.map(backup_remote::core)
 }
 
-/// # Safety The header's terms.
+/// # Safety
+/// The header's terms.
 unsafe fn bring(
     remote: Option<&backup_remote>,
     kind: Kind,

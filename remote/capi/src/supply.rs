@@ -11,7 +11,7 @@ use hotbackup::extension::table::{Bytes, Failure, Handle, SupplyFunctions};
 use hotbackup::extension::{Supply, SupplyReader, Task};
 use hotbackup::{Code, Error, Result};
 
-use crate::core::{bytes, lend};
+use crate::core::bytes;
 use crate::guard::panicked;
 use crate::handles::OK;
 use crate::job::{Jobs, answer};
@@ -45,7 +45,8 @@ pub fn functions(jobs: &Jobs, prepare: Prepare) -> SupplyFunctions {
 }
 
 impl Supplying {
-    /// # Safety The pointer is that of `functions`, before `destroy`.
+    /// # Safety
+    /// The pointer is that of `functions`, before `destroy`.
     unsafe fn of<'a>(user_data: Handle) -> &'a Self {
         // SAFETY: as this function's caller says.
         unsafe { &*user_data.cast() }
@@ -72,7 +73,7 @@ unsafe extern "C" fn make_ready(user_data: Handle, task: Handle, error: Failure)
 unsafe extern "C" fn name(user_data: Handle) -> Bytes {
     // SAFETY: the table's terms.
     let supplying = unsafe { Supplying::of(user_data) };
-    lend(supplying.ready.get().map_or(&[][..], |supply| supply.name().as_os_str().as_bytes()))
+    Bytes::of(supplying.ready.get().map_or(&[][..], |supply| supply.name().as_os_str().as_bytes()))
 }
 
 unsafe extern "C" fn manifest(user_data: Handle, out: *mut Bytes, error: Failure) -> i32 {
@@ -83,7 +84,7 @@ unsafe extern "C" fn manifest(user_data: Handle, out: *mut Bytes, error: Failure
             let manifest = supplying.supply()?.manifest()?;
             supplying.manifest.get_or_init(|| manifest);
         }
-        let manifest = lend(supplying.manifest.get().map_or(&[][..], Vec::as_slice));
+        let manifest = Bytes::of(supplying.manifest.get().map_or(&[][..], Vec::as_slice));
         // SAFETY: the table's terms.
         unsafe { out.write(manifest) };
         Ok(())
@@ -146,7 +147,8 @@ unsafe extern "C" fn destroy(user_data: Handle) {
     drop(unsafe { Box::from_raw(user_data.cast::<Supplying>()) });
 }
 
-/// # Safety `error` can be written.
+/// # Safety
+/// `error` can be written.
 unsafe fn report(jobs: &Jobs, error: Failure, body: impl FnOnce() -> Result<()>) -> i32 {
     let failure = match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return OK,

@@ -23,7 +23,8 @@ unsafe impl Sync for Foreign {}
 impl Foreign {
     /// A handle of its own of a task that is lent.
     ///
-    /// # Safety The task is live.
+    /// # Safety
+    /// The task is live.
     pub unsafe fn of(core: Core, task: Handle) -> Arc<Self> {
         // SAFETY: as this function's caller says.
         let task = unsafe { (core.table().task_clone)(task) };

@@ -1,36 +1,43 @@
-//! The list of cases in each language.
+//! What each language shows: the list of cases, and what is its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{beside_the_libraries, cases, has, library, root, run, staged};
 use crate::python;
 
-/// Compiles a program of scenarios and runs it: it prints nothing unless something is wrong.
-fn passes(compiler: &str, flags: &[&str], source: &str) {
+/// Compiles a program and runs it with a scratch directory as its last argument: it prints nothing unless something is
+/// wrong.
+fn passes(compiler: &str, flags: &[&str], source: &str, arguments: &[PathBuf]) {
     if !has(compiler, "--version") {
         return;
     }
-    let (stage, scratch) =
-        (staged(), tempfile::Builder::new().prefix("s").tempdir().expect("a temporary directory"));
-    let program = stage.path().join("scenarios");
+    let (stage, scratch) = (staged(), tempfile::tempdir().expect("a temporary directory"));
+    let program = stage.path().join("program");
     let mut compile = Command::new(compiler);
     compile.args(flags).args(["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-I"]);
-    compile.arg(root().join("include")).arg(root().join("remote/capi/tests/scenarios").join(source));
+    compile.arg(root().join("include")).arg(root().join("remote/capi/tests").join(source));
     compile.arg("-L").arg(stage.path()).args(["-lhotbackup_remote", "-lhotbackup"]);
     run(compile.arg("-o").arg(&program));
     let mut command = beside_the_libraries(stage.path(), program.to_str().expect("a plain path"));
-    assert_eq!(run(command.arg(cases()).arg(scratch.path())), "");
+    assert_eq!(run(command.args(arguments).arg(scratch.path())), "");
+}
+
+const C: [&str; 2] = ["-std=c99", "-D_GNU_SOURCE"];
+
+#[test]
+fn a_forked_child_gets_errors_and_no_deadlock() {
+    passes("cc", &C, "c/fork.c", &[]);
 }
 
 #[test]
 fn every_case_passes_in_c() {
-    passes("cc", &["-std=c99", "-D_GNU_SOURCE"], "scenarios.c");
+    passes("cc", &C, "scenarios/scenarios.c", &[cases()]);
 }
 
 #[test]
 fn every_case_passes_in_cpp() {
-    passes("c++", &["-std=c++17"], "scenarios.cpp");
+    passes("c++", &["-std=c++17"], "scenarios/scenarios.cpp", &[cases()]);
 }
 
 /// A command of the tools in the Python package's directory. What Python and pytest keep for a next time stays out of

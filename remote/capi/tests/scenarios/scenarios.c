@@ -107,6 +107,11 @@ static uint64_t bytes_up(struct scene *scene) {
     backup_remote_requests now;
     SUCCEEDS(backup_remote_requests_now(scene->remote, &now, sizeof now, &error));
     CHECK(now.size == sizeof now);
+    FAILS(BACKUP_INVALID_ARGUMENT, backup_remote_requests_now(scene->remote, &now, 7, &error));
+    /* A program of an older header. */
+    uint64_t older[2] = {0, UINT64_MAX};
+    SUCCEEDS(backup_remote_requests_now(scene->remote, (backup_remote_requests *) older, 8, &error));
+    CHECK(older[0] == 8 && older[1] == UINT64_MAX);
     return now.bytes_up;
 }
 
@@ -368,7 +373,7 @@ static const struct {
 #define CASES (sizeof all / sizeof *all)
 
 int main(int argc, char **argv) {
-    CHECK(argc == 3);
+    CHECK(argc == 3 && strcmp(backup_remote_version(), backup_version()) == 0);
     snprintf(scratch.text, sizeof scratch.text, "%s", argv[2]);
     FILE *list = fopen(argv[1], "r");
     CHECK(list);
