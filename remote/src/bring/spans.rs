@@ -12,16 +12,20 @@ use crate::format::Id;
 use crate::repository::{Index, Place, Repository, names};
 use crate::store::PendingGet;
 
-/// What one request brings, at most, unless a single blob is longer.
-const LONGEST: u64 = 8 << 20;
+/// What one request brings, at most, unless a single blob is longer: two pieces of a mebibyte, sealed, though they did
+/// not shrink. Little, since all that is on its way is in memory.
+const LONGEST: u64 = (2 << 20) + (64 << 10);
 
 /// Bytes between wanted blobs that cost less than a request: what an older snapshot's pieces leave of a file that
 /// changes in place has many holes.
 const GAP: u64 = 256 << 10;
 
-/// How many bytes are kept for each file that is being read, and once more for all: the stretch that it is in and the
-/// one after it. What is dropped while it is wanted must be brought again.
-const KEPT: u64 = 2 * LONGEST;
+/// How many bytes ahead are asked for: some requests at once.
+pub const AHEAD: u64 = 2 * LONGEST;
+
+/// How many bytes are kept for each file that is being read, and once more for all: the stretch that it is in and those
+/// that were asked for. What is dropped while it is wanted must be brought again.
+const KEPT: u64 = LONGEST + AHEAD;
 
 /// A stretch of a pack, and how often a blob in it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,21 +214,24 @@ mod tests {
 
     #[test]
     fn blobs_that_lie_beside_each_other_come_by_one_request_up_to_its_length() {
-        let mib = 1 << 20;
+        let part = LONGEST as u32 / 8;
         let places: Vec<_> =
-            (0..10).map(|number| (1, number * mib, mib)).chain([(2, 0, 9 * mib); 2]).collect();
+            (0..10).map(|number| (1, number * part, part)).chain([(2, 0, 9 * part); 2]).collect();
         let spans = joined(&places);
-        let mib = u64::from(mib);
+        let part = u64::from(part);
         let span = |pack, range, wanted| Span { pack, range, wanted };
-        assert_eq!(spans, [span(1, 0..8 * mib, 8), span(1, 8 * mib..10 * mib, 2), span(2, 0..9 * mib, 2)]);
+        assert_eq!(
+            spans,
+            [span(1, 0..8 * part, 8), span(1, 8 * part..10 * part, 2), span(2, 0..9 * part, 2)]
+        );
     }
 
     #[test]
     fn a_hole_that_is_cheaper_than_a_request_comes_along() {
         let piece = 45 << 10;
-        let every_other: Vec<_> = (0..40).map(|number| (1, number * 2 * piece, piece)).collect();
-        let end = u64::from(79 * piece);
-        assert_eq!(joined(&every_other), [Span { pack: 1, range: 0..end, wanted: 40 }]);
+        let every_other: Vec<_> = (0..20).map(|number| (1, number * 2 * piece, piece)).collect();
+        let end = u64::from(39 * piece);
+        assert_eq!(joined(&every_other), [Span { pack: 1, range: 0..end, wanted: 20 }]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hotbackup::extension::{Supply, SupplyReader};
 use hotbackup::{Code, Error, Result};
 
-use super::spans::{Reading, Spans};
+use super::spans::{AHEAD, Reading, Spans};
 use crate::format::{Id, Opener};
 use crate::repository::{Found, Index, Repository, Trees, names};
 
@@ -123,9 +123,6 @@ struct Reader<'a> {
     at: usize,
     _reading: Reading<'a>,
 }
-
-/// How many bytes ahead are asked for: a few stretches.
-const AHEAD: u64 = 8 << 20;
 
 impl Reader<'_> {
     /// Brings the next piece. `false`: there is none.

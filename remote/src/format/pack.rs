@@ -7,8 +7,8 @@ use super::blob::{BlobKind, SealedBlob};
 use super::crypto::MasterKey;
 use super::id::Id;
 
-/// A pack of that length is full, as restic's is.
-const FULL: usize = 16 << 20;
+/// A pack of that length is full. Restic's own have twice that, and wait in files; these wait in memory, three at a time.
+const FULL: usize = 8 << 20;
 
 /// So is one with so many blobs, however small: restic reads no list of more than 16 MiB.
 const MOST_BLOBS: usize = 100_000;
