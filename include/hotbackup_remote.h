@@ -92,10 +92,10 @@ backup_remote_options *backup_remote_options_new_for(const backup_extension *tab
 /// Sets one of the choices, which docs/remote.md lists: endpoint, region, path_style, access_key,
 /// secret_key, session_token, profile, credentials_file, ca_file, proxy, connect_timeout,
 /// idle_timeout, retries, retry_budget, connections, rate_limit_up, rate_limit_down, host, prefix,
-/// compression, password_file, piece, index_memory, lock_wait, read_back. Times have a unit or are
-/// seconds ("500ms", "15m"), sizes and rates have one or are bytes ("64KiB", "16M"). An unknown key
-/// or a value that is none is BACKUP_INVALID_ARGUMENT, and changes nothing. What is secret is in no
-/// error. (since 0.1)
+/// compression, password_file, piece, index_memory, lock_wait, accept, read_back. Times have a unit
+/// or are seconds ("500ms", "15m"), sizes and rates have one or are bytes ("64KiB", "16M"). An
+/// unknown key or a value that is none is BACKUP_INVALID_ARGUMENT, and changes nothing. What is
+/// secret is in no error. (since 0.1)
 backup_code backup_remote_options_set(backup_remote_options *options,
                                       const char *key,
                                       const char *value,
@@ -164,8 +164,12 @@ backup_code backup_remote_repository_id(const backup_remote *remote,
 /// or pruned meanwhile. One that is there already is not sent again. Of what an earlier push of
 /// this host has sent, only what may have changed is read, and only what did is sent. The job
 /// completes once the repository lists the snapshot; killed before that, the next push goes on with
-/// what was sent. BACKUP_CONFLICT: another program held the repository alone for longer than
-/// lock_wait. Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
+/// what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
+/// once it has; a push that fails leaves it. As the job's result BACKUP_CORRUPT: the snapshot is
+/// not what its manifest says, or a live file of the checkpoint was changed, or that is a copy;
+/// BACKUP_CONFLICT: another program held the repository alone for longer than lock_wait, or it is
+/// another repository than that which earlier snapshots of the same root went to, and the option
+/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
 /// is ignored. The caller frees *out. (since 0.1)
 backup_code backup_remote_push_start(const backup_remote *remote,
                                      const char *snapshot,

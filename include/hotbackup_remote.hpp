@@ -75,7 +75,7 @@ public:
     /// Sets one of the choices, which docs/remote.md lists: endpoint, region, path_style, access_key, secret_key,
     /// session_token, profile, credentials_file, ca_file, proxy, connect_timeout, idle_timeout, retries,
     /// retry_budget, connections, rate_limit_up, rate_limit_down, host, prefix, compression, password_file, piece,
-    /// index_memory, lock_wait, read_back. Times have a unit or are seconds ("500ms", "15m"), sizes and rates have
+    /// index_memory, lock_wait, accept, read_back. Times have a unit or are seconds ("500ms", "15m"), sizes and rates have
     /// one or are bytes ("64KiB", "16M"). Code::InvalidArgument: an unknown key, or a value that is none. What is
     /// secret is in no error.
     RemoteOptions &set(const std::string &key, const std::string &value) & {
@@ -234,8 +234,9 @@ public:
     /// Starts to send a finished snapshot, by its directory, and returns at once; it cannot be deleted or pruned
     /// meanwhile. One that is there already is not sent again, and of others only what an earlier push of this host
     /// has not sent. The job completes once the repository lists the snapshot; killed before that, the next push
-    /// goes on with what was sent. Code::Conflict: another program held the repository alone for longer than
-    /// lock_wait. Of the options it uses threads, rate limit and the progress hook.
+    /// goes on with what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
+    /// once it has; Code::Corrupt: a live file of it was changed, or it is a copy. Code::Conflict: another program held the repository alone for longer than
+    /// lock_wait, or it is another repository than that which earlier snapshots of the same root went to. Of the options it uses threads, rate limit and the progress hook.
     [[nodiscard]] Job push(const std::filesystem::path &snapshot, const Options &options = {}) const & {
         return detail::Jobs::make(backup_remote_push_start, handle(), detail::text(snapshot),
                                   detail::Remotes::lent(options));

@@ -12,7 +12,7 @@ use crate::options::RemoteOptions;
 use crate::probe::{self, RemoteFinding};
 use crate::push::Choices;
 use crate::repository::{Found, Listed, RemoteLock, Repository, Timing, names};
-use crate::store::{Compression, ReadBack, Requests, Settings, Store, Watch as StoreWatch};
+use crate::store::{Accept, Compression, ReadBack, Requests, Settings, Store, Watch as StoreWatch};
 
 /// A repository in an object store. All its functions may be called from any thread; those that begin jobs return at
 /// once, the others wait for the store.
@@ -116,9 +116,11 @@ impl Remote {
 
     /// Starts to send a finished snapshot, which must stay as it is meanwhile: it cannot be deleted or pruned. One that is
     /// there already is not sent again. Of what an earlier push of this host sent, only what may have changed is read, and
-    /// only what did is sent. Of the options the threads, the rate limit and the progress hook are used. The result comes
-    /// once the repository lists it; [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository
-    /// alone for longer than `lock_wait`.
+    /// only what did is sent. A checkpoint, by the location of its job, arrives as a snapshot too, and is removed once it
+    /// has; [`Code::Corrupt`](hotbackup::Code::Corrupt): a live file of it was changed, or it is a copy. Of the options the
+    /// threads, the rate limit and the progress hook are used. The result comes once the repository lists it;
+    /// [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository alone for longer than
+    /// `lock_wait`, or it is another repository than that which earlier snapshots of the same root went to.
     pub fn push(&self, snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
         let snapshot = absolute(snapshot.as_ref())?;
         extension::start(
@@ -240,7 +242,9 @@ impl Inner {
     }
 
     pub(crate) fn choices(&self) -> Choices {
-        let Settings { piece, index_memory, lock_wait, read_back, compression, .. } = &self.options.settings;
+        let Settings { piece, index_memory, lock_wait, read_back, accept, compression, endpoint, .. } =
+            &self.options.settings;
+        let url = self.store.url();
         Choices {
             host: self.host(),
             level: match compression {
@@ -252,6 +256,10 @@ impl Inner {
             index_memory: *index_memory,
             timing: Timing { wait: *lock_wait, ..Timing::default() },
             read_back: *read_back == ReadBack::All,
+            accept_any: *accept == Accept::Any,
+            place: endpoint
+                .as_ref()
+                .map_or_else(|| url.to_string(), |endpoint| format!("{url} at {endpoint}")),
         }
     }
 }

@@ -11,7 +11,8 @@ use super::record::Record;
 use super::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::layout::FileClass;
-use crate::snapshot::{Attributes, FileEntry, Imprint};
+use crate::snapshot::{Attributes, FileEntry, Imprint, SourceId};
+use crate::sys::dir::Stat;
 use crate::sys::lease::has_writer;
 
 const LINKING: &str = "linking";
@@ -51,13 +52,15 @@ pub fn link(context: &Context<'_>, pins: &Pins, record: &Record, place: &Place<'
     context.staging.make_dir(place.path.parent().unwrap_or(Path::new("")))?;
     pins.give(pin, &context.staging.dir, &place.path).map_err(|error| failed(&place.full(), error))?;
     context.monitor().linked(now.size);
+    let born_ns = Stat::with_birth(&context.staging.dir, &place.path).ok().and_then(|(_, born_ns)| born_ns);
     let entry = FileEntry {
         path: place.path.clone(),
         size: now.size,
         crc32: 0,
         class: Some(record.class),
         attributes: Some(Attributes::of(&now)),
-        source: None,
+        // Its ctime moves with each name that it gains or loses, and nothing is shared by it.
+        source: Some(SourceId { ctime_ns: None, ..SourceId::of(&now, born_ns) }),
         shared: None,
         live: true,
     };

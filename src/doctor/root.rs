@@ -8,8 +8,8 @@ use crate::datadir::leftovers::is_of_a_job;
 use crate::error::Code;
 use crate::root::claim::owner_is_content;
 use crate::root::names::{
-    LATEST, LEDGER, LEDGER_FILES, LOCK, NEW_LATEST, NEW_LEDGER, NEW_LEDGER_FILES, NEW_SOURCE, OLD_LATEST,
-    SCRUB_LOCK, SOURCE, STAGING, number_of,
+    LATEST, LEDGER, LEDGER_FILES, LOCK, NEW_LATEST, NEW_LEDGER, NEW_LEDGER_FILES, NEW_REMOTE, NEW_SOURCE,
+    OLD_LATEST, REMOTE, SCRUB_LOCK, SOURCE, STAGING, number_of,
 };
 use crate::root::{list_in, read_latest};
 use crate::snapshot::Snapshot;
@@ -176,8 +176,8 @@ fn latest(root: &Dir, snapshots: &[Snapshot], findings: &mut Findings) {
 
 /// A name in a root: what a killed job has left, and what nobody of ours has put there.
 fn name(root: &Dir, entry: &Entry, findings: &mut Findings) {
-    const OURS: [&str; 6] = [LOCK, SOURCE, LATEST, LEDGER, LEDGER_FILES, SCRUB_LOCK];
-    const LEFT: [&str; 5] = [NEW_SOURCE, NEW_LATEST, OLD_LATEST, NEW_LEDGER, NEW_LEDGER_FILES];
+    const OURS: [&str; 7] = [LOCK, SOURCE, LATEST, LEDGER, LEDGER_FILES, REMOTE, SCRUB_LOCK];
+    const LEFT: [&str; 6] = [NEW_SOURCE, NEW_LATEST, OLD_LATEST, NEW_LEDGER, NEW_LEDGER_FILES, NEW_REMOTE];
     let (name, is_directory) = (Path::new(&entry.name), entry.kind == Kind::Directory);
     let path = root.full(name);
     if is_directory && is_of_a_job(&entry.name, STAGING.as_ref()) {

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::io::remove::remove_tree;
 use crate::io::thread;
 use crate::paths::absolute;
-use crate::snapshot::Checkpoint;
+use crate::snapshot::{Checkpoint, Snapshot};
 use crate::sys::dir::{Dir, Kind, is_absent};
 use crate::sys::random;
 
@@ -65,6 +65,18 @@ impl Root {
             // Where that fails too, it is there, whole, and the message names it.
             let _ = self.dir.rename_new(name, &self.dir, staging);
             failed(error)
+        })
+    }
+}
+
+impl Snapshot {
+    /// What the checkpoint at `location` becomes where it is pushed to. No byte of its live files was read, so it can be
+    /// neither verified nor restored here. [`Code::NotFound`]: there is no checkpoint's manifest.
+    pub fn of_checkpoint(location: impl AsRef<Path>) -> Result<Self> {
+        let location = absolute(location.as_ref())?;
+        thread::run(|| {
+            let snapshot = Self::describe_checkpoint(location);
+            snapshot.error().cloned().map_or(Ok(snapshot), Err)
         })
     }
 }

@@ -35,6 +35,12 @@ pub const LEDGER_FILES: &str = "ledger-files";
 /// That before it takes its name.
 pub const NEW_LEDGER_FILES: &str = ".ledger-files.new";
 
+/// To which repositories its snapshots were pushed.
+pub const REMOTE: &str = "remote";
+
+/// That before it takes its name.
+pub const NEW_REMOTE: &str = ".remote.new";
+
 /// The lock of a scrub, never unlinked.
 pub const SCRUB_LOCK: &str = "scrub.lock";
 

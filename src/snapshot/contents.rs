@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-use super::entries::{FileEntry, Shared};
+use super::entries::{FileEntry, Shared, SourceId};
 use super::files::order;
 use super::info::{Snapshot, open_directory, told};
 use super::{Attributes, Manifest, parse};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::io::thread;
 use crate::layout::FileClass;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Stat};
 
 /// All that a snapshot's manifest lists, read once: it holds nothing open and stays good when the snapshot is
 /// deleted. Of a file it takes some 80 bytes beside its path.
@@ -47,7 +47,8 @@ pub struct Entry<'c> {
     pub kind: EntryKind,
     /// A file's logical size in bytes, else 0.
     pub size: u64,
-    /// A file's checksum, CRC-32/ISO-HDLC of its logical bytes.
+    /// A file's checksum, CRC-32/ISO-HDLC of its logical bytes; `None` for a live one of a checkpoint, of which no
+    /// byte was read.
     pub crc32: Option<u32>,
     /// As what a file was captured; `None`: the manifest does not say.
     pub class: Option<FileClass>,
@@ -59,6 +60,7 @@ pub struct Entry<'c> {
     pub verified_at: Option<SystemTime>,
     /// What a symbolic link holds.
     pub target: Option<&'c Path>,
+    source: Option<SourceId>,
 }
 
 /// What a snapshot keeps of an entry beside its bytes.
@@ -94,7 +96,7 @@ impl Contents {
     }
 
     /// By the bytes of a manifest that lies elsewhere; `name` is what errors call its snapshot. One of ours is good only
-    /// with its checksum, and [`Code::Corrupt`](crate::Code::Corrupt) else.
+    /// with its checksum, and [`Code::Corrupt`] else.
     pub fn parse(manifest: &[u8], name: impl AsRef<Path>) -> Result<Self> {
         parse::read_bytes(manifest, name.as_ref()).map(Self::by)
     }
@@ -102,6 +104,40 @@ impl Contents {
     fn by(manifest: Manifest) -> Self {
         let origins = manifest.origins.iter().map(|origin| origin.id.to_string()).collect();
         Self { manifest, origins }
+    }
+
+    /// By the manifest of a checkpoint in a directory. For I/O threads.
+    pub(crate) fn read_checkpoint(directory: &Dir) -> Result<Self> {
+        parse::read_checkpoint(directory).map(Self::by)
+    }
+
+    /// Whether a file is as it was when it was linked into a checkpoint; `true` for one that is no live one.
+    pub(crate) fn is_still(&self, path: &Path, stat: &Stat, born_ns: Option<i64>) -> bool {
+        let Some(place) = self.manifest.files.place_of(path, 0) else { return true };
+        let file = self.manifest.files.at(place);
+        let is_it = |source: SourceId| source.is_inode_of(&SourceId::of(stat, born_ns));
+        let mtime_ns = file.attributes.map(|attributes| attributes.mtime_ns);
+        !file.live
+            || file.source.is_some_and(is_it) && (file.size, mtime_ns) == (stat.size, Some(stat.mtime_ns))
+    }
+
+    /// The manifest of the snapshot that a checkpoint becomes once its live files were read: `sum_of` knows their
+    /// checksums.
+    pub(crate) fn stored(&self, sum_of: impl Fn(&Path) -> Option<u32>) -> Result<Vec<u8>> {
+        let mut manifest = Manifest { checkpoint: None, ..self.manifest.clone() };
+        for index in 0..manifest.files.len() {
+            let file = manifest.files.at(index);
+            if !file.live {
+                continue;
+            }
+            let Some(crc32) = sum_of(file.path) else {
+                return Err(Error::at(Code::Internal, "writing a manifest", file.path, "it was not read"));
+            };
+            manifest.files.store(index, crc32);
+        }
+        let mut text = Vec::new();
+        manifest.write(&mut text).map_err(|error| Error::system("writing a manifest", error))?;
+        Ok(text)
     }
 
     /// The UUID of the job that made the snapshot; `None`: the manifest does not say.
@@ -176,6 +212,7 @@ impl Contents {
             origin: None,
             verified_at: None,
             target: None,
+            source: None,
         }
     }
 
@@ -186,17 +223,27 @@ impl Contents {
             path: file.path,
             kind: EntryKind::File,
             size: file.size,
-            crc32: Some(file.crc32),
+            crc32: (!file.live).then_some(file.crc32),
             class: file.class,
             attributes: file.attributes.map(EntryAttributes::of),
             origin: file.shared.and_then(origin),
             verified_at: file.shared.and_then(|shared| told(shared.verified_at_ms)),
             target: None,
+            source: file.source,
         }
     }
 }
 
 impl Entry<'_> {
+    /// Whether both were the same file of a database, as far as device, inode, time of birth, length and time of the
+    /// last change tell.
+    pub fn is_same_source(&self, other: &Entry<'_>) -> bool {
+        let is_same = |(a, b): (SourceId, SourceId)| a.is_inode_of(&b);
+        let modified = |entry: &Entry<'_>| entry.attributes.map(|attributes| attributes.modified_at);
+        self.source.zip(other.source).is_some_and(is_same)
+            && (self.size, modified(self)) == (other.size, modified(other))
+    }
+
     /// Whether it is an earlier snapshot's too, by a link or a clone.
     pub fn is_shared(&self) -> bool {
         self.origin.is_some()

@@ -1,9 +1,10 @@
 //! What a manifest says of all of its snapshot, without keeping its files: there may be millions.
 
-use super::fields::{Lists, shortage};
+use super::fields::shortage;
+use super::lines::Lists;
 use super::names::{Clash, Names};
 use super::totals::Totals;
-use super::{DirectoryEntry, FileEntry, LinkEntry, Manifest};
+use super::{DirectoryEntry, FileEntry, Files, LinkEntry, Manifest};
 use crate::sys::memory;
 
 /// A manifest in a few words.
@@ -13,6 +14,16 @@ pub struct Description {
     pub head: Manifest,
     /// Its files, summed up.
     pub totals: Totals,
+}
+
+impl Description {
+    /// That of a manifest.
+    pub fn of(manifest: Manifest) -> Self {
+        let totals = manifest.totals();
+        let head =
+            Manifest { directories: Vec::new(), links: Vec::new(), files: Files::default(), ..manifest };
+        Self { head, totals }
+    }
 }
 
 /// Counts what is read. What is not as this library writes it, it gives up with an error: then the whole is to

@@ -2,35 +2,25 @@
 //! bad line, before it takes memory.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 
 use serde::Deserialize;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::entries::{DirectoryEntry, FileEntry, LinkEntry, Origin, Shared, SourceId};
-use super::manifest::{LONGEST_IN_MANIFEST, Manifest, is_reserved};
+use super::VerifyLevel;
+use super::checkpoint::Checkpoint;
+use super::entries::Origin;
+use super::lines::{
+    BareLine, DirectoryLine, FileLine, Line, LinkLine, Lists, LiveLine, class_of, is_a_files,
+};
+use super::manifest::Manifest;
 use super::totals::Totals;
-use super::{Attributes, VerifyLevel};
-use crate::layout::FileClass;
-use crate::paths::{hex, relative};
+use crate::paths::hex;
 
 /// How too little memory for a list passes through the parser's errors.
 pub const SHORTAGE: &str = "there is no memory for its lists";
-
-/// What takes the entries of the three lists, in the order in which they stand there. Its refusals are one
-/// line each.
-pub trait Lists {
-    fn directory(&mut self, entry: DirectoryEntry) -> Result<(), String>;
-    fn link(&mut self, entry: LinkEntry) -> Result<(), String>;
-    fn file(&mut self, entry: FileEntry) -> Result<(), String>;
-}
 
 /// For what a list has no memory.
 pub fn shortage(_: io::Error) -> String {
@@ -47,12 +37,14 @@ pub enum Form {
     Bare,
     /// The head of ours, which ends before the lists.
     Head,
+    /// A checkpoint's, which has files without checksums.
+    Checkpoint,
 }
 
 /// The fields of a manifest but its lists.
 #[derive(Debug)]
 pub struct Read {
-    /// The version.
+    /// The version, of a snapshot's or a checkpoint's.
     pub version: u64,
     /// The manifest, its lists empty.
     pub head: Manifest,
@@ -72,6 +64,8 @@ pub fn read(text: impl io::Read, form: Form, lists: &mut impl Lists) -> serde_js
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Field {
     Version,
+    Checkpoint,
+    UntilClose,
     Id,
     DataDirId,
     StartedAtMs,
@@ -99,6 +93,18 @@ impl Form {
         use Field::*;
         match self {
             Form::Bare => &[Version, Entries],
+            Form::Checkpoint => &[
+                Checkpoint,
+                UntilClose,
+                Id,
+                StartedAtMs,
+                FinishedAtMs,
+                Layout,
+                Rules,
+                Directories,
+                Links,
+                Entries,
+            ],
             Form::Head => &Form::Ours.requires()[..Form::Ours.requires().len() - 3],
             Form::Ours => &[
                 Version,
@@ -141,11 +147,18 @@ impl<'de, L: Lists> Visitor<'de> for Fields<'_, L> {
             }
             match field {
                 Field::Version => read.version = map.next_value()?,
+                Field::Checkpoint if self.form == Form::Checkpoint => read.version = map.next_value()?,
+                Field::UntilClose if self.form == Form::Checkpoint => {
+                    read.head.checkpoint = Some(Checkpoint { until_close: map.next_value()? });
+                }
                 Field::Totals => read.totals = Some(map.next_value()?),
                 Field::Directories => map.next_value_seed(Lines::<_, DirectoryLine>::of(self.lists))?,
                 Field::Links => map.next_value_seed(Lines::<_, LinkLine>::of(self.lists))?,
                 Field::Entries if self.form == Form::Bare => {
                     map.next_value_seed(Lines::<_, BareLine>::of(self.lists))?;
+                }
+                Field::Entries if self.form == Form::Checkpoint => {
+                    map.next_value_seed(Lines::<_, LiveLine>::of(self.lists))?;
                 }
                 Field::Entries => map.next_value_seed(Lines::<_, FileLine>::of(self.lists))?,
                 other => self.head(&mut read.head, other, &mut map)?,
@@ -234,153 +247,4 @@ impl<'de, L: Lists, T: Line> Visitor<'de> for Lines<'_, L, T> {
         }
         Ok(())
     }
-}
-
-/// A line of a list, and where its entry goes.
-trait Line: DeserializeOwned {
-    fn give(self, lists: &mut impl Lists) -> Result<(), String>;
-}
-
-/// An entry with exactly Alopex's keys.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BareLine {
-    path: String,
-    size: u64,
-    crc32: u32,
-}
-
-impl Line for BareLine {
-    fn give(self, lists: &mut impl Lists) -> Result<(), String> {
-        let (path, size, crc32) = (path_of(self.path, None)?, size_of(self.size)?, self.crc32);
-        lists.file(FileEntry {
-            path,
-            size,
-            crc32,
-            class: None,
-            attributes: None,
-            source: None,
-            shared: None,
-            live: false,
-        })
-    }
-}
-
-/// An entry of any of our three lists.
-#[derive(Deserialize)]
-struct AnyLine {
-    path: String,
-    path_hex: Option<String>,
-    target: Option<String>,
-    target_hex: Option<String>,
-    size: Option<u64>,
-    crc32: Option<u32>,
-    class: Option<String>,
-    mode: Option<u32>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    mtime_ns: Option<i128>,
-    source: Option<SourceId>,
-    origin: Option<u32>,
-    verified_at_ms: Option<u64>,
-}
-
-impl AnyLine {
-    fn attributes(&self) -> Result<Attributes, String> {
-        let mtime_ns = self.mtime_ns.filter(|mtime_ns| is_a_files(*mtime_ns));
-        let all =
-            || Some(Attributes { mode: self.mode?, uid: self.uid?, gid: self.gid?, mtime_ns: mtime_ns? });
-        all().ok_or_else(|| self.lacks("attributes"))
-    }
-
-    fn shared(&self) -> Option<Shared> {
-        self.origin.map(|origin| Shared { origin, verified_at_ms: self.verified_at_ms.unwrap_or(0) })
-    }
-
-    fn lacks(&self, what: &str) -> String {
-        format!("its entry {:?} lacks its {what}", self.path)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct DirectoryLine(AnyLine);
-
-impl Line for DirectoryLine {
-    fn give(self, lists: &mut impl Lists) -> Result<(), String> {
-        let attributes = self.0.attributes()?;
-        lists.directory(DirectoryEntry { path: path_of(self.0.path, self.0.path_hex)?, attributes })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct LinkLine(AnyLine);
-
-impl Line for LinkLine {
-    fn give(mut self, lists: &mut impl Lists) -> Result<(), String> {
-        let attributes = self.0.attributes()?;
-        let target = self.0.target.take().ok_or_else(|| self.0.lacks("target"))?;
-        lists.link(LinkEntry {
-            path: path_of(self.0.path, self.0.path_hex)?,
-            target: PathBuf::from(raw(target, self.0.target_hex)?),
-            attributes,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct FileLine(AnyLine);
-
-impl Line for FileLine {
-    fn give(self, lists: &mut impl Lists) -> Result<(), String> {
-        let line = self.0;
-        lists.file(FileEntry {
-            attributes: Some(line.attributes()?),
-            size: size_of(line.size.ok_or_else(|| line.lacks("size"))?)?,
-            crc32: line.crc32.ok_or_else(|| line.lacks("checksum"))?,
-            class: line.class.as_deref().map(class_of).transpose()?,
-            source: line.source,
-            shared: line.shared(),
-            path: path_of(line.path, line.path_hex)?,
-            live: false,
-        })
-    }
-}
-
-/// Whether a file can have such a time: its seconds are of 64 bits.
-fn is_a_files(mtime_ns: i128) -> bool {
-    i64::try_from(mtime_ns.div_euclid(1_000_000_000)).is_ok()
-}
-
-/// No file has a size beyond 63 bits.
-fn size_of(size: u64) -> Result<u64, String> {
-    i64::try_from(size).map(|_| size).map_err(|_| format!("the size {size} is no file's"))
-}
-
-fn class_of(name: &str) -> Result<FileClass, String> {
-    FileClass::from_name(name).ok_or_else(|| format!("it names an unknown file class {name:?}"))
-}
-
-fn raw(text: String, hexadecimal: Option<String>) -> Result<OsString, String> {
-    let Some(digits) = hexadecimal else { return Ok(text.into()) };
-    let bytes = hex::decode(&digits).ok_or_else(|| format!("the name {text:?} is not hexadecimal"))?;
-    Ok(OsString::from_vec(bytes))
-}
-
-fn path_of(text: String, hexadecimal: Option<String>) -> Result<PathBuf, String> {
-    let path = PathBuf::from(raw(text, hexadecimal)?);
-    let refuse = |why: &str| format!("its path {path:?} {why}");
-    if path.as_os_str().as_bytes().contains(&0) {
-        return Err(refuse("holds a NUL"));
-    }
-    if path.as_os_str().len() > LONGEST_IN_MANIFEST {
-        return Err(format!("one of its paths has {} bytes", path.as_os_str().len()));
-    }
-    let plain = relative(&path).map_err(|_| refuse("is not a plain relative one"))?;
-    if is_reserved(&plain) {
-        return Err(refuse("is the library's own"));
-    }
-    Ok(plain)
 }

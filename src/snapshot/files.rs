@@ -141,6 +141,13 @@ impl Files {
         }
     }
 
+    /// One that was live is stored now, with this checksum.
+    pub fn store(&mut self, index: usize, crc32: u32) {
+        let record = &mut self.records[index];
+        record.crc32 = crc32;
+        record.has &= !LIVE;
+    }
+
     /// The path of one.
     pub fn path(&self, index: usize) -> &Path {
         path_in(&self.paths, &self.records[index])

@@ -4,7 +4,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::describe::Description;
-use super::fields::{self, Form, Lists};
+use super::fields::{self, Form};
+use super::lines::Lists;
 use super::manifest::{HEAD_START, VERSION};
 use super::{DirectoryEntry, FileEntry, LinkEntry};
 use crate::io::checksum;

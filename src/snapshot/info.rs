@@ -41,6 +41,11 @@ impl Snapshot {
         Self::by(location, parse::describe)
     }
 
+    /// The same of a checkpoint.
+    pub(crate) fn describe_checkpoint(location: PathBuf) -> Self {
+        Self::by(location, |directory| parse::read_checkpoint(directory).map(Description::of))
+    }
+
     /// The same by the head of its manifest, as far as that has one.
     pub(crate) fn skim(location: PathBuf) -> Self {
         Self::by(location, parse::skim)

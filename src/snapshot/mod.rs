@@ -9,6 +9,7 @@ mod fields;
 mod files;
 mod head;
 mod info;
+mod lines;
 mod manifest;
 mod names;
 mod parse;

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::checkpoint::VERSION as CHECKPOINT_VERSION;
 use super::describe::{Counted, Description};
-use super::fields::{self, Form, Lists, Read as Fields, SHORTAGE, shortage};
+use super::fields::{self, Form, Read as Fields, SHORTAGE, shortage};
 use super::files::order;
 use super::head;
+use super::lines::Lists;
 use super::manifest::{CHECKSUM_END, CHECKSUM_START, VERSION};
 use super::names::{Clash, Names};
 use super::totals::Totals;
@@ -34,6 +36,26 @@ const NO_SNAPSHOT: &str = "it is a checkpoint and no snapshot: its files are the
 pub fn read(directory: &Dir) -> Result<Manifest> {
     let opened = Opened::of(directory)?;
     read_whole(&mut &opened.file, opened.length).map_err(|refusal| opened.error(refusal))
+}
+
+/// Reads the manifest of the checkpoint in `directory`.
+pub fn read_checkpoint(directory: &Dir) -> Result<Manifest> {
+    let opened = Opened::named(directory, CHECKPOINT)?;
+    let read = || {
+        let text = &mut &opened.file;
+        let mut lists = Whole::default();
+        let end = checksum_at_end(text, opened.length)?.ok_or_else(|| corrupt("it is truncated"))?;
+        let Fields { version, head, totals } =
+            attempt_as(Form::Checkpoint, text, opened.length, Some(end), &mut lists)?;
+        if version != CHECKPOINT_VERSION {
+            let why = format!("it is of version {version}, this library reads version {CHECKPOINT_VERSION}");
+            return Err(Refusal::Is(Code::Unsupported, why));
+        }
+        let manifest = lists.end(head)?;
+        require_totals(totals, manifest.totals())?;
+        Ok(manifest)
+    };
+    read().map_err(|refusal| opened.error(refusal))
 }
 
 /// Reads a manifest that does not lie in a directory here. One of ours is good only with its checksum.
@@ -98,9 +120,13 @@ struct Opened {
 
 impl Opened {
     fn of(directory: &Dir) -> Result<Self> {
-        let path = directory.full(Path::new(MANIFEST));
+        Self::named(directory, MANIFEST)
+    }
+
+    fn named(directory: &Dir, name: &str) -> Result<Self> {
+        let path = directory.full(Path::new(name));
         let is_checkpoint = || matches!(directory.find(Path::new(CHECKPOINT)), Ok(Some(_)));
-        let file = directory.open_file(Path::new(MANIFEST)).map_err(|error| match is_absent(&error) {
+        let file = directory.open_file(Path::new(name)).map_err(|error| match is_absent(&error) {
             true if is_checkpoint() => Error::at(Code::Unsupported, DOING, directory.path(), NO_SNAPSHOT),
             true => Error::at(Code::NotFound, DOING, &path, "there is none, so this is no complete snapshot"),
             false => Error::io(DOING, &path, error),
@@ -184,9 +210,7 @@ fn describe_from(text: &mut (impl Read + Seek), length: u64) -> Answer<Descripti
     }
     // It is sorted otherwise, as one of Alopex may be, or there is something wrong with it, and this says what.
     let whole = read_whole(text, length)?;
-    let totals = whole.totals();
-    let head = Manifest { directories: Vec::new(), links: Vec::new(), files: Files::default(), ..whole };
-    Ok(Description { head, totals })
+    Ok(Description::of(whole))
 }
 
 fn require_totals(said: Option<Totals>, found: Totals) -> Answer<()> {
@@ -199,13 +223,27 @@ fn require_totals(said: Option<Totals>, found: Totals) -> Answer<()> {
 /// Reads it once. What is wrong with it may have a cause that is to be told first.
 fn attempt(text: &mut (impl Read + Seek), length: u64, lists: &mut impl Lists) -> Answer<Fields> {
     let end = checksum_at_end(text, length)?;
-    let (form, what) = match end {
-        Some(_) => (Form::Ours, ""),
-        None => (Form::Bare, "it has no checksum at its end and is not a bare one: "),
+    let form = if end.is_some() { Form::Ours } else { Form::Bare };
+    match attempt_as(form, text, length, end, lists)? {
+        read if read.version == VERSION => Ok(read),
+        read => Err(corrupt(format!("it is of version {}", read.version))),
+    }
+}
+
+fn attempt_as(
+    form: Form,
+    text: &mut (impl Read + Seek),
+    length: u64,
+    end: Option<End>,
+    lists: &mut impl Lists,
+) -> Answer<Fields> {
+    let what = match form {
+        Form::Bare => "it has no checksum at its end and is not a bare one: ",
+        _ => "",
     };
     let mut covered = Covered::of(text, length, end)?;
     match fields::read(BufReader::with_capacity(BUFFER, &mut covered), form, lists) {
-        Ok(read) if read.version == VERSION && covered.matches(end) => Ok(read),
+        Ok(read) if covered.matches(end) => Ok(read),
         Ok(_) => Err(corrupt("its own checksum does not match")),
         Err(error) => Err(unreadable(error, what)),
     }

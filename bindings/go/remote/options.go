@@ -6,8 +6,8 @@ type Options struct {
 	// Settings are choices by their keys, which docs/remote.md lists: endpoint, region, path_style, access_key,
 	// secret_key, session_token, profile, credentials_file, ca_file, proxy, connect_timeout, idle_timeout,
 	// retries, retry_budget, connections, rate_limit_up, rate_limit_down, host, prefix, compression,
-	// password_file, piece, index_memory, lock_wait, read_back. Times have a unit or are seconds ("500ms", "15m"),
-	// sizes and rates have one or are bytes ("64KiB", "16M"). An unknown key, or a value that is none, is
+	// password_file, piece, index_memory, lock_wait, accept, read_back. Times have a unit or are seconds ("500ms",
+	// "15m"), sizes and rates have one or are bytes ("64KiB", "16M"). An unknown key, or a value that is none, is
 	// [hotbackup.ErrInvalidArgument]. What is secret is in no error.
 	Settings map[string]string
 	// Password is the repository's, in place of password_file and the environment. Empty: not given here.

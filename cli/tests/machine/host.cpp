@@ -1,6 +1,7 @@
 // A RocksDB under writers that never stop, which makes a snapshot whenever it is told to:
 //
-//     host run DATA ROOT              for each line that comes: a snapshot; prints what was committed at its freeze
+//     host run DATA ROOT              for each line that comes: a snapshot, or a checkpoint if that is what it says;
+//                                     prints what was committed at its freeze, and where it is
 //     host compare DIRECTORY A B C    opens what was restored, and fails unless it holds exactly those commits
 //
 // Beneath what the writers change lies a base that rests, as most of a database does.
@@ -63,10 +64,11 @@ void run(const fs::path &data, const fs::path &root)
         // Tables must have come and gone since the last one, however slow the machine is.
         for (std::uint64_t until = churn.made + 3; churn.made < until; writers.rethrow())
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        coordinator.start().wait();
+        hotbackup::Job job = line == "checkpoint" ? coordinator.start_checkpoint() : coordinator.start();
+        job.wait();
         for (std::uint64_t commits : writers.frozen())
             std::cout << commits << ' ';
-        std::cout << std::endl;
+        std::cout << job.location().string() << std::endl;
     }
     coordinator.close();
     writers.stop();

@@ -1,5 +1,5 @@
-//! The whole way: a repository is made, a RocksDB under load is pushed again and again, all its machine had is deleted,
-//! and what comes back on another one is compared key by key. A minute lies between two pushes if the variable
+//! The whole way: a repository is made, a RocksDB under load is pushed again and again, by snapshots and checkpoints, all
+//! its machine had is deleted, and what comes back on another one is compared key by key. A minute lies between two pushes if the variable
 //! HOTBACKUP_TEST_PUSH_EVERY says 60, and HOTBACKUP_TEST_PUSHES says how many there are.
 
 use std::fs;
@@ -67,8 +67,10 @@ fn lived(program: &Program, store: &Backend) -> Vec<(String, Committed)> {
         if round > 0 {
             std::thread::sleep(Duration::from_secs(number("HOTBACKUP_TEST_PUSH_EVERY", 1)));
         }
-        let committed = host.back_up();
-        let document = machine.remote(&["push", "-r", "backups", "-o", "host=db1"]);
+        let kind = if round % 2 == 0 { "snapshot" } else { "checkpoint" };
+        let (committed, location) = host.make(kind);
+        let document = machine.remote(&["push", &location, "-o", "host=db1"]);
+        assert_eq!(Path::new(&location).exists(), kind == "snapshot", "{kind}: {location}");
         sent.push(document["requests"]["bytes_up"].as_u64().expect("a number"));
         pushed.push((document["snapshot"]["id"].as_str().expect("an id").to_string(), committed));
     }

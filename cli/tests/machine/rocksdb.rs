@@ -65,14 +65,15 @@ impl Program {
 }
 
 impl Host {
-    /// It makes a snapshot.
-    pub fn back_up(&mut self) -> Committed {
+    /// It makes a snapshot or a checkpoint. What was committed at its freeze, and where it is.
+    pub fn make(&mut self, kind: &str) -> (Committed, String) {
         let stdin = self.child.stdin.as_mut().expect("a pipe");
-        stdin.write_all(b"\n").and_then(|()| stdin.flush()).expect("it listens");
+        writeln!(stdin, "{kind}").and_then(|()| stdin.flush()).expect("it listens");
         let mut line = String::new();
         self.said.read_line(&mut line).expect("it answers");
-        let numbers: Vec<u64> = line.split_whitespace().map(|word| word.parse().expect("a number")).collect();
-        numbers.try_into().unwrap_or_else(|numbers| panic!("the host has ended: {numbers:?}"))
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [a, b, c, location] = words[..] else { panic!("the host has ended: {words:?}") };
+        ([a, b, c].map(|word| word.parse().expect("a number")), location.to_string())
     }
 }
 

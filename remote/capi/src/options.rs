@@ -40,10 +40,10 @@ pub unsafe extern "C" fn backup_remote_options_new_for(
 /// Sets one of the choices, which docs/remote.md lists: endpoint, region, path_style, access_key,
 /// secret_key, session_token, profile, credentials_file, ca_file, proxy, connect_timeout,
 /// idle_timeout, retries, retry_budget, connections, rate_limit_up, rate_limit_down, host, prefix,
-/// compression, password_file, piece, index_memory, lock_wait, read_back. Times have a unit or are
-/// seconds ("500ms", "15m"), sizes and rates have one or are bytes ("64KiB", "16M"). An unknown key
-/// or a value that is none is BACKUP_INVALID_ARGUMENT, and changes nothing. What is secret is in no
-/// error. (since 0.1)
+/// compression, password_file, piece, index_memory, lock_wait, accept, read_back. Times have a unit
+/// or are seconds ("500ms", "15m"), sizes and rates have one or are bytes ("64KiB", "16M"). An
+/// unknown key or a value that is none is BACKUP_INVALID_ARGUMENT, and changes nothing. What is
+/// secret is in no error. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_remote_options_set(
     options: Option<&mut backup_remote_options>,

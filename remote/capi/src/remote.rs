@@ -106,8 +106,12 @@ pub unsafe extern "C" fn backup_remote_repository_id(
 /// or pruned meanwhile. One that is there already is not sent again. Of what an earlier push of
 /// this host has sent, only what may have changed is read, and only what did is sent. The job
 /// completes once the repository lists the snapshot; killed before that, the next push goes on with
-/// what was sent. BACKUP_CONFLICT: another program held the repository alone for longer than
-/// lock_wait. Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
+/// what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
+/// once it has; a push that fails leaves it. As the job's result BACKUP_CORRUPT: the snapshot is
+/// not what its manifest says, or a live file of the checkpoint was changed, or that is a copy;
+/// BACKUP_CONFLICT: another program held the repository alone for longer than lock_wait, or it is
+/// another repository than that which earlier snapshots of the same root went to, and the option
+/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
 /// is ignored. The caller frees *out. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_remote_push_start(

@@ -9,16 +9,18 @@ mod reading;
 mod trees;
 mod work;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use hotbackup::extension::{Stored, Task};
-use hotbackup::{Code, Entry, EntryKind, Error, Phase, Result};
+use hotbackup::{Code, Entry, EntryKind, Error, Phase, Result, checkpoint_remove};
 
 use crate::format::Id;
 use crate::repository::{Index, Listed, Packer, Repository, Timing, names};
 use guard::Guard;
 use previous::Previous;
 use reading::ToRead;
+use rustix::io::Errno;
 use trees::Sent;
 use work::Work;
 
@@ -27,6 +29,10 @@ const STARTS: usize = 3;
 
 /// What becomes of a lock whose push ended without an answer.
 const LEFT: &str = "the store may still take the snapshot, so the lock stays until it is 30 minutes old";
+
+/// Who may only read a root can push what is in it, and leaves no record there.
+const READ_ONLY: [i32; 3] =
+    [Errno::ACCESS.raw_os_error(), Errno::PERM.raw_os_error(), Errno::ROFS.raw_os_error()];
 
 /// How a push is made.
 #[derive(Clone, Debug)]
@@ -43,6 +49,10 @@ pub struct Choices {
     pub timing: Timing,
     /// All that was sent is read back.
     pub read_back: bool,
+    /// The repository may be another one than that which was pushed to before.
+    pub accept_any: bool,
+    /// What the repository's place is called: its URL, and the service's address where that is not the URL's own.
+    pub place: String,
 }
 
 /// A push under way, once its snapshot is open.
@@ -57,11 +67,46 @@ pub struct Push<'a> {
     pub task: &'a Task,
 }
 
-/// Pushes the snapshot at `location`, unless it is there. Returns the name of its object.
+/// Pushes the snapshot at `location`, unless it is there. Returns the name of its object. A checkpoint has done its
+/// service then and is removed.
 pub fn run(repository: &Repository, location: &Path, choices: &Choices, task: &Task) -> Result<Id> {
     task.enter(Phase::Scan)?;
     let stored = Stored::open(location)?;
-    let push = Push { repository, stored: &stored, choices, task };
+    require_known(&stored, repository, choices)?;
+    let id = push(&Push { repository, stored: &stored, choices, task })?;
+    if let Err(error) = stored.pushed_to(&choices.place, &repository.id)
+        && !READ_ONLY.contains(&error.os_error())
+    {
+        task.watch().warn(error);
+    }
+    let is_checkpoint = stored.is_checkpoint();
+    // Its lock would keep the removal off.
+    drop(stored);
+    if is_checkpoint && let Err(error) = checkpoint_remove(location) {
+        task.watch().warn(error);
+    }
+    Ok(id)
+}
+
+/// The repository is the one that snapshots of the same root went to before: else older ones are not where they are
+/// thought to be.
+fn require_known(stored: &Stored, repository: &Repository, choices: &Choices) -> Result<()> {
+    match stored.repository_at(&choices.place) {
+        Some(known) if known != repository.id && !choices.accept_any => {
+            let (place, short) = (&choices.place, |id: &str| id.get(..8).unwrap_or(id).to_string());
+            let (ours, theirs) = (short(&known), short(&repository.id));
+            let why = format!(
+                "pushing to {place}: the repository there is {theirs} and not {ours}, which earlier snapshots went to; \
+                 if that is meant, the option accept=any takes it, else nothing was sent"
+            );
+            Err(Error::new(Code::Conflict, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn push(push: &Push<'_>) -> Result<Id> {
+    let Push { repository, choices, task, .. } = *push;
     for start in 1..=STARTS {
         let guard = Guard::take(repository, &choices.host, choices.timing, &task.watch())?;
         let outcome = guard.keep(|guard| push.once(guard));
@@ -132,28 +177,38 @@ impl Push<'_> {
         work.watch.expect(all.iter().map(|file| file.size).sum(), all.len() as u64);
         let (mut sent, mut read) = (Vec::new(), Vec::new());
         for file in &all {
-            if let Some(ids) = previous.and_then(|previous| previous.unchanged(file, index)) {
-                work.watch.linked(file.size);
-                work.watch.file_done();
-                sent.push(Sent { path: file.path, size: file.size, ids, attributes: file.attributes });
+            let Some((ids, crc32)) = previous.and_then(|previous| previous.unchanged(file, index)) else {
+                read.push(file);
                 continue;
-            }
-            read.push(file);
+            };
+            work.watch.linked(file.size);
+            work.watch.file_done();
+            sent.push(Sent { path: file.path, size: file.size, ids, crc32, attributes: file.attributes });
         }
-        let mut to_read: Vec<ToRead<'s>> = read.iter().map(|file| self.to_read(file, previous)).collect();
-        let manifest = self.stored.manifest()?;
-        to_read.push(ToRead {
-            path: Path::new(names::MANIFEST),
-            size: manifest.len() as u64,
-            crc32: crc32fast::hash(&manifest),
-            piece: 1 << 20,
-        });
-        let ids = reading::read_all(self.stored, &to_read, packer, work)?;
-        let attributes = read.iter().map(|file| file.attributes).chain([None]);
-        for ((file, ids), attributes) in to_read.iter().zip(ids).zip(attributes) {
-            sent.push(Sent { path: file.path, size: file.size, ids, attributes });
+        let to_read: Vec<ToRead<'s>> = read.iter().map(|file| self.to_read(file, previous)).collect();
+        let done = reading::read_all(self.stored, &to_read, packer, work)?;
+        for (file, (ids, crc32)) in read.iter().zip(done) {
+            sent.push(Sent { path: file.path, size: file.size, ids, crc32, attributes: file.attributes });
         }
+        sent.push(self.send_manifest(&sent, packer, work)?);
         Ok(sent)
+    }
+
+    /// The manifest comes last: that of a checkpoint lacks the checksums of what was not read before.
+    fn send_manifest<'s>(
+        &self,
+        files: &[Sent<'_>],
+        packer: &Packer<'_>,
+        work: &Work<'_>,
+    ) -> Result<Sent<'s>> {
+        let sums: HashMap<&Path, u32> = match self.stored.is_checkpoint() {
+            true => files.iter().map(|file| (file.path, file.crc32)).collect(),
+            false => HashMap::new(),
+        };
+        let manifest = self.stored.manifest(|path| sums.get(path).copied())?;
+        let ids = reading::send_bytes(&manifest, packer, work)?;
+        let (path, size) = (Path::new(names::MANIFEST), manifest.len() as u64);
+        Ok(Sent { path, size, ids, crc32: crc32fast::hash(&manifest), attributes: None })
     }
 
     fn to_read<'s>(&self, file: &Entry<'s>, previous: Option<&Previous>) -> ToRead<'s> {
@@ -161,14 +216,16 @@ impl Push<'_> {
         ToRead {
             path: file.path,
             size: file.size,
-            crc32: file.crc32.unwrap_or_default(),
+            crc32: file.crc32,
             piece: pieces::length(file.size, file.class, before, self.choices.piece),
         }
     }
 
-    /// What restic groups snapshots by.
+    /// What restic groups snapshots by: the root of a snapshot, the data directory of a checkpoint, which lies in
+    /// `.lifecycle/checkpoints` of that.
     fn path(&self) -> PathBuf {
         let location = self.stored.snapshot().location();
-        location.parent().unwrap_or(location).to_path_buf()
+        let above = if self.stored.is_checkpoint() { 3 } else { 1 };
+        location.ancestors().nth(above).unwrap_or(location).to_path_buf()
     }
 }

@@ -34,17 +34,18 @@ impl Previous {
         }
     }
 
-    /// The pieces of an immutable file that has not changed since, if all are still there.
-    pub fn unchanged(&self, entry: &Entry<'_>, index: &Index) -> Option<Vec<Id>> {
+    /// The pieces and the checksum of an immutable file that has not changed since, if all are still there. A live one
+    /// of a checkpoint has no checksum yet, and is the same where it is the same inode.
+    pub fn unchanged(&self, entry: &Entry<'_>, index: &Index) -> Option<(Vec<Id>, u32)> {
         let was = self.contents.find(entry.path)?;
         let is_immutable = matches!(entry.class, Some(FileClass::Immutable { .. }));
         let time = |entry: &Entry<'_>| entry.attributes.map(|attributes| attributes.modified_at);
         let is_it = is_immutable
             && time(entry).is_some()
-            && (was.kind, was.size, was.crc32, time(&was))
-                == (entry.kind, entry.size, entry.crc32, time(entry));
+            && (was.kind, was.size, time(&was)) == (entry.kind, entry.size, time(entry))
+            && entry.crc32.map_or_else(|| entry.is_same_source(&was), |crc32| was.crc32 == Some(crc32));
         let ids = self.files.get(entry.path).filter(|_| is_it)?;
-        ids.iter().all(|id| index.has(id)).then(|| ids.clone())
+        ids.iter().all(|id| index.has(id)).then(|| ids.clone()).zip(was.crc32)
     }
 
     /// How a file was cut.

@@ -28,8 +28,8 @@ pub struct ToRead<'a> {
     pub path: &'a Path,
     /// Its length by the manifest.
     pub size: u64,
-    /// Its checksum by the manifest.
-    pub crc32: u32,
+    /// Its checksum by the manifest; `None`: it is a live one of a checkpoint.
+    pub crc32: Option<u32>,
     /// How it is cut.
     pub piece: u64,
 }
@@ -46,13 +46,13 @@ struct Read {
     sum: crc32fast::Hasher,
 }
 
-/// Reads all of them, and returns the pieces of each.
+/// Reads all of them, and returns the pieces and the checksum of each.
 pub fn read_all(
     stored: &Stored,
     files: &[ToRead<'_>],
     packer: &Packer<'_>,
     work: &Work<'_>,
-) -> Result<Vec<Vec<Id>>> {
+) -> Result<Vec<(Vec<Id>, u32)>> {
     let stretches = stretches(files);
     let done: Vec<Mutex<Option<Read>>> = stretches.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
@@ -85,6 +85,29 @@ pub fn read_all(
     joined(files, &stretches, done)
 }
 
+/// Sends what is in memory, and returns its pieces.
+pub fn send_bytes(bytes: &[u8], packer: &Packer<'_>, work: &Work<'_>) -> Result<Vec<Id>> {
+    let mut sealer = Sealer::new(&work.repository.key, work.level)?;
+    let sent = bytes.chunks(SHORTEST as usize).map(|piece| {
+        work.check()?;
+        send(piece, &mut sealer, packer, work)
+    });
+    sent.collect()
+}
+
+/// Sends a piece, unless the store has it or is being sent it.
+fn send(piece: &[u8], sealer: &mut Sealer, packer: &Packer<'_>, work: &Work<'_>) -> Result<Id> {
+    let (id, length) = (Id::of(piece), piece.len() as u64);
+    match packer.claims(&id) {
+        true => {
+            packer.add(seal_blob(sealer, BlobKind::Data, id, piece)?)?;
+            work.watch.copied(length);
+        }
+        false => work.watch.linked(length),
+    }
+    Ok(id)
+}
+
 fn fail(first: &Mutex<Option<Error>>, next: &AtomicUsize, end: usize, error: Error) {
     next.store(end, Relaxed);
     first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -106,12 +129,12 @@ fn stretches(files: &[ToRead<'_>]) -> Vec<Stretch> {
     stretches
 }
 
-/// The pieces of each file, whose checksum must be the manifest's.
+/// The pieces of each file, whose checksum must be the manifest's where that has one.
 fn joined(
     files: &[ToRead<'_>],
     stretches: &[Stretch],
     done: impl Iterator<Item = Option<Read>>,
-) -> Result<Vec<Vec<Id>>> {
+) -> Result<Vec<(Vec<Id>, u32)>> {
     let mut all: Vec<(Vec<Id>, crc32fast::Hasher)> = files.iter().map(|_| Default::default()).collect();
     for (stretch, read) in stretches.iter().zip(done) {
         let Some(read) = read else { continue };
@@ -120,9 +143,10 @@ fn joined(
         sum.combine(&read.sum);
     }
     let checked = files.iter().zip(all).map(|(file, (ids, sum))| match sum.finalize() {
-        sum if sum == file.crc32 => Ok(ids),
+        sum if file.crc32.is_none_or(|crc32| crc32 == sum) => Ok((ids, sum)),
         sum => {
-            let why = format!("its checksum is {sum:08x} where the manifest has {:08x}", file.crc32);
+            let expected = file.crc32.unwrap_or_default();
+            let why = format!("its checksum is {sum:08x} where the manifest has {expected:08x}");
             Err(Error::at(Code::Corrupt, "reading", file.path, why))
         }
     });
@@ -163,8 +187,11 @@ impl<'a> Reader<'a> {
             let length = file.piece.min(stretch.range.end - at);
             self.fill(file, at, length as usize)?;
             read.sum.update(&self.buffer);
-            read.ids.push(self.send()?);
+            read.ids.push(send(&self.buffer, &mut self.sealer, self.packer, self.work)?);
             at += length;
+        }
+        if let (None, Some((_, open))) = (file.crc32, &self.open) {
+            self.stored.require_unchanged(file.path, open)?;
         }
         if stretch.range.end == file.size {
             self.work.watch.file_done();
@@ -182,17 +209,5 @@ impl<'a> Reader<'a> {
             }
             _ => Error::io("reading", file.path, error),
         })
-    }
-
-    fn send(&mut self) -> Result<Id> {
-        let (id, length) = (Id::of(&self.buffer), self.buffer.len() as u64);
-        match self.packer.claims(&id) {
-            true => {
-                self.packer.add(seal_blob(&mut self.sealer, BlobKind::Data, id, &self.buffer)?)?;
-                self.work.watch.copied(length);
-            }
-            false => self.work.watch.linked(length),
-        }
-        Ok(id)
     }
 }

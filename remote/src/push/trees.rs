@@ -25,6 +25,8 @@ pub struct Sent<'a> {
     pub size: u64,
     /// Its pieces.
     pub ids: Vec<Id>,
+    /// Its checksum.
+    pub crc32: u32,
     /// Mode, owner and time.
     pub attributes: Option<EntryAttributes>,
 }
@@ -48,7 +50,7 @@ pub fn send(contents: &Contents, files: Vec<Sent<'_>>, packer: &Packer<'_>, work
             _ => {}
         }
     }
-    for Sent { path, size, ids, attributes } in files {
+    for Sent { path, size, ids, attributes, .. } in files {
         let node = with(Node::file(name(path), size, ids), attributes, FILE | 0o600);
         add(&mut directories, path, node);
     }

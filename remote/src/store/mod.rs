@@ -41,7 +41,7 @@ use place::Place;
 use retry::{Patience, What};
 use watch::{Counts, Job, Nobody};
 
-pub use settings::{Compression, KEYS, ReadBack, Settings};
+pub use settings::{Accept, Compression, KEYS, ReadBack, Settings};
 pub use signed::SignedPut;
 pub use watch::{Requests, Watch};
 

@@ -32,6 +32,16 @@ pub enum ReadBack {
     All,
 }
 
+/// Which repository may be pushed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Accept {
+    /// That which earlier snapshots of the same root went to, if any did.
+    #[default]
+    Known,
+    /// Whatever is there.
+    Any,
+}
+
 /// The choices. Those that nobody made have their defaults.
 #[derive(Clone)]
 pub struct Settings {
@@ -77,6 +87,8 @@ pub struct Settings {
     pub lock_wait: Duration,
     /// What is read back before a snapshot is committed.
     pub read_back: ReadBack,
+    /// Which repository is pushed to.
+    pub accept: Accept,
     /// Bytes a second that are sent at most. Unset: no limit.
     pub rate_limit_up: Option<u64>,
     /// Bytes a second that are fetched at most. Unset: no limit.
@@ -85,7 +97,8 @@ pub struct Settings {
 }
 
 /// All keys.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 26] = [
+    "accept",
     "access_key",
     "ca_file",
     "compression",
@@ -139,6 +152,7 @@ impl Default for Settings {
             index_memory: 256 << 20,
             lock_wait: Duration::from_secs(15 * 60),
             read_back: ReadBack::Listed,
+            accept: Accept::Known,
             rate_limit_up: None,
             rate_limit_down: None,
             given: BTreeSet::new(),
@@ -234,6 +248,13 @@ impl Settings {
                     "listed" => ReadBack::Listed,
                     "all" => ReadBack::All,
                     _ => return Err("it is listed or all".into()),
+                }
+            }
+            "accept" => {
+                self.accept = match value {
+                    "known" => Accept::Known,
+                    "any" => Accept::Any,
+                    _ => return Err("it is known or any".into()),
                 }
             }
             // Restic refuses a piece of more than 8 MiB, and smaller ones than these are all overhead.
@@ -335,6 +356,7 @@ mod tests {
             "path_style" => "true",
             "compression" => "max",
             "read_back" => "all",
+            "accept" => "any",
             "piece" => "64KiB",
             "index_memory" | "rate_limit_up" | "rate_limit_down" => "16M",
             key if key.ends_with("timeout") || key.ends_with("budget") || key == "lock_wait" => "90",

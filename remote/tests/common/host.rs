@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hotbackup::{Coordinator, FileClass, Job, Options, Result, Symlinks, VerifyLevel};
+use hotbackup::{CheckpointOptions, Coordinator, FileClass, Job, Options, Result, Symlinks, VerifyLevel};
 use hotbackup_remote::{Remote, RemoteOptions};
 
 use super::backend::Backend;
@@ -55,6 +55,15 @@ impl Host {
     pub fn back_up(&self) -> PathBuf {
         self.coordinator.start().and_then(|job| job.wait()).expect("a backup");
         self.coordinator.root().latest().expect("a snapshot").location().to_path_buf()
+    }
+
+    /// A new checkpoint.
+    #[track_caller]
+    pub fn checkpoint(&self) -> PathBuf {
+        let made = self.coordinator.start_checkpoint(CheckpointOptions::new().links_are_safe());
+        let job = made.expect("a checkpoint");
+        job.wait().expect("a checkpoint");
+        job.location().to_path_buf()
     }
 
     /// A share of the database changes.

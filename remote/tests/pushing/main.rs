@@ -6,4 +6,5 @@ mod common;
 mod again;
 mod beside_restic;
 mod both_ways;
+mod checkpoints;
 mod refusals;

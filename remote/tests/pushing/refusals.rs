@@ -1,12 +1,15 @@
 //! What is refused, with what is said.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use hotbackup::{Code, Options};
 use hotbackup_remote::{Remote, RemoteOptions};
 
 use crate::common::backend::Backend;
 use crate::common::host::{self, Host, PASSWORD, ended, push};
+use crate::common::skip;
 use crate::common::tree::Shape;
 
 fn directory() -> (tempfile::TempDir, Backend) {
@@ -54,6 +57,66 @@ fn another_password_opens_nothing_and_is_not_in_the_error() {
         (Code::HookFailed, true),
         "{error}"
     );
+}
+
+#[test]
+fn a_push_to_another_repository_than_before_is_a_conflict_until_it_is_accepted() {
+    let (place, store) = directory();
+    let host = Host::new(Shape::small(), 5);
+    push(&host::repository(&store), &host.back_up());
+    // The disk of the store is not mounted, or somebody began anew.
+    fs::rename(place.path().join("repository"), place.path().join("old")).expect("it goes");
+    let snapshot = host.back_up();
+    let other = host::repository(&store);
+    let error = ended(other.push(&snapshot, &Options::new())).expect_err("another repository");
+    assert!(error.code() == Code::Conflict && error.message().contains("accept=any"), "{error}");
+    assert_eq!(other.list(None).expect("a list").0.len(), 0);
+
+    let mut accepting = host::options(&store);
+    accepting.set("accept", "any").expect("a choice");
+    push(&Remote::open(&store.url(), &accepting).expect("a remote"), &snapshot);
+    push(&other, &host.back_up());
+    assert_eq!(other.list(None).expect("a list").0.len(), 2);
+
+    // At another place there may be another one, and checkpoints have a record of their own.
+    let elsewhere = Backend::directory(&place.path().join("elsewhere"));
+    push(&host::repository(&elsewhere), &snapshot);
+    push(&other, &host.checkpoint());
+    push(&other, &host.back_up());
+    fs::rename(place.path().join("repository"), place.path().join("older")).expect("it goes");
+    let third = host::repository(&store);
+    let error = ended(third.push(host.checkpoint(), &Options::new())).expect_err("another repository");
+    assert_eq!(error.code(), Code::Conflict, "{error}");
+}
+
+#[test]
+fn who_may_only_read_a_root_pushes_what_is_in_it() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("it needs root, to mount a directory read-only");
+    }
+    let (_place, store) = directory();
+    let host = Host::new(Shape::small(), 7);
+    let snapshot = host.back_up();
+    let (root, view) = (host.beside("root"), host.beside("view"));
+    fs::create_dir(&view).expect("a directory");
+    mount(&["--bind", path(&root), path(&view)]);
+    mount(&["-o", "remount,bind,ro", path(&view)]);
+    let remote = host::repository(&store);
+    let job = remote.push(view.join(snapshot.file_name().expect("a name")), &Options::new()).expect("a job");
+    let outcome = job.wait();
+    let warnings = job.warnings().expect("a list");
+    assert!(Command::new("umount").arg(&view).status().expect("umount").success());
+    outcome.expect("a push");
+    assert_eq!(warnings.len(), 0, "{warnings:?}");
+    assert!(!root.join("remote").exists());
+}
+
+fn path(of: &Path) -> &str {
+    of.to_str().expect("it is UTF-8")
+}
+
+fn mount(arguments: &[&str]) {
+    assert!(Command::new("mount").args(arguments).status().expect("mount").success());
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Line {
         snapshots: Vec<String>,
         why: String,
     },
+    /// The repository at a place has the snapshot of that id.
+    Pushed { to: String, repository: String, id: String, at_ms: u64 },
 }
 
 /// A level by its name.

@@ -3,10 +3,11 @@
 //! more than that: the manifests are there, and the next scrub reads anew what they say was not read for long.
 //!
 //! `ledger` has a line for each verification and for each stored file that is bad, `ledger-files` one for each file
-//! that a scrub read: a listing reads the first alone.
+//! that a scrub read: a listing reads the first alone. `remote` has one for each repository that was pushed to.
 
 mod book;
 mod line;
+mod pushed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::sys::dir::Dir;
 use book::Book;
 use line::{Level, lines_of};
 pub use line::{Line, StoredFile};
+pub use pushed::{pushed, repository_at};
 
 /// Above this it is written anew, if most of its lines are idle.
 const LARGE: usize = 64 << 10;
@@ -84,6 +86,7 @@ impl Ledger {
             Line::Bad { file, .. } => _ = self.bad.insert(*file, line),
             // It was bad and has become good.
             Line::File { file, .. } => _ = self.bad.remove(file),
+            Line::Pushed { .. } => {}
         }
     }
 

@@ -138,11 +138,15 @@ class Remote:
     ) -> Job:
         """Starts to send a finished snapshot, and returns at once; it cannot be deleted or pruned meanwhile.
 
-        One that is there already is not sent again. Of what an earlier push of this host has sent, only what
-        may have changed is read, and only what did is sent. The job completes once the repository lists the
-        snapshot; killed before that, the next push goes on with what was sent. As the job's result Conflict:
-        another program held the repository alone for longer than lock_wait. Keep the Job and wait for it:
-        dropping it cancels the push, with a ResourceWarning. rate_limit: 0 takes that of the settings.
+        One that is there already is not sent again. Of what an earlier push of this host has sent, only
+        what may have changed is read, and only what did is sent. The job completes once the repository
+        lists the snapshot; killed before that, the next push goes on with what was sent. A checkpoint, by
+        its job's location, arrives as a snapshot too, and is removed once it has. As the job's result
+        Corrupt: the snapshot is not what its manifest says, or a live file of the checkpoint was changed,
+        or that is a copy; Conflict: another program held the repository alone for longer than lock_wait, or
+        it is another repository than that which earlier snapshots of the same root went to. Keep the Job
+        and wait for it: dropping it cancels the push, with a ResourceWarning. rate_limit: 0 takes that of
+        the settings.
         """
         given = job_options(hooks=Hooks(progress=progress), threads=threads, rate_limit=rate_limit)
         location = location_of(snapshot)
@@ -279,7 +283,8 @@ def open(url: str, *, password: AnyPassword | None = None, **settings: Setting) 
     exception. None: that of password_file, or of RESTIC_PASSWORD and RESTIC_PASSWORD_FILE in the environment.
     settings: endpoint, region, path_style, access_key, secret_key, session_token, profile, credentials_file,
     ca_file, proxy, connect_timeout, idle_timeout, retries, retry_budget, connections, rate_limit_up,
-    rate_limit_down, host, prefix, compression, password_file, piece, index_memory, lock_wait, read_back;
+    rate_limit_down, host, prefix, compression, password_file, piece, index_memory, lock_wait, accept,
+    read_back;
     docs/remote.md says what each is. A value is a str ("15m", "64KiB"), an int, a bool, a path or a
     timedelta.
 
