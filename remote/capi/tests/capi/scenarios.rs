@@ -31,6 +31,11 @@ fn a_forked_child_gets_errors_and_no_deadlock() {
 }
 
 #[test]
+fn a_host_keeps_its_threads_descriptors_signals_and_locks() {
+    passes("cc", &C, "c/guest.c", &[]);
+}
+
+#[test]
 fn every_case_passes_in_c() {
     passes("cc", &C, "scenarios/scenarios.c", &[cases()]);
 }
