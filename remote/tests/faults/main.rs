@@ -10,6 +10,7 @@ mod listings;
 mod outages;
 mod packs;
 mod probing;
+mod reaching;
 mod rivals;
 mod scene;
 mod secrets;

@@ -118,22 +118,29 @@ func few(t *testing.T, s *store, synced bool) {
 }
 
 func TestOnlyASyncedRecordBringsUnsyncedCommitsIntoTheSnapshot(t *testing.T) {
-	s := begin(t, setup{memTable: 1 << 20})
-	if err := s.commit(0, 1, false); err != nil {
-		t.Fatal(err)
-	}
-	careless := func(*hotbackup.Hook) error {
-		s.commits.Lock()
-		s.frozen = s.written
-		return nil
-	}
-	_, err := s.backUp(1, hotbackup.WithFreeze(careless, s.thaw))
-	noticed(t, err, "the copy holds commit 0, the freeze was at 1")
-	if err := os.RemoveAll(s.setup.directory + "-restored"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.backUp(1); err != nil {
-		t.Error(err)
+	const tries = 20
+	for try := 1; ; try++ {
+		s := begin(t, setup{memTable: 1 << 20})
+		if err := s.commit(0, 1, false); err != nil {
+			t.Fatal(err)
+		}
+		careless := func(*hotbackup.Hook) error {
+			s.commits.Lock()
+			s.frozen = s.written
+			return nil
+		}
+		_, err := s.backUp(1, hotbackup.WithFreeze(careless, s.thaw))
+		if err == nil && try < tries {
+			continue // on a busy machine Pebble's own flusher may begin so late that it writes the commit
+		}
+		noticed(t, err, "the copy holds commit 0, the freeze was at 1")
+		if err := os.RemoveAll(s.setup.directory + "-restored"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.backUp(1); err != nil {
+			t.Error(err)
+		}
+		return
 	}
 }
 
