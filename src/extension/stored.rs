@@ -102,8 +102,8 @@ impl Stored {
         }
     }
 
-    /// Of a checkpoint's live file, that what was read of it until now is what was linked: nothing can have changed it
-    /// without its inode, its length or its time telling. Other files have checksums.
+    /// Of a checkpoint's live file, that what was read of it until now is what was linked, by its inode, its length and
+    /// its time: who writes to it and sets the time back is not found out. Other files have checksums.
     pub fn require_unchanged(&self, path: &Path, file: &File) -> Result<()> {
         if !self.is_checkpoint {
             return Ok(());

@@ -1,34 +1,7 @@
 /* No thread and no descriptor outlives the last handle. */
-#include "check.h"
+#include "leaves_nothing.h"
 
-#include <dirent.h>
-
-/* How often each thing is done: a leak of one a time would show. */
 #define TIMES 20
-
-static int entries(const char *directory) {
-    int count = 0;
-    DIR *open = opendir(directory);
-    CHECK(open);
-    while (readdir(open)) count++;
-    closedir(open);
-    return count;
-}
-
-static int threads(void) { return entries("/proc/self/task"); }
-static int descriptors(void) { return entries("/proc/self/fd"); }
-
-/* Does `what` once, so that what is made once is made, then often, and wants nothing more. */
-static void leaves_nothing(void (*what)(void)) {
-    what();
-    usleep(10 * 1000);
-    int threads_before = threads(), descriptors_before = descriptors();
-    for (int i = 0; i < TIMES; i++) what();
-    /* The kernel lists a thread for an instant after it could be joined. */
-    for (int i = 0; i < 100 && threads() > threads_before; i++) usleep(10 * 1000);
-    CHECK(threads() <= threads_before);
-    CHECK(descriptors() == descriptors_before);
-}
 
 static struct path directory;
 
@@ -74,17 +47,17 @@ static void list(void) {
 
 static void closing_a_coordinator_leaves_nothing(void) {
     directory = database();
-    leaves_nothing(open_and_close);
-    leaves_nothing(back_up);
+    leaves_nothing(open_and_close, TIMES);
+    leaves_nothing(back_up, TIMES);
 }
 
 static void a_failed_open_leaves_nothing(void) {
-    leaves_nothing(fail_to_open);
+    leaves_nothing(fail_to_open, TIMES);
 }
 
 static void detached_jobs_and_lists_leave_nothing(void) {
-    leaves_nothing(verify_and_restore);
-    leaves_nothing(list);
+    leaves_nothing(verify_and_restore, TIMES);
+    leaves_nothing(list, TIMES);
 }
 
 int main(int argc, char **argv) {

@@ -1,39 +1,14 @@
 /* What a guest leaves of its host: threads, descriptors, signals, umask, and the locks on the files of a database. */
-#include "../../../../tests/c/check.h"
+#include "../../../../tests/c/leaves_nothing.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <hotbackup_remote.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* How often each thing is done: a leak of one a time would show. */
 #define TIMES 8
-
-static int entries(const char *directory) {
-    int count = 0;
-    DIR *open = opendir(directory);
-    CHECK(open);
-    while (readdir(open)) count++;
-    closedir(open);
-    return count;
-}
-
-static int threads(void) { return entries("/proc/self/task"); }
-static int descriptors(void) { return entries("/proc/self/fd"); }
-
-static void leaves_nothing(void (*what)(void)) {
-    what();
-    usleep(10 * 1000);
-    int threads_before = threads(), descriptors_before = descriptors();
-    for (int i = 0; i < TIMES; i++) what();
-    /* Closing a remote does not wait for its threads. */
-    for (int i = 0; i < 500 && threads() > threads_before; i++) usleep(10 * 1000);
-    CHECK(threads() <= threads_before);
-    CHECK(descriptors() == descriptors_before);
-}
 
 static int32_t tell(void *user_data, backup_secret *secret) {
     (void) user_data;
@@ -109,8 +84,8 @@ static void call_who_hangs_up(void) {
 
 static void no_thread_and_no_descriptor_outlives_a_remote(void) {
     data = database();
-    leaves_nothing(push_and_restore);
-    leaves_nothing(call_who_hangs_up);
+    leaves_nothing(push_and_restore, TIMES);
+    leaves_nothing(call_who_hangs_up, TIMES);
 }
 
 static void a_host_keeps_its_signals_and_its_umask(void) {
