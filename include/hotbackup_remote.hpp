@@ -235,8 +235,10 @@ public:
     /// meanwhile. One that is there already is not sent again, and of others only what an earlier push of this host
     /// has not sent. The job completes once the repository lists the snapshot; killed before that, the next push
     /// goes on with what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
-    /// once it has; Code::Corrupt: a live file of it was changed, or it is a copy. Code::Conflict: another program held the repository alone for longer than
-    /// lock_wait, or it is another repository than that which earlier snapshots of the same root went to. Of the options it uses threads, rate limit and the progress hook.
+    /// once it has; Code::Corrupt: a live file of it was changed, or it is a copy. Code::Conflict: another program
+    /// held the repository alone for longer than lock_wait, or it is another repository than that which earlier
+    /// snapshots of the same root went to. Of the options it uses threads, rate limit (of what is read, and of what is
+    /// sent) and the progress hook.
     [[nodiscard]] Job push(const std::filesystem::path &snapshot, const Options &options = {}) const & {
         return detail::Jobs::make(backup_remote_push_start, handle(), detail::text(snapshot),
                                   detail::Remotes::lent(options));

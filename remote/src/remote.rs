@@ -118,29 +118,24 @@ impl Remote {
     /// there already is not sent again. Of what an earlier push of this host sent, only what may have changed is read, and
     /// only what did is sent. A checkpoint, by the location of its job, arrives as a snapshot too, and is removed once it
     /// has; [`Code::Corrupt`](hotbackup::Code::Corrupt): a live file of it was changed, or it is a copy. Of the options the
-    /// threads, the rate limit and the progress hook are used. The result comes once the repository lists it;
+    /// threads, the rate limit, which holds for what is read and for what is sent, and the progress hook are used. The result comes once the repository lists it;
     /// [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository alone for longer than
     /// `lock_wait`, or it is another repository than that which earlier snapshots of the same root went to.
     pub fn push(&self, snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {
         let snapshot = absolute(snapshot.as_ref())?;
-        extension::start(
-            Kind::Push,
-            snapshot.clone(),
-            &paced(options, self.rate_limit_up()),
-            self.push_work(snapshot),
-        )
+        extension::start(Kind::Push, snapshot.clone(), options, self.push_work(snapshot))
     }
 
     /// Starts to bring a snapshot as a directory `target`, which must not exist; `id` is its id, the beginning of its
     /// object's name, or `latest`. It goes on with what an earlier fetch has left.
     pub fn fetch(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
-        extension::fetch(self.supply(id), target, &paced(options, self.rate_limit_down()))
+        extension::fetch(self.supply(id), target, options)
     }
 
     /// Starts to restore a snapshot to `target`, as [`hotbackup::restore`] does: the target is as it was until all has
     /// come and was compared with the manifest's checksums.
     pub fn restore(&self, id: &str, target: impl AsRef<Path>, options: &Options) -> Result<Job> {
-        extension::restore(self.supply(id), target, &paced(options, self.rate_limit_down()))
+        extension::restore(self.supply(id), target, options)
     }
 
     /// Starts to verify a snapshot: that all it needs is there, or, unless the options' level is
@@ -148,8 +143,7 @@ impl Remote {
     /// fails with [`Code::Corrupt`](hotbackup::Code::Corrupt); where all packs are there, each file that is bad is one of
     /// [`Job::warnings`].
     pub fn verify(&self, id: &str, options: &Options) -> Result<Job> {
-        let options = paced(options, self.rate_limit_down());
-        extension::start(Kind::Verify, PathBuf::from(self.url()), &options, self.verify_work(id))
+        extension::start(Kind::Verify, PathBuf::from(self.url()), options, self.verify_work(id))
     }
 
     /// The snapshots, the oldest first; `host`: those of that host alone. Of those that are of one local snapshot the
@@ -272,6 +266,10 @@ impl StoreWatch for Steered {
         self.0.check()
     }
 
+    fn is_paced(&self) -> bool {
+        self.0.is_paced()
+    }
+
     fn pace_up(&self, bytes: u64) -> Result<()> {
         self.0.pace(bytes as usize)
     }
@@ -279,15 +277,6 @@ impl StoreWatch for Steered {
     fn pace_down(&self, bytes: u64) -> Result<()> {
         self.0.pace(bytes as usize)
     }
-}
-
-/// The limit of the remote, where the job has none of its own.
-fn paced(options: &Options, limit: u64) -> Options {
-    let mut options = options.clone();
-    if options.rate_limit() == 0 {
-        options.set_rate_limit(limit);
-    }
-    options
 }
 
 fn host_name() -> String {

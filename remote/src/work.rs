@@ -41,14 +41,4 @@ impl Remote {
             Ok(Arc::new(brought) as Arc<dyn Supply>)
         }
     }
-
-    /// How many bytes a second a push sends where its job has no limit, 0: no limit.
-    pub fn rate_limit_up(&self) -> u64 {
-        self.inner.options.settings.rate_limit_up.unwrap_or(0)
-    }
-
-    /// How many bytes a second a fetch, a restore or a verification brings where its job has no limit, 0: no limit.
-    pub fn rate_limit_down(&self) -> u64 {
-        self.inner.options.settings.rate_limit_down.unwrap_or(0)
-    }
 }

@@ -6,6 +6,8 @@ mod stored;
 pub mod table;
 mod task;
 
+use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,8 +19,9 @@ use crate::options::Options;
 use crate::paths::absolute;
 use crate::restore::{self as restoration, Wanted};
 use crate::standalone;
-use crate::sys::thread;
+use crate::sys::{file, thread};
 
+pub use crate::monitor::Throttle;
 pub use crate::restore::{Supply, SupplyReader};
 pub use stored::Stored;
 pub use task::{Done, Task, TaskHost, Watch};
@@ -83,6 +86,12 @@ pub fn spawn_for_hooks(work: impl FnOnce() + Send + 'static) -> Result<JoinHandl
 /// Runs `work`, which opens files or sockets, on such a thread, and waits for it.
 pub fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     io_thread::run(work)
+}
+
+/// Starts to write a stretch of a file back, so that the sync at its end finds little left to do and the disk is not
+/// asked for much at once. A hint.
+pub fn start_writeback(file: &File, range: Range<u64>) {
+    file::start_writeback(file, range);
 }
 
 /// Runs `work` so that a `pthread_cancel` of the calling thread acts once it has returned: no frame of Rust can be

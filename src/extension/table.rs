@@ -60,8 +60,6 @@ pub struct Beginning {
     pub location: Bytes,
     /// Its options, which are copied; NULL: the defaults.
     pub options: Handle,
-    /// The rate limit where the options have none; 0: none.
-    pub rate_limit: u64,
 }
 
 /// The work of a job.
@@ -158,8 +156,12 @@ pub struct Table {
     pub task_check: unsafe extern "C" fn(task: Handle, error: Failure) -> i32,
     /// [`Watch::pause`](super::Watch::pause), in milliseconds.
     pub task_pause: unsafe extern "C" fn(task: Handle, milliseconds: u64, error: Failure) -> i32,
+    /// [`Watch::is_paced`](super::Watch::is_paced).
+    pub task_is_paced: unsafe extern "C" fn(task: Handle) -> bool,
     /// [`Watch::pace`](super::Watch::pace).
     pub task_pace: unsafe extern "C" fn(task: Handle, bytes: usize, error: Failure) -> i32,
+    /// [`Watch::pace_reading`](super::Watch::pace_reading).
+    pub task_pace_reading: unsafe extern "C" fn(task: Handle, bytes: usize, error: Failure) -> i32,
     /// [`Watch::expect`](super::Watch::expect).
     pub task_expect: unsafe extern "C" fn(task: Handle, bytes: u64, files: u64),
     /// Bytes copied, linked and verified, and files that are done.

@@ -36,8 +36,12 @@ pub trait TaskHost: Send + Sync {
     fn check(&self) -> Result<()>;
     /// [`Watch::pause`].
     fn pause(&self, duration: Duration) -> Result<()>;
+    /// [`Watch::is_paced`].
+    fn is_paced(&self) -> bool;
     /// [`Watch::pace`].
     fn pace(&self, bytes: usize) -> Result<()>;
+    /// [`Watch::pace_reading`].
+    fn pace_reading(&self, bytes: usize) -> Result<()>;
     /// [`Watch::expect`].
     fn expect(&self, bytes: u64, files: u64);
     /// So much more is done.
@@ -113,9 +117,19 @@ impl Watch {
         self.host.pause(duration)
     }
 
+    /// Whether the job has a rate limit now.
+    pub fn is_paced(&self) -> bool {
+        self.host.is_paced()
+    }
+
     /// Waits until the job's rate limit grants so many bytes.
     pub fn pace(&self, bytes: usize) -> Result<()> {
         self.host.pace(bytes)
+    }
+
+    /// The same for bytes that are read to be sent: a limit holds for either, and neither waits for the other.
+    pub fn pace_reading(&self, bytes: usize) -> Result<()> {
+        self.host.pace_reading(bytes)
     }
 
     /// So much there is to deal with, as far as known.
@@ -188,9 +202,19 @@ impl TaskHost for Own {
         self.context.monitor.pause(duration)
     }
 
+    fn is_paced(&self) -> bool {
+        self.context.monitor.throttle.is_limited()
+    }
+
     fn pace(&self, bytes: usize) -> Result<()> {
         let monitor = &self.context.monitor;
         monitor.throttle.take(bytes, || monitor.is_stopped());
+        monitor.check()
+    }
+
+    fn pace_reading(&self, bytes: usize) -> Result<()> {
+        let monitor = &self.context.monitor;
+        monitor.reading.take(bytes, || monitor.is_stopped());
         monitor.check()
     }
 

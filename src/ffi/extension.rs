@@ -42,7 +42,9 @@ static TABLE: Table = Table {
     task_commit: task::task_commit,
     task_check: task::task_check,
     task_pause: task::task_pause,
+    task_is_paced: task::task_is_paced,
     task_pace: task::task_pace,
+    task_pace_reading: task::task_pace_reading,
     task_expect: task::task_expect,
     task_count: task::task_count,
     task_warn: task::task_warn,
@@ -165,11 +167,8 @@ unsafe fn begin(
     // SAFETY: the table's terms.
     unsafe {
         guard::call(error.cast(), || {
-            let Beginning { kind, location, options, rate_limit } = *beginning;
-            let mut options = or_defaults(options.cast::<backup_options>().as_ref());
-            if options.rate_limit() == 0 {
-                options.set_rate_limit(rate_limit);
-            }
+            let Beginning { kind, location, options } = *beginning;
+            let options = or_defaults(options.cast::<backup_options>().as_ref());
             let location = Path::new(OsStr::from_bytes(bytes(location).unwrap_or_default())).to_path_buf();
             let started = go(Begun { kind: kind_of(kind)?, location, options })?;
             job.write(Box::into_raw(Box::new(backup_job::from(started))).cast());

@@ -120,6 +120,16 @@ pub unsafe extern "C" fn task_pace(task: Handle, bytes: usize, error: Failure) -
     unsafe { ask(task, error, |task| task.pace(bytes)) }
 }
 
+pub unsafe extern "C" fn task_is_paced(task: Handle) -> bool {
+    // SAFETY: the table's terms.
+    unsafe { of(task) }.is_paced()
+}
+
+pub unsafe extern "C" fn task_pace_reading(task: Handle, bytes: usize, error: Failure) -> i32 {
+    // SAFETY: the table's terms.
+    unsafe { ask(task, error, |task| task.pace_reading(bytes)) }
+}
+
 pub unsafe extern "C" fn task_expect(task: Handle, bytes: u64, files: u64) {
     // SAFETY: the table's terms.
     unsafe { of(task) }.expect(bytes, files);

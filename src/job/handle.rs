@@ -101,7 +101,7 @@ impl Job {
     /// Changes the rate limit of a running job; 0: none.
     pub fn set_rate_limit(&self, bytes_per_second: u64) -> Result<()> {
         self.same_process()?;
-        self.state.monitor.throttle.set(bytes_per_second);
+        self.state.monitor.set_rate_limit(bytes_per_second);
         Ok(())
     }
 

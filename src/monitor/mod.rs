@@ -16,7 +16,7 @@ use crate::sys::memory;
 
 pub use controller::Controller;
 pub use spare::{Crew, Spare};
-use throttle::Throttle;
+pub use throttle::Throttle;
 
 /// A disk that fails says so again and again.
 const MOST_WARNINGS: usize = 1_000;
@@ -123,6 +123,8 @@ pub struct Monitor {
     counters: Counters,
     /// The live rate limit.
     pub throttle: Throttle,
+    /// The same for what is read to be sent, which goes on beside the sending at the same rate.
+    pub reading: Throttle,
     /// Threads that may help with a large file.
     pub spare: Spare,
     effort: Effort,
@@ -156,6 +158,7 @@ impl Monitor {
             effort,
             counters: Counters::default(),
             throttle: Throttle::new(rate_limit),
+            reading: Throttle::new(rate_limit),
             spare: Spare::default(),
             phase: AtomicU32::new(Phase::None as u32),
             percent: AtomicU32::new(0),
@@ -189,6 +192,13 @@ impl Monitor {
         self.stop_changed.notify_all();
         drop(stop);
         self.throttle.wake();
+        self.reading.wake();
+    }
+
+    /// The host's limit, from now on.
+    pub fn set_rate_limit(&self, bytes_per_second: u64) {
+        self.throttle.set(bytes_per_second);
+        self.reading.set(bytes_per_second);
     }
 
     /// Whether the job was asked to end.

@@ -1,7 +1,7 @@
-//! A host's writer alone, beside a backup at a limited rate, and beside a push at the same rate to a directory of the same
-//! disk: how long each of its small synced writes takes, in one run, in random order. `HOTBACKUP_BENCH_MB` is how many MB
-//! of tables there are (256), `HOTBACKUP_BENCH_RATE` how many MiB a second both may take (32), `HOTBACKUP_BENCH_ROUNDS`
-//! how often it is done (3), `HOTBACKUP_BENCH_DIR` where.
+//! A host's writer alone, beside a backup at a limited rate, and beside a push at the same rate, to a directory of the same
+//! disk and to one in memory, as to another machine: how long each of its small synced writes takes, in one run, in random
+//! order. `HOTBACKUP_BENCH_MB` is how many MB of tables there are (256), `HOTBACKUP_BENCH_RATE` how many MiB a second each
+//! may take (32), `HOTBACKUP_BENCH_ROUNDS` how often it is done (3), `HOTBACKUP_BENCH_DIR` where.
 
 #[path = "../../../remote/tests/common/mod.rs"]
 mod common;
@@ -25,7 +25,9 @@ const LENGTH: u64 = 64 << 20;
 /// Between two writes.
 const PAUSE: Duration = Duration::from_millis(2);
 
-const BESIDE: [&str; 3] = ["nothing", "a backup", "a push"];
+const BESIDE: [&str; 4] = ["nothing", "a backup", "a push to the same disk", "a push elsewhere"];
+
+const SIDES: usize = BESIDE.len();
 
 fn number(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).map_or(otherwise, |text| text.parse().expect("a number"))
@@ -37,6 +39,7 @@ fn main() {
     let work = std::env::var_os("HOTBACKUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
     let place = tempfile::tempdir_in(work).expect("a directory to work in");
     let place = place.path();
+    let memory = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
     data::make(&place.join("data"), megabytes);
     let file =
         File::options().read(true).write(true).create_new(true).open(place.join("written")).expect("a file");
@@ -47,18 +50,20 @@ fn main() {
     run(hotbackup(place).args(backup("pushed")));
     let snapshot = newest(&place.join("pushed"));
     let mut random = common::Random::new(std::process::id().into());
-    let mut found: [Vec<[f64; 3]>; 3] = Default::default();
+    let mut found: [Vec<[f64; 3]>; SIDES] = Default::default();
     for round in 0..rounds + 1 {
-        let mut order = [0, 1, 2];
-        order.swap(0, random.below(3) as usize);
-        order.swap(1, 1 + random.below(2) as usize);
+        let mut order: [usize; SIDES] = std::array::from_fn(|side| side);
+        for last in (1..SIDES).rev() {
+            order.swap(last, random.below(last as u64 + 1) as usize);
+        }
         for side in order {
             let mut command = hotbackup(place);
             match side {
                 0 => command.arg("--version"),
                 1 => command.args(backup(&format!("root-{round}"))).args(["--rate", &rate]),
                 _ => {
-                    let repository = format!("file://{}/repository-{round}", place.display());
+                    let at = if side == 2 { place } else { memory.path() };
+                    let repository = format!("file://{}/repository-{round}", at.display());
                     run(hotbackup(place).args(["remote", "init", "--repo", &repository]));
                     command.args(["remote", "push", "--repo", &repository, "--rate", &rate]).arg(&snapshot)
                 }
@@ -123,8 +128,8 @@ fn beside(file: &File, random: &mut common::Random, work: impl FnOnce(&AtomicBoo
     [at(0.5), at(0.99), at(1.0)]
 }
 
-fn report(mut found: [Vec<[f64; 3]>; 3]) {
-    let mut medians = [[0.0; 3]; 3];
+fn report(mut found: [Vec<[f64; 3]>; SIDES]) {
+    let mut medians = [[0.0; 3]; SIDES];
     for (side, rounds) in found.iter_mut().enumerate() {
         for (which, median) in medians[side].iter_mut().enumerate() {
             rounds.sort_by(|a, b| a[which].total_cmp(&b[which]));
@@ -134,6 +139,8 @@ fn report(mut found: [Vec<[f64; 3]>; 3]) {
     for (what, [half, p99, most]) in BESIDE.iter().zip(medians) {
         println!("beside {what}: half {half:.2} ms, p99 {p99:.2} ms, longest {most:.1} ms");
     }
-    let ratio = |which: usize| medians[2][which] / medians[1][which];
-    println!("a push against a backup: p99 {:.2} x, longest {:.2} x", ratio(1), ratio(2));
+    for (what, push) in BESIDE.iter().zip(medians).skip(2) {
+        let [_, p99, longest] = std::array::from_fn(|which| push[which] / medians[1][which]);
+        println!("{what} against a backup: p99 {p99:.2} x, longest {longest:.2} x");
+    }
 }

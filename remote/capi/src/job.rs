@@ -35,8 +35,6 @@ pub struct Start<'a> {
     pub location: &'a Path,
     /// NULL or live.
     pub options: *const backup_options,
-    /// Where those have none.
-    pub rate_limit: u64,
 }
 
 type Once<T> = Box<dyn FnOnce(&Task) -> Result<T> + Send>;
@@ -114,7 +112,6 @@ impl Jobs {
             kind: kind as u32,
             location: Bytes::of(start.location.as_os_str().as_bytes()),
             options: start.options.cast_mut().cast(),
-            rate_limit: start.rate_limit,
         };
         let mut job = ptr::null_mut();
         self.core.outcome(|error| go(&beginning, &mut job, error))?;

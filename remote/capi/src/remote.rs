@@ -111,8 +111,8 @@ pub unsafe extern "C" fn backup_remote_repository_id(
 /// not what its manifest says, or a live file of the checkpoint was changed, or that is a copy;
 /// BACKUP_CONFLICT: another program held the repository alone for longer than lock_wait, or it is
 /// another repository than that which earlier snapshots of the same root went to, and the option
-/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
-/// is ignored. The caller frees *out. (since 0.1)
+/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit (of what is read, and
+/// of what is sent) and the progress hook; the rest is ignored. The caller frees *out. (since 0.1)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn backup_remote_push_start(
     remote: Option<&backup_remote>,
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn backup_remote_push_start(
         guard::call(core_of(remote), error, || {
             let (remote, snapshot) = (given(remote)?, absolute(args::path(snapshot, "snapshot")?)?);
             let out = Out::new(out, "out")?;
-            let start = Start { location: &snapshot, options, rate_limit: remote.remote.rate_limit_up() };
+            let start = Start { location: &snapshot, options };
             out.put(remote.jobs.start(Kind::Push, &start, remote.remote.push_work(snapshot.clone()))?);
             Ok(())
         })
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn backup_remote_verify_start(
             let (remote, id) = (given(remote)?, text(id, "id")?);
             let out = Out::new(out, "out")?;
             let location = PathBuf::from(remote.remote.url());
-            let start = Start { location: &location, options, rate_limit: remote.remote.rate_limit_down() };
+            let start = Start { location: &location, options };
             out.put(remote.jobs.start(Kind::Verify, &start, remote.remote.verify_work(id))?);
             Ok(())
         })
@@ -247,7 +247,7 @@ unsafe fn bring(
             let (remote, id) = (given(remote)?, text(id, "id")?);
             let target = absolute(args::path(target, "target")?)?;
             let out = Out::new(out, "out")?;
-            let start = Start { location: &target, options, rate_limit: remote.remote.rate_limit_down() };
+            let start = Start { location: &target, options };
             out.put(remote.jobs.bring(kind, &start, remote.remote.supply(id))?);
             Ok(())
         })

@@ -81,6 +81,16 @@ impl TaskHost for Foreign {
         self.core.outcome(|error| unsafe { (self.core.table().task_pace)(self.task, bytes, error) })
     }
 
+    fn is_paced(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (self.core.table().task_is_paced)(self.task) }
+    }
+
+    fn pace_reading(&self, bytes: usize) -> Result<()> {
+        // SAFETY: as above.
+        self.core.outcome(|error| unsafe { (self.core.table().task_pace_reading)(self.task, bytes, error) })
+    }
+
     fn expect(&self, bytes: u64, files: u64) {
         // SAFETY: as above.
         unsafe { (self.core.table().task_expect)(self.task, bytes, files) };

@@ -22,6 +22,9 @@ const SHORTEST: u64 = 1 << 20;
 const LONGEST: u64 = 16 << 20;
 const STRETCHES: u64 = 1 << 16;
 
+/// What is read at once under a limit.
+const EVEN: usize = 64 << 10;
+
 /// A file that is to be read.
 pub struct ToRead<'a> {
     /// Its place in the snapshot.
@@ -178,7 +181,12 @@ impl<'a> Reader<'a> {
     fn read(&mut self, stretch: &Stretch) -> Result<Read> {
         let file = &self.files[stretch.file];
         if self.open.as_ref().is_none_or(|(number, _)| *number != stretch.file) {
-            self.open = Some((stretch.file, self.stored.open_file(file.path)?));
+            let opened = self.stored.open_file(file.path)?;
+            if self.work.watch.is_paced() {
+                // What the kernel reads ahead comes in bursts, for which a host that needs the disk waits.
+                let _ = rustix::fs::fadvise(&opened, 0, None, rustix::fs::Advice::Random);
+            }
+            self.open = Some((stretch.file, opened));
         }
         let mut read = Read { ids: Vec::new(), sum: crc32fast::Hasher::new() };
         let mut at = stretch.range.start;
@@ -202,12 +210,20 @@ impl<'a> Reader<'a> {
     fn fill(&mut self, file: &ToRead<'_>, at: u64, length: usize) -> Result<()> {
         let Some((_, open)) = &self.open else { return Ok(()) };
         self.buffer.resize(length, 0);
-        open.read_exact_at(&mut self.buffer, at).map_err(|error| match error.kind() {
+        let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::UnexpectedEof => {
                 let why = format!("it is shorter than the {} bytes that the manifest has", file.size);
                 Error::at(Code::Corrupt, "reading", file.path, why)
             }
             _ => Error::io("reading", file.path, error),
-        })
+        };
+        if !self.work.watch.is_paced() {
+            return open.read_exact_at(&mut self.buffer, at).map_err(failed);
+        }
+        for (number, part) in self.buffer.chunks_mut(EVEN).enumerate() {
+            self.work.watch.pace_reading(part.len())?;
+            open.read_exact_at(part, at + (number * EVEN) as u64).map_err(failed)?;
+        }
+        Ok(())
     }
 }

@@ -146,6 +146,10 @@ impl Watch for Brief {
         }
     }
 
+    fn is_paced(&self) -> bool {
+        false
+    }
+
     fn pace_up(&self, _: u64) -> Result<()> {
         Ok(())
     }

@@ -85,12 +85,12 @@ impl Body for Upload {
         let Some(first) = this.chunks.first_mut() else { return Poll::Ready(None) };
         let length = first.len().min(CHUNK);
         let was_asked = this.grant.is_some();
-        if !was_asked && this.job.watch.is_paced() {
+        if !was_asked && this.job.is_paced_up() {
             // It may wait as long as it likes: what the job itself holds back is not idle.
             *this.alive.lock().unwrap_or_else(PoisonError::into_inner) =
                 Instant::now() + Duration::from_secs(86_400);
-            let watch = Arc::clone(&this.job.watch);
-            this.grant = Some(tokio::task::spawn_blocking(move || watch.pace_up(length as u64)));
+            let job = Arc::clone(&this.job);
+            this.grant = Some(tokio::task::spawn_blocking(move || job.pace_up(length as u64)));
         }
         // What it failed with is asked of the watch again by who tries again.
         ready!(granted(&mut this.grant, cx, |_| {}))?;
@@ -151,7 +151,7 @@ impl Body for Download {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| data.len()) as u64;
                 count(&this.counts.down, length);
-                if length > 0 && attempt.job.watch.is_paced() {
+                if length > 0 && attempt.job.is_paced_down() {
                     this.grant = Some(tokio::task::spawn_blocking(move || pace_down(&attempt.job, length)));
                 }
                 Some(Ok(frame))
@@ -179,7 +179,7 @@ fn pace_down(job: &Job, length: u64) -> hotbackup::Result<()> {
     let mut left = length;
     while left > 0 {
         let part = left.min(CHUNK as u64);
-        job.watch.pace_down(part)?;
+        job.pace_down(part)?;
         left -= part;
     }
     Ok(())

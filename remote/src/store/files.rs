@@ -1,7 +1,8 @@
 //! A repository in a directory.
 //!
 //! An object is written beside its place, synced, renamed, and its directory synced: after a power cut it is whole
-//! or absent. All this runs on threads of the guest, which no lock of the host's can be lost by.
+//! or absent. Packs are synced some at a time, before any other object is written ([`Unsynced`]): what names a pack finds
+//! it durable. All this runs on threads of the guest, which no lock of the host's can be lost by.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -12,16 +13,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hotbackup::extension::start_writeback;
 use hotbackup::{Code, Error, Result};
 
 use super::clock::since_boot;
+use super::unsynced::{Unsynced, sync_directory};
 use super::watch::{Counts, Job, count};
 use super::{Object, check_name};
 
 /// What is being written has such names, which no listing shows. No object of restic's begins like it.
 const UNFINISHED: &str = ".hotbackup-unfinished-";
 
-const CHUNK: usize = 64 << 10;
+const PACKS: &str = "data/";
+
+/// What is written at once, under a limit and without one.
+const EVEN: usize = 64 << 10;
+const CHUNK: usize = 1 << 20;
 
 /// The directory, and who counts.
 #[derive(Clone)]
@@ -29,11 +36,12 @@ pub(super) struct Files {
     root: PathBuf,
     counts: Arc<Counts>,
     next: Arc<AtomicU64>,
+    unsynced: Arc<Unsynced>,
 }
 
 impl Files {
     pub fn new(root: PathBuf, counts: Arc<Counts>) -> Self {
-        Self { root, counts, next: Arc::default() }
+        Self { root, counts, next: Arc::default(), unsynced: Arc::default() }
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
@@ -59,8 +67,8 @@ impl Files {
         let mut left = range.end - range.start;
         while left > 0 {
             job.watch.check()?;
-            let part = left.min(CHUNK as u64);
-            job.watch.pace_down(part)?;
+            let part = left.min(even(job.is_paced_down()) as u64);
+            job.pace_down(part)?;
             let came = (&mut file).take(part).read_to_end(&mut bytes).map_err(failed)?;
             if came as u64 != part {
                 return Err(Error::at(Code::Corrupt, "reading", &path, "it became shorter"));
@@ -74,6 +82,10 @@ impl Files {
     /// `deadline` is a time since boot, after which the object must not appear any more.
     pub fn put(&self, name: &str, bytes: &Bytes, job: &Job, deadline: Option<Duration>) -> Result<()> {
         let path = self.path(name)?;
+        let is_pack = name.starts_with(PACKS);
+        if !is_pack {
+            self.unsynced.settle(&path)?;
+        }
         count(&self.counts.puts, 1);
         let directory = path.parent().unwrap_or(&self.root);
         make_directories(directory)?;
@@ -82,7 +94,10 @@ impl Files {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| Error::system("asking for random bytes", error.into()))?;
         let unfinished = directory.join(format!("{UNFINISHED}{:016x}-{number}", u64::from_ne_bytes(random)));
-        let written = self.write(&unfinished, bytes, job).and_then(|()| {
+        let written = self.write(&unfinished, bytes, job).and_then(|file| {
+            if !is_pack {
+                file.sync_all().map_err(|error| Error::io("syncing", &path, error))?;
+            }
             job.watch.check()?;
             if deadline.is_some_and(|deadline| since_boot() > deadline) {
                 return Err(Error::at(
@@ -92,25 +107,34 @@ impl Files {
                     "its time is over; nothing was written",
                 ));
             }
-            fs::rename(&unfinished, &path).map_err(|error| Error::io("writing", &path, error))
+            fs::rename(&unfinished, &path).map_err(|error| Error::io("writing", &path, error))?;
+            Ok(file)
         });
-        if let Err(error) = written {
-            let _ = fs::remove_file(&unfinished);
-            return Err(error);
+        match written {
+            Ok(file) if is_pack => self.unsynced.add(file, path),
+            Ok(_) => sync_directory(directory),
+            Err(error) => {
+                let _ = fs::remove_file(&unfinished);
+                Err(error)
+            }
         }
-        sync_directory(directory)
     }
 
-    fn write(&self, path: &Path, bytes: &Bytes, job: &Job) -> Result<()> {
+    fn write(&self, path: &Path, bytes: &Bytes, job: &Job) -> Result<File> {
         let failed = |error| Error::io("writing", path, error);
         let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-        for chunk in bytes.chunks(CHUNK) {
+        let mut at = 0;
+        while at < bytes.len() {
             job.watch.check()?;
-            job.watch.pace_up(chunk.len() as u64)?;
+            let chunk = &bytes[at..bytes.len().min(at + even(job.is_paced_up()))];
+            job.pace_up(chunk.len() as u64)?;
             file.write_all(chunk).map_err(failed)?;
             count(&self.counts.up, chunk.len() as u64);
+            let end = at + chunk.len();
+            start_writeback(&file, at as u64..end as u64);
+            at = end;
         }
-        file.sync_all().map_err(failed)
+        Ok(file)
     }
 
     pub fn find(&self, name: &str) -> Result<Option<Object>> {
@@ -165,6 +189,10 @@ impl Files {
     }
 }
 
+fn even(is_paced: bool) -> usize {
+    if is_paced { EVEN } else { CHUNK }
+}
+
 fn object(name: String, stat: &fs::Metadata, path: &Path) -> Result<Object> {
     let modified = stat.modified().map_err(|error| Error::io("reading", path, error))?;
     Ok(Object { name, size: stat.len(), modified })
@@ -189,9 +217,4 @@ fn make_directories(path: &Path) -> Result<()> {
         }
         Err(error) => Err(Error::io("making", path, error)),
     }
-}
-
-fn sync_directory(path: &Path) -> Result<()> {
-    let sync = File::open(path).and_then(|directory| directory.sync_all());
-    sync.map_err(|error| Error::io("syncing", path, error))
 }

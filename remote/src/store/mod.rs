@@ -20,6 +20,7 @@ mod settings;
 mod signed;
 mod socket;
 mod trial;
+mod unsynced;
 mod values;
 mod watch;
 mod wire;
@@ -39,7 +40,7 @@ use clock::Clock;
 use guest::{Guest, Reply};
 use place::Place;
 use retry::{Patience, What};
-use watch::{Counts, Job, Nobody};
+use watch::{Counts, Job, Limits, Nobody};
 
 pub use settings::{Accept, Compression, KEYS, ReadBack, Settings};
 pub use signed::SignedPut;
@@ -69,6 +70,7 @@ struct Shared {
     secrets: Arc<Vec<String>>,
     settings: Arc<Settings>,
     counts: Arc<Counts>,
+    limits: Arc<Limits>,
     clock: Arc<Clock>,
 }
 
@@ -105,18 +107,19 @@ impl Store {
             secrets: Arc::new(settings.secrets()),
             settings: Arc::clone(&settings),
             counts: Arc::default(),
+            limits: Arc::new(Limits::new(settings.rate_limit_up, settings.rate_limit_down)),
             clock: Arc::default(),
         });
         let (counts, clock) = (Arc::clone(&shared.counts), Arc::clone(&shared.clock));
         let connections = settings.connections;
-        let job = Job::new(Arc::new(Nobody), settings.retry_budget);
+        let job = Job::new(Arc::new(Nobody), Arc::clone(&shared.limits), settings.retry_budget);
         let guest = Guest::start(connections, move || Backend::open(&place, settings, counts, clock))?;
         Ok(Self { guest: Arc::new(guest), job, shared })
     }
 
     /// The same store on behalf of a job: it ends with it, and has the job's own time for trying again.
     pub fn for_job(&self, watch: Arc<dyn Watch>) -> Self {
-        let job = Job::new(watch, self.shared.settings.retry_budget);
+        let job = Job::new(watch, Arc::clone(&self.shared.limits), self.shared.settings.retry_budget);
         Self { job, ..self.clone() }
     }
 

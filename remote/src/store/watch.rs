@@ -5,21 +5,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotbackup::Result;
+use hotbackup::extension::Throttle;
 
 /// A job as the store sees it.
 pub trait Watch: Send + Sync {
     /// Fails when the job is to end; so does what waits on its behalf then.
     fn check(&self) -> Result<()>;
 
+    /// Whether it has a limit now: where it has none, nobody is asked to wait.
+    fn is_paced(&self) -> bool;
+
     /// Waits until `bytes` more may be sent. It is called on a thread of the store's, never on a caller's.
     fn pace_up(&self, bytes: u64) -> Result<()>;
 
     /// Waits until `bytes` more may be fetched.
     fn pace_down(&self, bytes: u64) -> Result<()>;
+}
 
-    /// Whether there is a limit at all: where there is none, nobody is asked to wait.
-    fn is_paced(&self) -> bool {
-        true
+/// What all jobs of a store may send and fetch together, whatever each of them may.
+pub(super) struct Limits {
+    up: Throttle,
+    down: Throttle,
+}
+
+impl Limits {
+    /// `None`: no limit.
+    pub fn new(up: Option<u64>, down: Option<u64>) -> Self {
+        let throttle = |rate: Option<u64>| Throttle::new(rate.unwrap_or(0));
+        Self { up: throttle(up), down: throttle(down) }
     }
 }
 
@@ -31,16 +44,16 @@ impl Watch for Nobody {
         Ok(())
     }
 
+    fn is_paced(&self) -> bool {
+        false
+    }
+
     fn pace_up(&self, _: u64) -> Result<()> {
         Ok(())
     }
 
     fn pace_down(&self, _: u64) -> Result<()> {
         Ok(())
-    }
-
-    fn is_paced(&self) -> bool {
-        false
     }
 }
 
@@ -98,6 +111,7 @@ pub(super) fn count(counter: &AtomicU64, by: u64) {
 /// A job: who watches, and how much of its time for trying again is left.
 pub(super) struct Job {
     pub watch: Arc<dyn Watch>,
+    limits: Arc<Limits>,
     trouble: Mutex<Trouble>,
     budget: Duration,
 }
@@ -117,8 +131,35 @@ pub(super) struct InTrouble {
 }
 
 impl Job {
-    pub fn new(watch: Arc<dyn Watch>, budget: Duration) -> Arc<Self> {
-        Arc::new(Self { watch, trouble: Mutex::default(), budget })
+    pub fn new(watch: Arc<dyn Watch>, limits: Arc<Limits>, budget: Duration) -> Arc<Self> {
+        Arc::new(Self { watch, limits, trouble: Mutex::default(), budget })
+    }
+
+    /// Whether sending is limited now.
+    pub fn is_paced_up(&self) -> bool {
+        self.watch.is_paced() || self.limits.up.is_limited()
+    }
+
+    /// Whether fetching is.
+    pub fn is_paced_down(&self) -> bool {
+        self.watch.is_paced() || self.limits.down.is_limited()
+    }
+
+    /// Waits until the job and the store's own limit let `bytes` more be sent.
+    pub fn pace_up(&self, bytes: u64) -> Result<()> {
+        self.watch.pace_up(bytes)?;
+        self.take(&self.limits.up, bytes)
+    }
+
+    /// The same for what is fetched.
+    pub fn pace_down(&self, bytes: u64) -> Result<()> {
+        self.watch.pace_down(bytes)?;
+        self.take(&self.limits.down, bytes)
+    }
+
+    fn take(&self, limit: &Throttle, bytes: u64) -> Result<()> {
+        limit.take(bytes as usize, || self.watch.check().is_err());
+        self.watch.check()
     }
 
     pub fn in_trouble(self: &Arc<Self>) -> InTrouble {
@@ -153,7 +194,7 @@ mod tests {
 
     #[test]
     fn two_requests_in_trouble_at_once_spend_the_budget_once() {
-        let job = Job::new(Arc::new(Nobody), Duration::from_secs(3600));
+        let job = Job::new(Arc::new(Nobody), Arc::new(Limits::new(None, None)), Duration::from_secs(3600));
         let (one, two) = (job.in_trouble(), job.in_trouble());
         std::thread::sleep(Duration::from_millis(60));
         drop((one, two));
@@ -161,5 +202,17 @@ mod tests {
         assert!(spent >= Duration::from_millis(60), "{spent:?}");
         std::thread::sleep(Duration::from_millis(60));
         assert_eq!(Duration::from_secs(3600) - job.left(), spent, "nothing is spent without trouble");
+    }
+
+    #[test]
+    fn two_jobs_share_the_limit_of_their_store() {
+        let limits = Arc::new(Limits::new(Some(1_000_000), None));
+        let job = || Job::new(Arc::new(Nobody), Arc::clone(&limits), Duration::ZERO);
+        let (one, two, since) = (job(), job(), Instant::now());
+        assert!(one.is_paced_up() && !one.is_paced_down());
+        for _ in 0..5 {
+            one.pace_up(50_000).and_then(|()| two.pace_up(50_000)).expect("granted");
+        }
+        assert!(since.elapsed() >= Duration::from_millis(400), "{:?}", since.elapsed());
     }
 }

@@ -14,16 +14,22 @@ const DEED: &str = "HOTBACKUP_TEST_REMOTE_DEED";
 
 /// Starts this program to do a deed at the repository behind the scene's proxy.
 pub fn child(scene: &Scene, deed: &[&str]) -> Child {
+    command(Command::new(std::env::current_exe().expect("this program")), scene, deed)
+        .spawn()
+        .expect("a child")
+}
+
+/// The same as a command, which this program may be an argument of.
+pub fn command(mut command: Command, scene: &Scene, deed: &[&str]) -> Command {
     let through: Backend = scene.store.through(&scene.proxy);
     let settings = through.settings().iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
     let words = [
         &[through.url(), settings.join(" ")],
         &deed.iter().map(|word| word.to_string()).collect::<Vec<_>>()[..],
     ];
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "kills::child_process", "--nocapture", "--test-threads=1"]);
     command.env(DEED, words.concat().join("\n")).stdin(Stdio::null()).stdout(Stdio::null());
-    command.spawn().expect("a child")
+    command
 }
 
 /// In the child: does the deed and ends the process.

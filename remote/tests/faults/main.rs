@@ -5,6 +5,7 @@
 mod common;
 
 mod answers;
+mod directory;
 mod kills;
 mod listings;
 mod outages;

@@ -7,4 +7,5 @@ mod again;
 mod beside_restic;
 mod both_ways;
 mod checkpoints;
+mod limits;
 mod refusals;

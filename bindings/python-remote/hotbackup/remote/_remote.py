@@ -145,8 +145,8 @@ class Remote:
         Corrupt: the snapshot is not what its manifest says, or a live file of the checkpoint was changed,
         or that is a copy; Conflict: another program held the repository alone for longer than lock_wait, or
         it is another repository than that which earlier snapshots of the same root went to. Keep the Job
-        and wait for it: dropping it cancels the push, with a ResourceWarning. rate_limit: 0 takes that of
-        the settings.
+        and wait for it: dropping it cancels the push, with a ResourceWarning. rate_limit: the bytes a second
+        that are read, and that are sent; 0: only rate_limit_up of the settings holds.
         """
         given = job_options(hooks=Hooks(progress=progress), threads=threads, rate_limit=rate_limit)
         location = location_of(snapshot)

@@ -42,6 +42,10 @@ impl Watch for Job {
         }
     }
 
+    fn is_paced(&self) -> bool {
+        true
+    }
+
     fn pace_up(&self, bytes: u64) -> Result<()> {
         self.up.fetch_add(bytes, Ordering::Relaxed);
         self.largest.fetch_max(bytes, Ordering::Relaxed);
