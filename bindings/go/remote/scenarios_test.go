@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,18 +14,19 @@ import (
 
 // scenarios are the cases that all languages show.
 var scenarios = map[string]func(*world){
-	"a_snapshot_comes_back_as_it_was":            aSnapshotComesBack,
-	"a_second_push_sends_less":                   aSecondPushSendsLess,
-	"a_snapshot_that_is_there_is_not_sent_again": aSnapshotIsNotSentAgain,
-	"a_fetched_snapshot_can_be_restored":         aFetchedSnapshotCanBeRestored,
-	"snapshots_are_listed_and_forgotten":         snapshotsAreListedAndForgotten,
-	"a_second_init_is_a_conflict":                aSecondInitIsAConflict,
-	"another_password_is_refused":                anotherPasswordIsRefused,
-	"a_password_hook_says_why_there_is_none":     aPasswordHookSaysWhy,
-	"a_pack_that_is_gone_is_found":               aPackThatIsGoneIsFound,
-	"an_unknown_key_is_refused":                  anUnknownKeyIsRefused,
-	"a_cancelled_push_lists_nothing":             aCancelledPushListsNothing,
-	"a_remote_can_be_closed_before_its_job_ends": aRemoteCanBeClosedFirst,
+	"a_snapshot_comes_back_as_it_was":                 aSnapshotComesBack,
+	"a_second_push_sends_less":                        aSecondPushSendsLess,
+	"a_snapshot_that_is_there_is_not_sent_again":      aSnapshotIsNotSentAgain,
+	"a_fetched_snapshot_can_be_restored":              aFetchedSnapshotCanBeRestored,
+	"a_pushed_checkpoint_comes_back_and_is_gone_here": aPushedCheckpointComesBack,
+	"snapshots_are_listed_and_forgotten":              snapshotsAreListedAndForgotten,
+	"a_second_init_is_a_conflict":                     aSecondInitIsAConflict,
+	"another_password_is_refused":                     anotherPasswordIsRefused,
+	"a_password_hook_says_why_there_is_none":          aPasswordHookSaysWhy,
+	"a_pack_that_is_gone_is_found":                    aPackThatIsGoneIsFound,
+	"an_unknown_key_is_refused":                       anUnknownKeyIsRefused,
+	"a_cancelled_push_lists_nothing":                  aCancelledPushListsNothing,
+	"a_remote_can_be_closed_before_its_job_ends":      aRemoteCanBeClosedFirst,
 }
 
 func TestEveryCaseThatAllLanguagesShow(t *testing.T) {
@@ -115,6 +117,27 @@ func aFetchedSnapshotCanBeRestored(w *world) {
 	w.done(hotbackup.Verify(ctx, fetched))
 	w.done(hotbackup.Restore(ctx, fetched, again))
 	w.same(again)
+}
+
+func aPushedCheckpointComesBack(w *world) {
+	r := w.made()
+	made := w.done(w.c.StartCheckpoint(ctx, hotbackup.CheckpointLinksAreSafe))
+	before := w.tree(w.data)
+	// The database goes on, and deletes its table.
+	w.must(os.Remove(filepath.Join(w.data, "1.sst")))
+	w.write(filepath.Join(w.data, "log"), "changed since")
+	w.done(r.Push(ctx, made.Location()))
+	if _, err := os.Lstat(made.Location()); !os.IsNotExist(err) {
+		w.Errorf("a checkpoint that was pushed: %v", err)
+	}
+	if !w.listed(r, 1)[0].Pushed {
+		w.Error("it is no snapshot of a push")
+	}
+	again := w.beside("again")
+	w.done(r.Restore(ctx, "latest", again))
+	if after := w.tree(again); !slices.Equal(after, before) {
+		w.Errorf("%.300s came back, not %.300s", after, before)
+	}
 }
 
 func snapshotsAreListedAndForgotten(w *world) {

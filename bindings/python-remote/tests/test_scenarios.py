@@ -85,6 +85,22 @@ def a_fetched_snapshot_can_be_restored(world: World) -> None:
 
 
 @case
+def a_pushed_checkpoint_comes_back_and_is_gone_here(world: World) -> None:
+    checkpoint = world.checkpoint()
+    before = tree(world.data)
+    assert (checkpoint / "1.sst").samefile(world.data / "1.sst")
+    # The database goes on, and deletes its table.
+    (world.data / "1.sst").unlink()
+    (world.data / "log").write_bytes(b"changed since")
+    with world.made() as remote:
+        assert remote.push(checkpoint).wait().kind == Kind.PUSH
+        assert not checkpoint.exists() and (world.data / "log").read_bytes() == b"changed since"
+        assert [each.is_pushed for each in remote.list()] == [True]
+        remote.restore("latest", world.target).wait()
+    assert tree(world.target) == before
+
+
+@case
 def snapshots_are_listed_and_forgotten(world: World) -> None:
     began = datetime.now(timezone.utc)
     with world.made() as remote:

@@ -28,9 +28,18 @@ class World:
         self.repository = place / "repository"
         self.target = place / "target"
 
+    def coordinator(self) -> hotbackup.Coordinator:
+        return hotbackup.Coordinator(self.data, rules=[("*.sst", FileClass.IMMUTABLE)])
+
     def backup(self) -> Path:
-        with hotbackup.Coordinator(self.data, rules=[("*.sst", FileClass.IMMUTABLE)]) as coordinator:
+        with self.coordinator() as coordinator:
             job = coordinator.start()
+            job.wait()
+        return job.location
+
+    def checkpoint(self) -> Path:
+        with self.coordinator() as coordinator:
+            job = coordinator.start_checkpoint(links_are_safe=True)
             job.wait()
         return job.location
 

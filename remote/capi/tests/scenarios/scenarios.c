@@ -1,135 +1,8 @@
 /* Runs every case of the list in its first argument below the scratch directory in its second. Prints nothing
  * unless something is wrong. */
-#include "../../../../tests/c/check.h"
+#include "scene.h"
 
 #include <dirent.h>
-#include <hotbackup_remote.h>
-
-/* Of a table and a mutable file, so large that a push takes more than one pack of each. */
-#define TABLE (3 << 20)
-
-/* A database, its latest snapshot, and a repository that has been made. */
-struct scene {
-    struct path place, database, repository;
-    backup_coordinator *coordinator;
-    struct path snapshot;
-    backup_remote *remote;
-};
-
-static char *url_of(struct path repository) {
-    static char url[600];
-    snprintf(url, sizeof url, "file://%s", repository.text);
-    return url;
-}
-
-static backup_remote_options *options_with(const char *password) {
-    struct path file = in(scratch, password);
-    write_file(file, password);
-    backup_remote_options *options = backup_remote_options_new();
-    CHECK(options);
-    SUCCEEDS(backup_remote_options_set(options, "password_file", file.text, &error));
-    SUCCEEDS(backup_remote_options_set(options, "host", "scenarios", &error));
-    return options;
-}
-
-static backup_remote *open_remote(struct path repository, backup_remote_options *options) {
-    backup_remote *remote = NULL;
-    SUCCEEDS(backup_remote_open(url_of(repository), options, &remote, &error));
-    CHECK(remote && strcmp(backup_remote_url(remote), url_of(repository)) == 0);
-    backup_remote_options_free(options);
-    return remote;
-}
-
-static void write_table(struct path path, unsigned seed) {
-    FILE *file = fopen(path.text, "w");
-    CHECK(file);
-    for (size_t i = 0; i < TABLE / sizeof seed; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        CHECK(fwrite(&seed, sizeof seed, 1, file) == 1);
-    }
-    CHECK(fclose(file) == 0);
-}
-
-static bool table_holds(struct path path, unsigned seed) {
-    FILE *file = fopen(path.text, "r");
-    if (!file) return false;
-    size_t same = 0;
-    unsigned found;
-    while (fread(&found, sizeof found, 1, file) == 1) {
-        seed = seed * 1664525u + 1013904223u;
-        if (found != seed) break;
-        same++;
-    }
-    fclose(file);
-    return same == TABLE / sizeof seed;
-}
-
-static bool is_the_database(struct path directory) {
-    return table_holds(in(directory, "1.sst"), 1) && file_holds(in(directory, "data"), "mutable");
-}
-
-static void scene_set(struct scene *scene, const char *name) {
-    scene->place = in(scratch, name);
-    CHECK(mkdir(scene->place.text, 0700) == 0);
-    scene->database = database();
-    write_table(in(scene->database, "1.sst"), 1);
-    backup_options *options = options_of_tables();
-    scene->coordinator = open_with(scene->database, options);
-    scene->snapshot = snapshot_of(scene->coordinator);
-    scene->repository = in(scene->place, "repository");
-    scene->remote = open_remote(scene->repository, options_with("open sesame"));
-    SUCCEEDS(backup_remote_init(scene->remote, &error));
-}
-
-static void scene_strike(struct scene *scene) {
-    backup_remote_close(scene->remote);
-    backup_coordinator_close(scene->coordinator);
-}
-
-static backup_code end_of(backup_job *job) {
-    backup_code code = backup_wait(job, -1, &error);
-    backup_free(job);
-    return code;
-}
-
-static backup_job *pushing(struct scene *scene, struct path snapshot, const backup_options *options) {
-    backup_job *job = NULL;
-    SUCCEEDS(backup_remote_push_start(scene->remote, snapshot.text, options, &job, &error));
-    CHECK(job && strcmp(backup_location(job), snapshot.text) == 0);
-    return job;
-}
-
-static void push(struct scene *scene, struct path snapshot) {
-    SUCCEEDS(end_of(pushing(scene, snapshot, NULL)));
-}
-
-static uint64_t bytes_up(struct scene *scene) {
-    backup_remote_requests now;
-    SUCCEEDS(backup_remote_requests_now(scene->remote, &now, sizeof now, &error));
-    CHECK(now.size == sizeof now);
-    FAILS(BACKUP_INVALID_ARGUMENT, backup_remote_requests_now(scene->remote, &now, 7, &error));
-    /* A program of an older header. */
-    uint64_t older[2] = {0, UINT64_MAX};
-    SUCCEEDS(backup_remote_requests_now(scene->remote, (backup_remote_requests *) older, 8, &error));
-    CHECK(older[0] == 8 && older[1] == UINT64_MAX);
-    return now.bytes_up;
-}
-
-static size_t listed(struct scene *scene, const char *host) {
-    backup_remote_list *list = NULL;
-    SUCCEEDS(backup_remote_list_open(scene->remote, host, &list, &error));
-    size_t count = backup_remote_list_count(list);
-    CHECK(!backup_remote_list_get(list, count) && !backup_remote_list_error(list, 0));
-    backup_remote_list_free(list);
-    return count;
-}
-
-static backup_code restore(struct scene *scene, const char *id, struct path target) {
-    backup_job *job = NULL;
-    SUCCEEDS(backup_remote_restore_start(scene->remote, id, target.text, NULL, &job, &error));
-    CHECK(job && strcmp(backup_location(job), target.text) == 0);
-    return end_of(job);
-}
 
 static void a_snapshot_comes_back_as_it_was(struct scene *scene) {
     push(scene, scene->snapshot);
@@ -175,6 +48,24 @@ static void a_fetched_snapshot_can_be_restored(struct scene *scene) {
     SUCCEEDS(backup_restore_start(fetched.text, target.text, NULL, &job, &error));
     SUCCEEDS(end_of(job));
     CHECK(is_the_database(target));
+}
+
+static void a_pushed_checkpoint_comes_back_and_is_gone_here(struct scene *scene) {
+    backup_job *job = NULL;
+    SUCCEEDS(backup_checkpoint_start(scene->coordinator, BACKUP_CHECKPOINT_LINKS_ARE_SAFE, &job, &error));
+    struct path checkpoint;
+    snprintf(checkpoint.text, sizeof checkpoint.text, "%s", backup_location(job));
+    SUCCEEDS(end_of(job));
+    CHECK(exists(in(checkpoint, "1.sst")));
+    /* The database goes on, and deletes its table. */
+    write_file(in(scene->database, "data"), "changed");
+    CHECK(unlink(in(scene->database, "1.sst").text) == 0);
+    push(scene, checkpoint);
+    CHECK(!exists(checkpoint) && listed(scene, "scenarios") == 1);
+    struct path target = in(scene->place, "restored");
+    SUCCEEDS(restore(scene, "latest", target));
+    CHECK(is_the_database(target) && !exists(in(target, "checkpoint.manifest")));
+    CHECK(file_holds(in(scene->database, "data"), "changed"));
 }
 
 static void snapshots_are_listed_and_forgotten(struct scene *scene) {
@@ -360,6 +251,7 @@ static const struct {
     CASE(a_second_push_sends_less),
     CASE(a_snapshot_that_is_there_is_not_sent_again),
     CASE(a_fetched_snapshot_can_be_restored),
+    CASE(a_pushed_checkpoint_comes_back_and_is_gone_here),
     CASE(snapshots_are_listed_and_forgotten),
     CASE(a_second_init_is_a_conflict),
     CASE(another_password_is_refused),

@@ -103,6 +103,24 @@ void fetched_is_restored(Store &store) {
     CHECK(code_of([&] { remote.fetch("latest", fetched).wait(); }) != Code::Ok);
 }
 
+void pushed_checkpoint(Store &store) {
+    const Remote &remote = store.made();
+    const Job made = store.scene.coordinator().start_checkpoint(hotbackup::CheckpointFlags::LinksAreSafe);
+    made.wait();
+    auto before = tree(store.scene.data);
+    CHECK(fs::hard_link_count(made.location() / "3.sst") == 2);
+    // The database goes on, and deletes its table.
+    fs::remove(store.scene.data / "3.sst");
+    store.scene.change();
+    const Job job = remote.push(made.location());
+    job.wait();
+    CHECK(!fs::exists(made.location()) && fs::exists(store.scene.data / "2.sst"));
+    CHECK(remote.list().snapshots.size() == 1 && remote.list().snapshots[0].is_pushed);
+    const fs::path target = store.scene.directory / "target";
+    remote.restore("latest", target).wait();
+    CHECK(tree(target) == before);
+}
+
 void listed_and_forgotten(Store &store) {
     store.remote = Remote(store.url, with_password("of the repository").set("host", "here"));
     const Remote &remote = store.made();
@@ -247,6 +265,7 @@ int main(int argc, char **argv) {
         {"a_second_push_sends_less", second_sends_less},
         {"a_snapshot_that_is_there_is_not_sent_again", not_sent_again},
         {"a_fetched_snapshot_can_be_restored", fetched_is_restored},
+        {"a_pushed_checkpoint_comes_back_and_is_gone_here", pushed_checkpoint},
         {"snapshots_are_listed_and_forgotten", listed_and_forgotten},
         {"a_second_init_is_a_conflict", second_init},
         {"another_password_is_refused", another_password},
