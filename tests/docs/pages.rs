@@ -6,7 +6,7 @@
 //! cli/tests/operating.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::block::{Block, all_blocks, documents, in_language, prose};
@@ -140,7 +140,19 @@ fn links_lead_somewhere() {
     }
 }
 
-/// `faults::kill::…` is a function in tests/faults/kill.rs; those of C programs are in a table.
+/// Where the tests of the other packages are that a promise may name: `remote::faults::kills::…` is a function in
+/// remote/tests/faults/kills.rs.
+const OTHERS: [(&str, &str); 3] =
+    [("remote::", "remote/tests"), ("remote_capi::", "remote/capi/tests/capi"), ("cli::", "cli/tests")];
+
+/// The file that a test's module is, by its name: `faults::kill` is tests/faults/kill.rs.
+fn file_of(module: &str) -> PathBuf {
+    let of_other = OTHERS.iter().find_map(|(name, tests)| Some((module.strip_prefix(name)?, *tests)));
+    let (module, tests) = of_other.unwrap_or((module, "tests"));
+    package().join(tests).join(module.replace("::", "/")).with_extension("rs")
+}
+
+/// Those of C programs are in a table.
 #[test]
 fn each_promise_has_tests_that_are_there() {
     let text = fs::read_to_string(package().join("docs/promises.md")).unwrap();
@@ -149,9 +161,8 @@ fn each_promise_has_tests_that_are_there() {
             line.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
         assert!(!named.is_empty() || line.starts_with("| --- "), "nothing tries this: {line}");
         for test in named {
-            let (file, function) = test.rsplit_once("::").unwrap();
-            let file = package().join("tests").join(file.replace("::", "/")).with_extension("rs");
-            let code = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{test}: {error}"));
+            let (module, function) = test.rsplit_once("::").unwrap();
+            let code = fs::read_to_string(file_of(module)).unwrap_or_else(|error| panic!("{test}: {error}"));
             let is_there =
                 ["fn {}()", ": {},"].iter().any(|form| code.contains(&form.replace("{}", function)));
             assert!(is_there, "there is no test {test}");
