@@ -206,15 +206,16 @@ fn missing(error: std::io::Error, doing: &str, path: &Path) -> Error {
     }
 }
 
-/// Makes what is missing of a path, each name synced in its parent.
+/// Makes what is missing of a path, from the top and each once, its name synced in its parent. A system may say that
+/// nothing is there where something is: in /proc nothing can be made.
 fn make_directories(path: &Path) -> Result<()> {
-    match fs::create_dir(path) {
-        Ok(()) => sync_directory(path.parent().unwrap_or(path)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_directories(path.parent().ok_or_else(|| Error::io("making", path, error))?)?;
-            make_directories(path)
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(directory) {
+            Ok(()) => sync_directory(directory.parent().unwrap_or(directory))?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("making", directory, error)),
         }
-        Err(error) => Err(Error::io("making", path, error)),
     }
+    Ok(())
 }

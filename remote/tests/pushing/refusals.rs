@@ -28,6 +28,14 @@ fn a_repository_is_made_once() {
 }
 
 #[test]
+fn where_no_repository_can_be_made_the_error_says_where() {
+    // There the system says that nothing is there of what it does not let be made.
+    let store = Backend::directory(Path::new("/proc/hotbackup/repository"));
+    let error = host::remote(&store).init().expect_err("nothing can be made there");
+    assert!(error.message().contains("/proc/hotbackup") && !error.message().contains('\n'), "{error}");
+}
+
+#[test]
 fn where_no_repository_is_the_error_says_how_one_is_made() {
     let (_place, store) = directory();
     let error = host::remote(&store).list(None).expect_err("there is none");

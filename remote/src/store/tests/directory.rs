@@ -1,6 +1,7 @@
 //! A repository in a directory.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use hotbackup::Code;
@@ -38,6 +39,23 @@ fn objects_are_put_found_listed_read_and_deleted() {
     let order = std::sync::atomic::Ordering::Relaxed;
     assert_eq!(job.up.load(order), 200_005);
     assert!(job.largest.load(order) <= 64 << 10);
+}
+
+#[test]
+fn where_no_directory_can_be_made_the_error_says_which() {
+    let place = tempfile::tempdir().expect("a directory");
+    let file = place.path().join("file");
+    fs::write(&file, "no directory").expect("written");
+    // In /proc the system says that nothing is there, though the directory above is.
+    for above in [Path::new("/proc"), &file] {
+        let directory = above.join("repository");
+        let url = format!("file://{}", directory.join("db").display());
+        let store = Store::open(&url, &Settings::default()).expect("a store");
+        let error = store.put("keys/a", "x".into()).expect_err("there is no place for it");
+        let message = error.message();
+        assert!(message.contains(directory.to_str().expect("a plain path")), "{message}");
+        assert!(!message.contains('\n'), "{message}");
+    }
 }
 
 #[test]
