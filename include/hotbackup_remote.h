@@ -201,10 +201,10 @@ backup_code backup_remote_restore_start(const backup_remote *remote,
 
 /// Starts to verify a snapshot, and returns at once: that all it needs is there
 /// (BACKUP_VERIFY_SIZE, or NONE), or that all of it can be read and is what its manifest says (any
-/// other level, the default). If not, the job fails with BACKUP_CORRUPT; where all packs are there,
-/// each file that is bad is one of its warnings. id: as for backup_remote_fetch_start. Options
-/// (copied; NULL: defaults): threads, rate limit, verify level and the progress hook; the rest is
-/// ignored. The caller frees *out. (since 0.1)
+/// other level, the default). If not, the job fails with BACKUP_CORRUPT, and each pack that is not
+/// there or too short is one of its warnings; where all are there, each file that is bad is. id: as
+/// for backup_remote_fetch_start. Options (copied; NULL: defaults): threads, rate limit, verify level
+/// and the progress hook; the rest is ignored. The caller frees *out. (since 0.1)
 backup_code backup_remote_verify_start(const backup_remote *remote,
                                        const char *id,
                                        const backup_options *options,

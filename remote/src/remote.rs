@@ -140,8 +140,8 @@ impl Remote {
 
     /// Starts to verify a snapshot: that all it needs is there, or, unless the options' level is
     /// [`Size`](hotbackup::VerifyLevel::Size), that all of it can be read and is what its manifest says. If not, the job
-    /// fails with [`Code::Corrupt`](hotbackup::Code::Corrupt); where all packs are there, each file that is bad is one of
-    /// [`Job::warnings`].
+    /// fails with [`Code::Corrupt`](hotbackup::Code::Corrupt), and each pack that is not there or too short is one of
+    /// [`Job::warnings`]; where all are there, each file that is bad is.
     pub fn verify(&self, id: &str, options: &Options) -> Result<Job> {
         extension::start(Kind::Verify, PathBuf::from(self.url()), options, self.verify_work(id))
     }

@@ -37,7 +37,8 @@ impl Remote {
         move |task| {
             let repository = inner.repository(task)?;
             let listed = Listed::read(&repository, None)?;
-            let brought = Brought::new(&repository, listed.find(&id, &repository)?)?;
+            let (found, watch) = (listed.find(&id, &repository)?, task.watch());
+            let brought = Brought::new(&repository, found, &|lost| watch.warn(lost))?;
             Ok(Arc::new(brought) as Arc<dyn Supply>)
         }
     }

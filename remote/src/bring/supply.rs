@@ -20,15 +20,18 @@ pub struct Brought {
 }
 
 impl Brought {
-    /// Looks for all that a snapshot needs, and brings its manifest.
-    pub fn new(repository: &Repository, found: &Found) -> Result<Self> {
+    /// Looks for all that a snapshot needs, and brings its manifest. Of each pack that it needs and that is lost, `warn`
+    /// is told.
+    pub fn new(repository: &Repository, found: &Found, warn: &dyn Fn(Error)) -> Result<Self> {
         let name = PathBuf::from(format!("{}/snapshots/{}", repository.store.url(), found.short()));
-        let trees = Trees::load(repository, found)?;
+        let trees = Trees::load(repository, found, warn)?;
         let files = trees.files;
         let mut wanted: Vec<Id> = files.values().flatten().copied().collect();
         wanted.sort_unstable();
-        if let Some(missing) = wanted.iter().find(|id| !trees.index.has(id)) {
-            let file = files.iter().find(|(_, ids)| ids.contains(missing)).map(|(path, _)| path.as_path());
+        let mut missing = wanted.iter().filter(|id| !trees.index.has(id)).peekable();
+        if let Some(first) = missing.peek().copied() {
+            trees.index.lost(repository, missing).into_iter().for_each(warn);
+            let file = files.iter().find(|(_, ids)| ids.contains(first)).map(|(path, _)| path.as_path());
             let why = "a piece of it is in no pack that is there and whole";
             return Err(Error::at(
                 Code::Corrupt,

@@ -13,14 +13,15 @@ use crate::repository::{Found, Repository};
 const BUFFER: usize = 256 << 10;
 
 /// Looks for all packs of a snapshot, and reads and compares all of it unless the level is
-/// [`Size`](VerifyLevel::Size). Each bad file is a warning; the job fails once all were read.
+/// [`Size`](VerifyLevel::Size). Each bad file is a warning; the job fails once all were read. Each pack that is lost is one,
+/// too, and then nothing is read.
 pub fn verify(repository: &Repository, found: &Found, task: &Task) -> Result<()> {
     task.enter(Phase::Verify)?;
-    let brought = Brought::new(repository, found)?;
+    let watch = task.watch();
+    let brought = Brought::new(repository, found, &|lost| watch.warn(lost))?;
     let manifest = brought.manifest()?;
     let contents = Contents::parse(&manifest, brought.name())?;
     let files: Vec<Entry<'_>> = contents.iter().filter(|entry| entry.kind == EntryKind::File).collect();
-    let watch = task.watch();
     watch.expect(files.iter().map(|file| file.size).sum(), files.len() as u64);
     if task.verify_level() <= VerifyLevel::Size {
         return sizes(&brought, &files, &watch);

@@ -21,7 +21,7 @@ pub struct Previous {
 impl Previous {
     /// Looks at it. One that is damaged is none: all is read then.
     pub fn load(repository: &Repository, index: &Index, found: &Found) -> Result<Option<Self>> {
-        let loaded = files_of(repository, index, found).and_then(|files| {
+        let loaded = files_of(repository, index, found, &|_| {}).and_then(|files| {
             let manifest = Brought::manifest_of(repository, index, found, &files)?;
             Ok(Self { object: found.object, contents: Contents::parse(&manifest, "")?, files })
         });

@@ -1,9 +1,9 @@
 //! Which blob lies where, in little memory: there may be millions. What an index says counts only where the pack is
 //! there and long enough.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use hotbackup::Result;
+use hotbackup::{Error, Result};
 
 use super::{Repository, names};
 use crate::format::{Id, PackedBlob, read_index};
@@ -39,7 +39,18 @@ struct Pack {
     end: u64,
     /// How long its header is: a pack that lacks a byte of it cannot be indexed anew.
     header: u64,
-    is_there: bool,
+    /// How long it is; `None`: it is not there.
+    size: Option<u64>,
+}
+
+impl Pack {
+    fn length(&self) -> u64 {
+        self.end + self.header
+    }
+
+    fn is_whole(&self) -> bool {
+        self.size.is_some_and(|size| size >= self.length())
+    }
 }
 
 /// All blobs, as far as they fit.
@@ -47,6 +58,8 @@ struct Pack {
 pub struct Index {
     packs: Vec<Pack>,
     entries: Vec<Entry>,
+    /// What lies in packs that are not there, or not whole.
+    lost: Vec<Entry>,
     is_cut: bool,
 }
 
@@ -93,7 +106,7 @@ impl Index {
         let mut take = |pack: &Id, blob: PackedBlob| {
             if last != Some(*pack) {
                 last = Some(*pack);
-                self.packs.push(Pack { id: *pack, end: 0, header: HEADER, is_there: false });
+                self.packs.push(Pack { id: *pack, end: 0, header: HEADER, size: None });
             }
             let number = self.packs.len() - 1;
             let known = &mut self.packs[number];
@@ -121,17 +134,18 @@ impl Index {
         let packs = &mut self.packs;
         repository.store.list(names::DATA, &mut |object| {
             for number in names::id_in(&object.name).and_then(|id| numbers.get(&id)).into_iter().flatten() {
-                let pack = &mut packs[*number as usize];
-                pack.is_there = object.size >= pack.end + pack.header;
+                packs[*number as usize].size = Some(object.size);
             }
             Ok(())
         })
     }
 
-    /// What lies in packs that are there, sorted.
+    /// What lies in packs that are there, and what does not, sorted.
     fn settle(&mut self) {
-        let packs = &self.packs;
-        self.entries.retain(|entry| packs[entry.pack as usize].is_there);
+        let is_there = |entry: &Entry| self.packs[entry.pack as usize].is_whole();
+        self.lost = self.entries.iter().filter(|entry| !is_there(entry)).copied().collect();
+        self.lost.sort_unstable_by_key(|entry| entry.id);
+        self.entries.retain(is_there);
         self.entries.sort_unstable_by_key(|entry| entry.id);
         self.entries.dedup_by_key(|entry| entry.id);
         self.entries.shrink_to_fit();
@@ -157,6 +171,24 @@ impl Index {
     /// Whether a blob is there.
     pub fn has(&self, id: &Id) -> bool {
         self.entries.binary_search_by_key(&half(id), |entry| entry.id).is_ok()
+    }
+
+    /// Each pack that should have one of these blobs, none of which is anywhere, with what is wrong with it.
+    pub fn lost<'a>(&self, repository: &Repository, blobs: impl Iterator<Item = &'a Id>) -> Vec<Error> {
+        let mut packs: BTreeMap<Id, &Pack> = BTreeMap::new();
+        for id in blobs.map(half) {
+            let first = self.lost.partition_point(|entry| entry.id < id);
+            let of_it = self.lost[first..].iter().take_while(|entry| entry.id == id);
+            packs.extend(of_it.map(|entry| &self.packs[entry.pack as usize]).map(|pack| (pack.id, pack)));
+        }
+        let told = packs.into_values().map(|pack| {
+            let why = match pack.size {
+                Some(size) => format!("it has {size} bytes where the index has {}", pack.length()),
+                None => "it is not there".to_string(),
+            };
+            repository.corrupt(&names::pack(&pack.id), &why)
+        });
+        told.collect()
     }
 }
 

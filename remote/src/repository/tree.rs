@@ -22,17 +22,22 @@ pub struct Trees {
 }
 
 impl Trees {
-    /// Brings all directories of a snapshot, each of which must be there and whole.
-    pub fn load(repository: &Repository, found: &Found) -> Result<Self> {
+    /// Brings all directories of a snapshot, each of which must be there and whole: of packs that are lost `warn` is told.
+    pub fn load(repository: &Repository, found: &Found, warn: &dyn Fn(Error)) -> Result<Self> {
         let index = Index::load(repository, u64::MAX)?;
-        Ok(Self { files: files_of(repository, &index, found)?, index })
+        Ok(Self { files: files_of(repository, &index, found, warn)?, index })
     }
 }
 
 /// The files of a snapshot and their pieces.
-pub fn files_of(repository: &Repository, index: &Index, found: &Found) -> Result<HashMap<PathBuf, Vec<Id>>> {
+pub fn files_of(
+    repository: &Repository,
+    index: &Index,
+    found: &Found,
+    warn: &dyn Fn(Error),
+) -> Result<HashMap<PathBuf, Vec<Id>>> {
     let opener = Opener::new(&repository.key)?;
-    let mut walk = Walk { repository, index, found, opener, files: HashMap::new() };
+    let mut walk = Walk { repository, index, found, warn, opener, files: HashMap::new() };
     let top = walk.top()?;
     walk.take(Path::new(""), top, 0)?;
     Ok(walk.files)
@@ -42,6 +47,7 @@ struct Walk<'a> {
     repository: &'a Repository,
     index: &'a Index,
     found: &'a Found,
+    warn: &'a dyn Fn(Error),
     opener: Opener,
     files: HashMap<PathBuf, Vec<Id>>,
 }
@@ -88,6 +94,7 @@ impl Walk<'_> {
 
     fn read(&mut self, id: &Id) -> Result<Vec<Node>> {
         let Some(place) = self.index.find(id) else {
+            self.index.lost(self.repository, [id].into_iter()).into_iter().for_each(self.warn);
             return Err(
                 self.corrupt(Path::new(""), "a directory of it is in no pack that is there and whole")
             );

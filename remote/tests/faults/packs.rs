@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hotbackup::{Code, Options};
+use hotbackup::{Code, Job, Options, VerifyLevel};
 
 use crate::common::backend::Backend;
 use crate::common::moto;
@@ -105,6 +105,51 @@ fn a_pack_that_was_deleted_or_shortened_is_sent_again_by_the_next_push() {
         let verified = scene.direct().verify("latest", &Options::new()).expect("a job").wait();
         verified.expect("the second one is whole");
     }
+}
+
+#[test]
+fn each_pack_that_is_lost_or_cut_is_named_by_a_verification_and_no_other_is() {
+    let (_place, scene) = nearby();
+    scene.write("sub/000002.sst", 7, 20 * MIB);
+    push(&scene.direct(), &scene.back_up()).expect("a push");
+    let bucket = scene.bucket();
+    let mut packs = bucket.list("data/");
+    packs.sort_by_key(|(_, length)| *length);
+    let [.., (cut, length), (gone, _)] = &packs[..] else { panic!("two packs of data") };
+    let (directories, whole) = (&packs[0].0, bucket.get(gone));
+    assert!(packs.len() > 3, "some stay: {packs:?}");
+    let cut_bytes = bucket.get(cut);
+    bucket.delete(gone);
+    bucket.put(cut, cut_bytes[..*length as usize - 1].to_vec());
+    for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
+        let mut options = Options::new();
+        options.set_verify_level(level);
+        let told = told(scene.direct().verify("latest", &options).expect("a job"));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().any(|one| one.contains(gone) && one.contains("not there")), "{told:?}");
+        assert!(told.iter().any(|one| one.contains(cut) && one.contains("bytes")), "{told:?}");
+    }
+    let target = scene.fresh("target");
+    let restoring = scene.direct().restore("latest", &target, &Options::new()).expect("a job");
+    assert_eq!(told(restoring).len(), 2);
+    // Of what is needed beneath a directory that is lost nothing is known but its own pack.
+    bucket.put(gone, whole);
+    bucket.put(cut, cut_bytes);
+    let record = bucket.get(directories);
+    bucket.delete(directories);
+    let told = told(scene.direct().verify("latest", &Options::new()).expect("a job"));
+    assert!(told.len() == 1 && told[0].contains(directories.as_str()), "{told:?}");
+    bucket.put(directories, record);
+    let job = scene.direct().verify("latest", &Options::new()).expect("a job");
+    job.wait().expect("all is there again");
+    assert_eq!(job.warnings().expect("warnings").len(), 0);
+}
+
+/// What a job that must find damage has warned of.
+#[track_caller]
+fn told(job: Job) -> Vec<String> {
+    fails(job.wait(), Code::Corrupt);
+    job.warnings().expect("warnings").iter().map(|one| one.message().to_string()).collect()
 }
 
 /// As an operator does: what is bad goes, and the index is made anew from what is there.
