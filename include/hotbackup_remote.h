@@ -161,8 +161,9 @@ backup_code backup_remote_repository_id(const backup_remote *remote,
                                         backup_error **error);
 
 /// Starts to send a finished snapshot, by its directory, and returns at once; it cannot be deleted
-/// or pruned meanwhile. One that is there already is not sent again. Of what an earlier push of
-/// this host has sent, only what may have changed is read, and only what did is sent. The job
+/// or pruned meanwhile. One that is there already is not sent again, but for packs that the
+/// store has lost since, of which a warning tells. Of what an earlier push of this host has sent,
+/// only what may have changed is read, and only what did is sent. The job
 /// completes once the repository lists the snapshot; killed before that, the next push goes on with
 /// what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
 /// once it has; a push that fails leaves it. As the job's result BACKUP_CORRUPT: the snapshot is

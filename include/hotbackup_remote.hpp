@@ -232,7 +232,8 @@ public:
     }
 
     /// Starts to send a finished snapshot, by its directory, and returns at once; it cannot be deleted or pruned
-    /// meanwhile. One that is there already is not sent again, and of others only what an earlier push of this host
+    /// meanwhile. One that is there already is not sent again, but for packs that the store has lost since, of which
+    /// a warning tells, and of others only what an earlier push of this host
     /// has not sent. The job completes once the repository lists the snapshot; killed before that, the next push
     /// goes on with what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed
     /// once it has; Code::Corrupt: a live file of it was changed, or it is a copy. Code::Conflict: another program

@@ -114,11 +114,13 @@ impl Remote {
         Repository::init(store, &options.password()?, &self.inner.host())
     }
 
-    /// Starts to send a finished snapshot, which must stay as it is meanwhile: it cannot be deleted or pruned. One that is
-    /// there already is not sent again. Of what an earlier push of this host sent, only what may have changed is read, and
-    /// only what did is sent. A checkpoint, by the location of its job, arrives as a snapshot too, and is removed once it
-    /// has; [`Code::Corrupt`](hotbackup::Code::Corrupt): a live file of it was changed, or it is a copy. Of the options the
-    /// threads, the rate limit, which holds for what is read and for what is sent, and the progress hook are used. The result comes once the repository lists it;
+    /// Starts to send a finished snapshot, which must stay as it is meanwhile: it cannot be deleted or pruned. One that
+    /// is there already is not sent again, but for packs that the store has lost since, of which a warning tells. Of
+    /// what an earlier push of this host sent, only what may have changed is read, and only what did is sent. A
+    /// checkpoint, by the location of its job, arrives as a snapshot too, and is removed once it has;
+    /// [`Code::Corrupt`](hotbackup::Code::Corrupt): a live file of it was changed, or it is a copy. Of the options the
+    /// threads, the rate limit, which holds for what is read and for what is sent, and the progress hook are used. The
+    /// result comes once the repository lists it;
     /// [`Code::Conflict`](hotbackup::Code::Conflict): another program held the repository alone for longer than
     /// `lock_wait`, or it is another repository than that which earlier snapshots of the same root went to.
     pub fn push(&self, snapshot: impl AsRef<Path>, options: &Options) -> Result<Job> {

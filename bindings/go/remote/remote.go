@@ -61,14 +61,15 @@ func (r *Remote) RepositoryID() (id string, err error) {
 }
 
 // Push starts to send a finished snapshot, by its directory, and returns at once; it cannot be deleted or pruned
-// meanwhile. One that is there already is not sent again. Of what an earlier push of this host has sent, only what
-// may have changed is read, and only what did is sent. The job completes once the repository lists the snapshot;
-// killed before that, the next push goes on with what was sent. A checkpoint, by its job's location, arrives as a
-// snapshot too, and is removed once it has. ctx is as for [hotbackup.Coordinator.Start]. The options that concern it:
-// threads, rate limit (of what is read, and of what is sent) and the progress hook. As the job's result
-// [hotbackup.ErrCorrupt]: the snapshot is not what its manifest says, or a live file of the checkpoint was changed, or
-// that is a copy; [hotbackup.ErrConflict]: another program held the repository alone for longer than lock_wait, or it
-// is another repository than that which earlier snapshots of the same root went to.
+// meanwhile. One that is there already is not sent again, but for packs that the store has lost since, of which a
+// warning tells. Of what an earlier push of this host has sent, only what may have changed is read, and only what
+// did is sent. The job completes once the repository lists the snapshot; killed before that, the next push goes on
+// with what was sent. A checkpoint, by its job's location, arrives as a snapshot too, and is removed once it has.
+// ctx is as for [hotbackup.Coordinator.Start]. The options that concern it: threads, rate limit (of what is
+// read, and of what is sent) and the progress hook. As the job's result [hotbackup.ErrCorrupt]: the snapshot is not
+// what its manifest says, or a live file of the checkpoint was changed, or that is a copy; [hotbackup.ErrConflict]:
+// another program held the repository alone for longer than lock_wait, or it is another repository than that which
+// earlier snapshots of the same root went to.
 func (r *Remote) Push(ctx context.Context, snapshot string, opts ...hotbackup.Option) (*hotbackup.Job, error) {
 	return r.start(ctx, opts, func(ptr remotePtr, options unsafe.Pointer) (unsafe.Pointer, error) {
 		return startPush(ptr, snapshot, options)

@@ -10,7 +10,7 @@ use hotbackup::{Code, Error, Result};
 use super::Push;
 use super::guard::Guard;
 use crate::format::{Id, SnapshotRecord};
-use crate::repository::{Index, LOST_OBJECT, Packer, TAG, lost_object, names};
+use crate::repository::{Found, Index, LOST_OBJECT, Packer, TAG, lost_object, names};
 
 /// How long a signed request is taken.
 const SIGNED_FOR: Duration = Duration::from_secs(5 * 60);
@@ -56,6 +56,28 @@ impl Commit<'_> {
         self.put(&name, &sealed)?;
         self.require_all(&name)?;
         Ok(id)
+    }
+
+    /// Makes sure of a snapshot that was there and had lost pieces, which were sent now.
+    pub fn mend(&self, found: &Found) -> Result<Id> {
+        let repository = self.push.repository;
+        self.look()?;
+        self.guard.refresh()?;
+        repository.require_the_same()?;
+        let told = |why: &str| {
+            let (url, short) = (repository.store.url(), found.short());
+            Error::new(Code::Corrupt, format!("pushing to {url}: the snapshot is there as {short}, {why}"))
+        };
+        // A directory's name is the checksum of its pieces' names, and of its directories'.
+        if found.record.tree != self.tree {
+            let why =
+                "has lost pieces, and was cut into others than these: forget it there, and push it again";
+            return Err(told(why));
+        }
+        if !self.packer.objects().is_empty() {
+            self.push.task.watch().warn(told("and had lost pieces, which were sent again"));
+        }
+        Ok(found.object)
     }
 
     /// All that this push sent is there, with its length; with `read_back` byte for byte.

@@ -16,7 +16,7 @@ use hotbackup::extension::{Stored, Task};
 use hotbackup::{Code, Entry, EntryKind, Error, Phase, Result, checkpoint_remove};
 
 use crate::format::Id;
-use crate::repository::{Index, Listed, Packer, Repository, Timing, names};
+use crate::repository::{Found, Index, Listed, Packer, Repository, Timing, files_of, names};
 use guard::Guard;
 use previous::Previous;
 use reading::ToRead;
@@ -67,8 +67,8 @@ pub struct Push<'a> {
     pub task: &'a Task,
 }
 
-/// Pushes the snapshot at `location`, unless it is there. Returns the name of its object. A checkpoint has done its
-/// service then and is removed.
+/// Pushes the snapshot at `location`, unless it is there and has all that it needs. Returns the name of its object. A
+/// checkpoint has done its service then and is removed.
 pub fn run(repository: &Repository, location: &Path, choices: &Choices, task: &Task) -> Result<Id> {
     task.enter(Phase::Scan)?;
     let stored = Stored::open(location)?;
@@ -133,19 +133,22 @@ impl Push<'_> {
     fn once(&self, guard: &Guard) -> Result<Id> {
         let (repository, watch) = (self.repository, &self.task.watch());
         let listed = Listed::read(repository, None)?;
-        if let Some(found) =
-            listed.found.iter().find(|found| found.tag("id") == Some(self.stored.snapshot().id()))
+        let there = listed.found.iter().find(|found| found.tag("id") == Some(self.stored.snapshot().id()));
+        let index = Index::load(repository, self.choices.index_memory)?;
+        if let Some(found) = there
+            && self.has_all(&index, found)?
         {
             return Ok(found.object);
         }
-        let index = Index::load(repository, self.choices.index_memory)?;
         if index.is_cut() {
             let why = "its index is larger than index_memory, so what lies there already may be sent again";
             watch.warn(Error::new(Code::NoSpace, format!("pushing to {}: {why}", repository.store.url())));
         }
         let newest = listed.found.iter().rev().filter(|found| found.is_ours());
         let newest = newest.filter(|found| found.record.hostname == self.choices.host).take(1).next();
-        let previous = newest.map(|found| Previous::load(repository, &index, found)).transpose()?.flatten();
+        // The pieces of the one that is to be whole again are those that it has.
+        let previous =
+            there.or(newest).map(|found| Previous::load(repository, &index, found)).transpose()?.flatten();
         let packer = Packer::new(repository, &index, self.choices.read_back);
         let work = Work {
             repository,
@@ -162,7 +165,22 @@ impl Push<'_> {
         packer.barrier()?;
         self.task.enter(Phase::Commit)?;
         let parent = previous.map(|previous| previous.object);
-        commit::Commit { push: self, guard, packer: &packer, index: &index, used: &used, tree, parent }.run()
+        let commit =
+            commit::Commit { push: self, guard, packer: &packer, index: &index, used: &used, tree, parent };
+        there.map_or_else(|| commit.run(), |found| commit.mend(found))
+    }
+
+    /// Whether all that a snapshot needs is in packs that are there, as far as the index is known: those that are bad a
+    /// verification finds.
+    fn has_all(&self, index: &Index, found: &Found) -> Result<bool> {
+        if index.is_cut() {
+            return Ok(true);
+        }
+        match files_of(self.repository, index, found, &|_| {}) {
+            Ok(files) => Ok(files.values().flatten().all(|id| index.has(id))),
+            Err(error) if error.code() == Code::Corrupt => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn send_files<'s>(

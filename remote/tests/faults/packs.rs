@@ -7,7 +7,7 @@ use hotbackup::{Code, Job, Options, VerifyLevel};
 use crate::common::backend::Backend;
 use crate::common::moto;
 use crate::common::proxy::{Fault, When};
-use crate::scene::{MIB, Scene, fails, push};
+use crate::scene::{MIB, Scene, fails, open, push, start};
 
 /// A directory for a store.
 fn nearby() -> (tempfile::TempDir, Scene) {
@@ -152,6 +152,49 @@ fn told(job: Job) -> Vec<String> {
     job.warnings().expect("warnings").iter().map(|one| one.message().to_string()).collect()
 }
 
+#[test]
+fn a_listed_snapshot_that_has_lost_a_pack_is_whole_again_once_it_is_pushed_again() {
+    for is_of_data in [true, false] {
+        let (_place, scene) = nearby();
+        let snapshot = scene.back_up();
+        let remote = scene.direct();
+        push(&remote, &snapshot).expect("a push");
+        let bucket = scene.bucket();
+        let mut packs = bucket.list("data/");
+        packs.sort_by_key(|(_, length)| *length);
+        let lost = if is_of_data { packs.last() } else { packs.first() }.expect("a pack").0.clone();
+        bucket.delete(&lost);
+        fails(remote.verify("latest", &Options::new()).expect("a job").wait(), Code::Corrupt);
+        let job = start(&remote, &snapshot);
+        job.wait().expect("a push");
+        let warnings = job.warnings().expect("warnings");
+        assert!(warnings.len() == 1 && warnings[0].message().contains("sent again"), "{warnings:?}");
+        remote.verify("latest", &Options::new()).expect("a job").wait().expect("it is whole");
+        assert_eq!(bucket.list("snapshots/").len(), 1, "it is the same");
+        // Now it is there, and nothing is sent.
+        let before = remote.requests();
+        push(&remote, &snapshot).expect("a push");
+        assert_eq!(remote.requests().puts - before.puts, 1, "its lock");
+        heal(&scene, &lost);
+        scene.assert_good(&[&snapshot], true);
+    }
+}
+
+#[test]
+fn a_snapshot_that_has_lost_all_and_was_cut_otherwise_is_said_to_be_lost_until_it_is_forgotten() {
+    let (_place, scene) = nearby();
+    let snapshot = scene.back_up();
+    push(&open(&scene.store, &[("piece", "128KiB")]), &snapshot).expect("a push");
+    scene.bucket().delete_all("data/");
+    let remote = scene.direct();
+    let message = fails(push(&remote, &snapshot), Code::Corrupt);
+    assert!(message.contains("forget it"), "{message}");
+    remote.forget("latest").expect("a snapshot less");
+    push(&remote, &snapshot).expect("a push");
+    scene.restic().must(&["rebuild-index"]);
+    scene.assert_good(&[&snapshot], true);
+}
+
 /// As an operator does: what is bad goes, and the index is made anew from what is there.
 fn heal(scene: &Scene, pack: &str) {
     if scene.bucket().list("data/").iter().any(|(name, _)| name == pack) {
@@ -187,8 +230,6 @@ fn a_corrupt_pack_is_named_and_the_next_push_heals_what_shared_it() {
     let third = scene.back_up();
     push(&scene.direct(), &third).expect("a push");
     // The files of all are whole again. The first one's own manifest went with the pack, and comes with it alone.
-    let oldest = ids(&scene).remove(0);
-    scene.direct().forget(&oldest).expect("a snapshot less");
     push(&scene.direct(), &first).expect("a push");
     let all: [&Path; 3] = [&first, &second, &third];
     scene.assert_good(&all, true);

@@ -138,15 +138,16 @@ class Remote:
     ) -> Job:
         """Starts to send a finished snapshot, and returns at once; it cannot be deleted or pruned meanwhile.
 
-        One that is there already is not sent again. Of what an earlier push of this host has sent, only
-        what may have changed is read, and only what did is sent. The job completes once the repository
-        lists the snapshot; killed before that, the next push goes on with what was sent. A checkpoint, by
-        its job's location, arrives as a snapshot too, and is removed once it has. As the job's result
-        Corrupt: the snapshot is not what its manifest says, or a live file of the checkpoint was changed,
-        or that is a copy; Conflict: another program held the repository alone for longer than lock_wait, or
-        it is another repository than that which earlier snapshots of the same root went to. Keep the Job
-        and wait for it: dropping it cancels the push, with a ResourceWarning. rate_limit: the bytes a second
-        that are read, and that are sent; 0: only rate_limit_up of the settings holds.
+        One that is there already is not sent again, but for packs that the store has lost since, of which a
+        warning tells. Of what an earlier push of this host has sent, only what may have changed is read,
+        and only what did is sent. The job completes once the repository lists the snapshot; killed before
+        that, the next push goes on with what was sent. A checkpoint, by its job's location, arrives as a
+        snapshot too, and is removed once it has. As the job's result Corrupt: the snapshot is not what its
+        manifest says, or a live file of the checkpoint was changed, or that is a copy; Conflict: another
+        program held the repository alone for longer than lock_wait, or it is another repository than that
+        which earlier snapshots of the same root went to. Keep the Job and wait for it: dropping it cancels
+        the push, with a ResourceWarning. rate_limit: the bytes a second that are read, and that are sent; 0:
+        only rate_limit_up of the settings holds.
         """
         given = job_options(hooks=Hooks(progress=progress), threads=threads, rate_limit=rate_limit)
         location = location_of(snapshot)
