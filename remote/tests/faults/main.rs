@@ -5,6 +5,7 @@
 mod common;
 
 mod answers;
+mod certificates;
 mod directory;
 mod kills;
 mod listings;

@@ -1,5 +1,4 @@
-//! How a store is reached: credentials from services that give them, and give others once those have expired; a proxy; a
-//! certificate of one's own. What the environment says is said to a child, which is this test program again.
+//! How a store is reached: credentials from services that give them, and give others once those have expired; a proxy. What the environment says is said to a child, which is this test program again.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,19 +10,22 @@ use hotbackup::Code;
 use hotbackup_remote::{Remote, RemoteOptions};
 
 use crate::common::http::{Head, request_body};
-use crate::common::service::{self, free_port, local};
+use crate::common::service::local;
 
 const REACHED: &str = "HOTBACKUP_TEST_REMOTE_REACHED";
+const CHOICES: &str = "HOTBACKUP_TEST_REMOTE_CHOICES";
+/// What a child's lines begin with that are for the test.
+const TOLD: &str = "told: ";
 const TIMES: usize = 2;
 
 /// A service of credentials that nearly have expired, and a store in which nothing is: it says so, whoever asks.
-struct Service {
-    address: SocketAddr,
+pub struct Service {
+    pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Head>>>,
 }
 
 impl Service {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let listener = TcpListener::bind(local(0)).expect("a port");
         let asked: Arc<Mutex<Vec<Head>>> = Arc::default();
         let (address, theirs) = (listener.local_addr().expect("an address"), asked.clone());
@@ -36,19 +38,19 @@ impl Service {
         Self { address, asked }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The requests whose target begins so.
-    fn asked(&self, target: &str) -> Vec<Head> {
+    pub fn asked(&self, target: &str) -> Vec<Head> {
         let asked = self.asked.lock().expect("nobody panicked");
         asked.iter().filter(|head| head.target().starts_with(target)).cloned().collect()
     }
 
     /// The child asked the store so often, each time with credentials of its own that this service had given.
     #[track_caller]
-    fn assert_each_was_signed_by_new_ones(&self) {
+    pub fn assert_each_was_signed_by_new_ones(&self) {
         let asked = self.asked("/bucket");
         assert!(asked.len() >= TIMES, "{asked:?}");
         let mut keys: Vec<String> = Vec::new();
@@ -86,6 +88,20 @@ fn serve(client: &TcpStream, asked: &Mutex<Vec<Head>>) -> std::io::Result<()> {
 fn answer(target: &str, key: &str) -> (&'static str, String) {
     // Soon enough that they are asked for anew each time.
     let expires = "2020-01-01T00:00:00Z";
+    if target.starts_with("/?Action=AssumeRoleWithWebIdentity&") {
+        let parts = [
+            ("AccessKeyId", key),
+            ("SecretAccessKey", "secret"),
+            ("SessionToken", &*format!("token-of-{key}")),
+            ("Expiration", expires),
+        ];
+        let parts: String = parts.map(|(name, text)| format!("<{name}>{text}</{name}>")).concat();
+        let result = format!("<Credentials>{parts}</Credentials>");
+        let result = format!("<AssumeRoleWithWebIdentityResult>{result}</AssumeRoleWithWebIdentityResult>");
+        let whole =
+            format!("<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>");
+        return ("200 OK", whole);
+    }
     let json = || {
         format!(
             r#"{{"Code":"Success","AccessKeyId":"{key}","SecretAccessKey":"secret","Token":"token-of-{key}","Expiration":"{expires}"}}"#
@@ -110,7 +126,7 @@ fn options(settings: &[(&str, &str)]) -> RemoteOptions {
 
 /// Asks for what is not there.
 #[track_caller]
-fn fails(settings: &[(&str, &str)]) -> hotbackup::Error {
+pub fn fails(settings: &[(&str, &str)]) -> hotbackup::Error {
     let remote = Remote::open("s3://bucket/db", &options(settings)).expect("a remote");
     remote.list(None).expect_err("nothing is there")
 }
@@ -119,25 +135,41 @@ fn fails(settings: &[(&str, &str)]) -> hotbackup::Error {
 #[test]
 fn child_process() {
     let Ok(endpoint) = std::env::var(REACHED) else { return };
-    let remote = Remote::open("s3://bucket/db", &options(&[("endpoint", &endpoint)])).expect("a remote");
+    let mut settings = vec![("endpoint", &*endpoint)];
+    let choices = std::env::var(CHOICES).expect("choices");
+    settings.extend(choices.split('\n').filter_map(|choice| choice.split_once('=')));
+    let remote = Remote::open("s3://bucket/db", &options(&settings)).expect("a remote");
     for _ in 0..TIMES {
         let error = remote.list(None).expect_err("nothing is there");
-        assert_eq!(error.code(), Code::NotFound, "{error}");
+        // The name of the test stands before it on the first line.
+        println!("\n{TOLD}{error:?}");
     }
 }
 
+/// What the child was told of the store, a line each time.
 #[track_caller]
-fn reaches(service: &Service, environment: &[(&str, &str)]) {
+pub fn told(service: &Service, environment: &[(&str, &str)], choices: &[(&str, &str)]) -> Vec<String> {
     let home = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "reaching::child_process", "--test-threads=1"]).env_clear();
-    command.env(REACHED, service.url("")).env("HOME", home.path()).envs(environment.iter().copied());
+    command.args(["--exact", "reaching::child_process", "--test-threads=1", "--nocapture"]).env_clear();
+    let choices: Vec<String> = choices.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    command.env(REACHED, service.url("")).env(CHOICES, choices.join("\n"));
+    command.env("HOME", home.path()).envs(environment.iter().copied());
     let output = command.output().expect("a child");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    said.lines().filter_map(|line| line.strip_prefix(TOLD)).map(str::to_string).collect()
 }
 
-fn secret(place: &Path, text: &str) -> String {
+/// The store was asked each time, and had nothing.
+#[track_caller]
+pub fn reaches(service: &Service, environment: &[(&str, &str)], choices: &[(&str, &str)]) {
+    let told = told(service, environment, choices);
+    let has_nothing = told.iter().all(|line| line.starts_with(Code::NotFound.name()));
+    assert!(has_nothing && told.len() == TIMES, "{told:?}");
+}
+
+pub fn secret(place: &Path, text: &str) -> String {
     let path = place.join("token");
     std::fs::write(&path, text).expect("a file");
     path.to_str().expect("a plain path").to_string()
@@ -151,7 +183,7 @@ fn a_container_gives_credentials_that_are_asked_for_again_as_they_expire() {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*service.url("/container")),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token),
     ];
-    reaches(&service, &environment);
+    reaches(&service, &environment, &[]);
     service.assert_each_was_signed_by_new_ones();
     assert_eq!(service.asked("/container")[0].get("authorization"), Some("a-container-token"));
 }
@@ -159,7 +191,7 @@ fn a_container_gives_credentials_that_are_asked_for_again_as_they_expire() {
 #[test]
 fn an_instance_gives_credentials_that_are_asked_for_again_as_they_expire() {
     let service = Service::new();
-    reaches(&service, &[("AWS_METADATA_ENDPOINT", &service.url(""))]);
+    reaches(&service, &[("AWS_METADATA_ENDPOINT", &service.url(""))], &[]);
     service.assert_each_was_signed_by_new_ones();
     let asked = &service.asked("/latest/meta-data/")[0];
     assert_eq!(asked.get("x-aws-ec2-metadata-token"), Some("a token of the instance"));
@@ -173,79 +205,4 @@ fn a_proxy_is_asked_for_the_store() {
     let error = fails(&[&keys[..], &through].concat());
     assert_eq!(error.code(), Code::NotFound, "{error}");
     assert_eq!(service.asked("http://store.invalid/bucket/db/").len(), 1);
-}
-
-#[test]
-fn a_store_whose_certificate_is_ones_own_is_reached_by_a_ca_file_and_by_nothing_else() {
-    const SERVER: &str = "\
-import http.server, ssl, sys
-class Nothing(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(404); self.send_header('Content-Length', '0'); self.end_headers()
-    def log_message(self, *_): pass
-server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Nothing)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[2], sys.argv[3])
-server.socket = context.wrap_socket(server.socket, server_side=True)
-server.serve_forever()";
-    let place = tempfile::tempdir().expect("a temporary directory");
-    let path = |name: &str| place.path().join(name).to_str().expect("a plain path").to_string();
-    let [ca, ca_key, certificate, key] = ["ca", "ca-key", "certificate", "key"].map(path);
-    std::fs::write(path("config"), "[req]\ndistinguished_name = name\n[name]\n").expect("a file");
-    let signed = [
-        vec![
-            "-subj",
-            "/CN=ca",
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-            "-keyout",
-            &ca_key,
-            "-out",
-            &ca,
-        ],
-        vec![
-            "-subj",
-            "/CN=store",
-            "-addext",
-            "basicConstraints=CA:FALSE",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-CA",
-            &ca,
-            "-CAkey",
-            &ca_key,
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ],
-    ];
-    for arguments in signed {
-        let mut openssl = Command::new("openssl");
-        openssl.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-config",
-            &path("config"),
-        ]);
-        match openssl.args(arguments).output() {
-            Err(_) => return crate::common::skip("openssl is not there: apt-get install openssl"),
-            Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        }
-    }
-    let port = free_port(&[]);
-    let mut server =
-        service::Service::start(&["python3", "-c", SERVER, &port.to_string(), &certificate, &key], &[]);
-    server.is_up(local(port), std::time::Duration::from_secs(60)).expect("a server");
-    let endpoint = format!("https://127.0.0.1:{port}");
-    let settings = [("endpoint", &*endpoint), ("access_key", "key"), ("secret_key", "secret")];
-    let error = fails(&settings);
-    assert!(error.code() == Code::Unreachable && error.message().contains("certificate"), "{error}");
-    let error = fails(&[&settings[..], &[("ca_file", &ca)]].concat());
-    assert_eq!(error.code(), Code::NotFound, "{error}");
 }
