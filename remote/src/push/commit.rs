@@ -157,7 +157,10 @@ impl Commit<'_> {
                 Some(signed) => store.put_signed(signed, sealed.to_vec().into()),
                 None => store.put(name, sealed.to_vec().into()),
             };
-            let Err(error) = put else { break };
+            let Err(error) = put else {
+                self.guard.set_unsettled(!is_refused);
+                break;
+            };
             is_refused &= matches!(error.code(), Code::Unauthorized | Code::NoSpace | Code::Conflict);
             self.guard.set_unsettled(!is_refused);
             // The answer may be all that was lost.

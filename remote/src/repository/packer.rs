@@ -173,20 +173,21 @@ impl Flight {
         if self.arrived.packs.is_empty() {
             return Ok(());
         }
-        // No index may name a pack that is not there: restic counts on what it says.
-        for (id, _) in &self.arrived.packs {
-            let name = names::pack(id);
-            let found = repository.store.find(&name)?.map(|object| object.size);
-            let is_other =
-                || Ok::<_, Error>(self.is_read_back && Id::of(&repository.store.get(&name)?) != *id);
-            if found != self.objects.get(&name).copied() || is_other()? {
+        let packs = || self.arrived.packs.iter().map(|(id, _)| (*id, names::pack(id)));
+        for (id, name) in packs().filter(|_| self.is_read_back) {
+            if Id::of(&repository.store.get(&name)?) != id {
                 return Err(lost_object(repository, &name));
             }
         }
+        // No index may name a pack that is not there: restic counts on what it says.
+        let length = |name: &str| self.objects.get(name).copied().unwrap_or_default();
+        let named: Vec<_> = packs().map(|(_, name)| (name.clone(), length(&name))).collect();
         let text = self.arrived.to_json().map_err(|error| internal(&error))?;
         let (id, sealed) = repository.sealed(&text)?;
         let (name, length) = (names::of(names::INDEX, &id), sealed.len() as u64);
-        repository.store.put(&name, sealed.into())?;
+        if let Some(missing) = repository.store.put_after(&name, sealed.into(), named)? {
+            return Err(lost_object(repository, &missing));
+        }
         self.objects.insert(name, length);
         self.arrived = IndexObject::default();
         self.arrived_blobs = 0;

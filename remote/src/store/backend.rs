@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -12,7 +13,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 
 use super::Object;
-use super::clock::Clock;
+use super::clock::{Clock, since_boot};
 use super::cloud::Cloud;
 use super::files::Files;
 use super::place::{Place, Service};
@@ -20,6 +21,9 @@ use super::retry::{Miss, Patience, What, persist};
 use super::settings::Settings;
 use super::watch::{Counts, Job};
 use super::wire::Wire;
+
+/// What was looked for before that is looked for again. A lock that is not made anew counts as stale only later.
+const SEEN_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// What the guest works with.
 pub(super) struct Backend {
@@ -197,6 +201,47 @@ impl Backend {
             Ok(())
         })
         .await
+    }
+
+    /// Sends an object that names others, which are looked for each time that it is sent: while an attempt failed, or
+    /// this process was stopped, they may have been removed. Returns one that is not there; then nothing was sent.
+    pub async fn put_after(
+        &self,
+        what: &What,
+        patience: &Patience,
+        bytes: Bytes,
+        named: &[(What, u64)],
+    ) -> Result<Option<String>> {
+        let Kind::Cloud(cloud) = &self.kind else {
+            return match self.missing(patience, named).await? {
+                None => self.put(what, patience, bytes).await.map(|()| None),
+                missing => Ok(missing),
+            };
+        };
+        let path = self.path(&what.name);
+        persist(patience, what, cloud.credentials.as_ref(), || async {
+            let missing = self.missing(patience, named).await.map_err(Miss::Final)?;
+            if missing.is_none() {
+                cloud.objects.put(&path, PutPayload::from(bytes.clone())).await?;
+            }
+            Ok(missing)
+        })
+        .await
+    }
+
+    /// One that is not there with its length, as seen just now.
+    async fn missing(&self, patience: &Patience, named: &[(What, u64)]) -> Result<Option<String>> {
+        loop {
+            let since = since_boot();
+            for (what, length) in named {
+                if self.find(what, patience).await?.is_none_or(|object| object.size != *length) {
+                    return Ok(Some(what.name.clone()));
+                }
+            }
+            if since_boot() - since < SEEN_FOR {
+                return Ok(None);
+            }
+        }
     }
 }
 

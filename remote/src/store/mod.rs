@@ -194,6 +194,25 @@ impl Store {
             .map(Pending)
     }
 
+    /// Sends an object that names others, if those are there with these lengths: they are looked for each time that it
+    /// is sent anew. Returns one that is not there; then it was not sent.
+    pub fn put_after(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        named: impl IntoIterator<Item = (String, u64)>,
+    ) -> Result<Option<String>> {
+        let (what, patience) = self.request("putting", name)?;
+        let named: Vec<_> = named
+            .into_iter()
+            .map(|(name, length)| Ok((self.request("looking for", &name)?.0, length)))
+            .collect::<Result<_>>()?;
+        let put = move |backend: Arc<Backend>| async move {
+            backend.put_after(&what, &patience, bytes, &named).await
+        };
+        self.guest.ask(&self.job.watch, put)?.wait()
+    }
+
     /// Signs the sending of an object, apart from sending it: the store takes it for so long from now on, by its
     /// own clock, and not after. None where this kind of store, or these credentials, cannot sign.
     ///

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::common::backend::Backend;
 use crate::common::skip;
-use crate::kills::command;
+use crate::kills::doer_by;
 use crate::scene::{MIB, Scene, push, same};
 
 struct InDirectory {
@@ -39,7 +39,7 @@ impl InDirectory {
         }
         strace.arg(std::env::current_exe().expect("this program"));
         let deed = ["push", snapshot.to_str().expect("a plain path")];
-        let status = command(strace, &self.scene, &deed).status().expect("a child");
+        let status = doer_by(strace, &self.scene, &deed, &[]).status().expect("a child");
         (status.success(), std::fs::read_to_string(trace).expect("a trace"))
     }
 

@@ -12,17 +12,17 @@ use crate::scene::{MIB, PASSWORD, Scene, push, same};
 
 const DEED: &str = "HOTBACKUP_TEST_REMOTE_DEED";
 
-/// Starts this program to do a deed at the repository behind the scene's proxy.
-pub fn child(scene: &Scene, deed: &[&str]) -> Child {
-    command(Command::new(std::env::current_exe().expect("this program")), scene, deed)
-        .spawn()
-        .expect("a child")
+/// This program, to do a deed at the repository behind the scene's proxy.
+pub fn doer(scene: &Scene, deed: &[&str], choices: &[(&str, &str)]) -> Command {
+    doer_by(Command::new(std::env::current_exe().expect("this program")), scene, deed, choices)
 }
 
-/// The same as a command, which this program may be an argument of.
-pub fn command(mut command: Command, scene: &Scene, deed: &[&str]) -> Command {
+/// The same by a command that takes this program as an argument.
+pub fn doer_by(mut command: Command, scene: &Scene, deed: &[&str], choices: &[(&str, &str)]) -> Command {
     let through: Backend = scene.store.through(&scene.proxy);
-    let settings = through.settings().iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+    let mut settings: Vec<_> =
+        through.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
+    settings.extend(choices.iter().map(|(key, value)| format!("{key}={value}")));
     let words = [
         &[through.url(), settings.join(" ")],
         &deed.iter().map(|word| word.to_string()).collect::<Vec<_>>()[..],
@@ -32,7 +32,7 @@ pub fn command(mut command: Command, scene: &Scene, deed: &[&str]) -> Command {
     command
 }
 
-/// In the child: does the deed and ends the process.
+/// In the child: does the deed and ends the process, with the code of its error.
 #[test]
 fn child_process() {
     let Ok(deed) = std::env::var(DEED) else { return };
@@ -50,7 +50,13 @@ fn child_process() {
         other => panic!("no such deed: {other}"),
     };
     let outcome = job.expect("a job").wait();
-    std::process::exit(i32::from(outcome.is_err()));
+    std::process::exit(outcome.map_or_else(
+        |error| {
+            eprintln!("{error:?}");
+            error.code() as i32
+        },
+        |()| 0,
+    ));
 }
 
 /// Runs a deed in a child that is killed as the proxy sees this.
@@ -66,7 +72,8 @@ fn killed(scene: &Scene, deed: &[&str], when: When) -> bool {
             child.kill().expect("it is ours");
         }),
     );
-    *started = Some(child(scene, deed));
+    let mut command = doer(scene, deed, &[]);
+    *started = Some(command.stderr(Stdio::null()).spawn().expect("a child"));
     drop(started);
     loop {
         let ended = running.lock().expect("nobody panicked").as_mut().expect("a child").try_wait();

@@ -6,6 +6,7 @@ mod common;
 
 mod answers;
 mod certificates;
+mod clocks;
 mod directory;
 mod kills;
 mod listings;
@@ -16,4 +17,5 @@ mod reaching;
 mod rivals;
 mod scene;
 mod secrets;
+mod sleeps;
 mod upkeep;
