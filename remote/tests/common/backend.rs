@@ -18,8 +18,16 @@ const AZURE_KEY: &str =
 /// Kinds of stores, with what each needs.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    S3 { access_key: &'static str, secret_key: &'static str },
+    S3 {
+        access_key: &'static str,
+        secret_key: &'static str,
+    },
     Azure,
+    /// With a service account's file, and the directory in which its server keeps what it has.
+    Gcs {
+        credentials: PathBuf,
+        objects: PathBuf,
+    },
     Directory(PathBuf),
 }
 
@@ -69,6 +77,7 @@ impl Backend {
         match &self.kind {
             Kind::S3 { .. } => format!("s3://{}/{PREFIX}", self.bucket),
             Kind::Azure => format!("az://{AZURE_ACCOUNT}/{}/{PREFIX}", self.bucket),
+            Kind::Gcs { .. } => format!("gs://{}/{PREFIX}", self.bucket),
             Kind::Directory(path) => format!("file://{}", path.display()),
         }
     }
@@ -87,6 +96,9 @@ impl Backend {
             Kind::Azure => {
                 vec![endpoint, ("secret_key", text(AZURE_KEY))]
             }
+            Kind::Gcs { credentials, .. } => {
+                vec![endpoint, ("credentials_file", credentials.display().to_string())]
+            }
             Kind::Directory(_) => Vec::new(),
         }
     }
@@ -103,6 +115,8 @@ impl Backend {
         match &self.kind {
             Kind::S3 { .. } => format!("s3:http://{}/{}/{PREFIX}", self.address, self.bucket),
             Kind::Azure => format!("azure:{}:/{PREFIX}", self.bucket),
+            // restic knows Google's own address alone.
+            Kind::Gcs { objects, .. } => objects.join(&self.bucket).join(PREFIX).display().to_string(),
             Kind::Directory(path) => path.display().to_string(),
         }
     }
@@ -117,7 +131,7 @@ impl Backend {
             Kind::Azure => {
                 vec![("AZURE_ACCOUNT_NAME", text(AZURE_ACCOUNT)), ("AZURE_ACCOUNT_KEY", text(AZURE_KEY))]
             }
-            Kind::Directory(_) => Vec::new(),
+            Kind::Gcs { .. } | Kind::Directory(_) => Vec::new(),
         }
     }
 
@@ -131,6 +145,11 @@ impl Backend {
         let answer = match &self.kind {
             Kind::S3 { .. } => http::call(self.address, &format!("PUT {}", self.signed_bucket()), &[], b""),
             Kind::Azure => self.make_container(),
+            Kind::Gcs { .. } => {
+                let bucket = format!(r#"{{"name":"{}"}}"#, self.bucket);
+                let headers = [("Content-Type", "application/json")];
+                http::call(self.address, "POST /storage/v1/b?project=tests", &headers, bucket.as_bytes())
+            }
             Kind::Directory(_) => return,
         };
         let answer = answer.unwrap_or_else(|error| panic!("a bucket at {}: {error}", self.address));

@@ -7,6 +7,7 @@ pub mod backend;
 pub mod bucket;
 pub mod ceph;
 pub mod compare;
+pub mod gcs;
 pub mod host;
 pub mod http;
 pub mod moto;

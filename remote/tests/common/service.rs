@@ -70,6 +70,11 @@ impl Service {
         Ok(())
     }
 
+    /// The directory that it runs in, which goes with it.
+    pub fn place(&self) -> &Path {
+        self.log.parent().expect("a directory")
+    }
+
     fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }

@@ -5,9 +5,10 @@ use hotbackup::{Options, VerifyLevel};
 
 use crate::common::backend::Backend;
 use crate::common::host::{self, Host, PASSWORD, assert_is, assert_is_by_restic, at_level, ended, push};
+use crate::common::proxy::Proxy;
 use crate::common::restic::Restic;
 use crate::common::tree::Shape;
-use crate::common::{azurite, ceph, moto};
+use crate::common::{azurite, ceph, gcs, moto};
 
 #[test]
 fn a_snapshot_goes_to_ceph_and_comes_back() {
@@ -25,6 +26,22 @@ fn a_snapshot_goes_to_moto_and_comes_back() {
 fn a_snapshot_goes_to_azure_and_comes_back() {
     let Some(store) = azurite::container() else { return };
     goes_and_comes_back(&store);
+}
+
+#[test]
+fn a_snapshot_goes_to_google_and_comes_back_and_is_forgotten() {
+    let Some(store) = gcs::bucket() else { return };
+    let proxy = Proxy::before(store.address());
+    let store = store.through(&proxy);
+    goes_and_comes_back(&store);
+    // Each commit was signed apart from being sent.
+    assert_eq!(proxy.count("PUT", "*/snapshots/*X-Goog-Signature=*"), 2);
+    let remote = host::remote(&store);
+    let (listed, _) = remote.list(None).expect("a list");
+    remote.forget(listed[0].id()).expect("it is forgotten");
+    let Some(restic) = Restic::of(&store, PASSWORD) else { return };
+    assert_eq!((remote.list(None).expect("a list").0.len(), restic.snapshots().len()), (1, 1));
+    restic.check();
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl Exchange<'_> {
                     let date = if *later < 0 { now - distance } else { now + distance };
                     answer.head.set("Date", &http_date(date));
                 }
+                Fault::AddHeader(name, value) => answer.head.set(name, value),
                 Fault::EmptyListing => answer.body = listing::empty(&answer.text()).into_bytes(),
                 Fault::ListingWithout(pattern) => {
                     answer.body = listing::without(&answer.text(), |key| is_like(pattern, key)).into_bytes();

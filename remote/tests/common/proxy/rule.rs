@@ -43,6 +43,8 @@ pub enum Fault {
     CallAfter(Arc<dyn Fn() + Send + Sync>),
     /// The server sees these parameters, too. For servers that check no signature.
     AddQuery(String),
+    /// The answer has this header.
+    AddHeader(&'static str, &'static str),
     /// A listing that names nothing and has no further page.
     EmptyListing,
     /// A listing without the objects whose key is like this.
