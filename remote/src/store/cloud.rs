@@ -28,6 +28,8 @@ pub(super) struct Cloud {
     pub bare: Seen,
     pub is_s3: bool,
     pub is_azure: bool,
+    /// `object_store` would ask the machine that it runs on, whose signature a bearer token has nothing to do with.
+    pub can_sign: bool,
 }
 
 impl Cloud {
@@ -50,8 +52,10 @@ impl Cloud {
             }
             Service::Gcs { bucket } => {
                 settings.refuse("GCS", &["access_key", "secret_key", "region", "path_style", "profile"])?;
+                let can_sign = settings.session_token.is_none() || account_file(&settings).is_some();
                 let (store, renewable) = gcs(bucket, wire, options).map_err(failed)?;
-                Ok(Self::of(Arc::new(store), renewable, bare, (false, false)))
+                let cloud = Self::of(Arc::new(store), renewable, bare, (false, false));
+                Ok(Self { can_sign, ..cloud })
             }
             Service::Azure { account, container } => {
                 let unused = ["access_key", "region", "path_style", "profile", "credentials_file"];
@@ -77,6 +81,7 @@ impl Cloud {
             bare,
             is_s3,
             is_azure,
+            can_sign: true,
         }
     }
 }
@@ -163,6 +168,11 @@ fn s3_credentials(
     Ok(Provider { is_fixed: false, inner: Arc::clone(builder.build()?.credentials()) })
 }
 
+fn account_file(settings: &Settings) -> Option<String> {
+    let file = settings.credentials_file.as_ref().map(|file| file.display().to_string());
+    file.or_else(|| env("GOOGLE_APPLICATION_CREDENTIALS"))
+}
+
 /// `credentials_file` or GOOGLE_APPLICATION_CREDENTIALS, what gcloud leaves, or the machine's metadata;
 /// `session_token` is a bearer token.
 fn gcs(bucket: &str, wire: Wire, options: ClientOptions) -> Opened<GoogleCloudStorage> {
@@ -175,8 +185,7 @@ fn gcs(bucket: &str, wire: Wire, options: ClientOptions) -> Opened<GoogleCloudSt
     if let Some(endpoint) = &settings.endpoint {
         builder = builder.with_base_url(endpoint);
     }
-    let file = settings.credentials_file.as_ref().map(|file| file.display().to_string());
-    if let Some(file) = file.or_else(|| env("GOOGLE_APPLICATION_CREDENTIALS")) {
+    if let Some(file) = account_file(&settings) {
         builder = builder.with_application_credentials(file);
     }
     let is_fixed = settings.session_token.is_some();

@@ -51,6 +51,9 @@ impl Backend {
             until: since_boot() + valid,
         };
         let Kind::Cloud(cloud) = &self.kind else { return Ok(Some(signed)) };
+        if !cloud.can_sign {
+            return Ok(None);
+        }
         // It is signed with our clock and ends by theirs.
         let valid = valid.saturating_sub(self.clock.ahead());
         if valid < SHORTEST {

@@ -2,6 +2,7 @@
 //! wrote of a snapshot's directory we restore.
 
 use hotbackup::{Options, VerifyLevel};
+use hotbackup_remote::{Remote, RemoteOptions};
 
 use crate::common::backend::Backend;
 use crate::common::host::{self, Host, PASSWORD, assert_is, assert_is_by_restic, at_level, ended, push};
@@ -42,6 +43,36 @@ fn a_snapshot_goes_to_google_and_comes_back_and_is_forgotten() {
     let Some(restic) = Restic::of(&store, PASSWORD) else { return };
     assert_eq!((remote.list(None).expect("a list").0.len(), restic.snapshots().len()), (1, 1));
     restic.check();
+}
+
+#[test]
+fn a_token_that_signs_nothing_pushes_to_google_and_its_commit_is_looked_at_once_more() {
+    let Some(store) = gcs::bucket() else { return };
+    let proxy = Proxy::before(store.address());
+    let store = store.through(&proxy);
+    host::repository(&store);
+    let mut options = RemoteOptions::new();
+    options.set_password_hook(|| Ok(PASSWORD.to_string())).unwrap();
+    for (key, value) in store.settings() {
+        let (key, value) = match key {
+            "credentials_file" => ("session_token", "a-token".to_string()),
+            given => (given, value),
+        };
+        options.set(key, &value).expect(key);
+    }
+    let remote = Remote::open(&store.url(), &options).expect("a remote");
+    let host = Host::new(Shape::small(), 6);
+    let snapshot = host.back_up();
+    proxy.forget();
+    push(&remote, &snapshot);
+    let all = proxy.requests();
+    let commit = all.iter().position(|one| one.method == "PUT" && one.target.contains("/snapshots/"));
+    let after = &all[commit.expect("a commit")..];
+    assert!(!after[0].target.contains("Signature"), "{:?}", after[0]);
+    assert!(after.iter().any(|one| one.target.contains("list-type=2") && one.target.contains("locks")));
+    let back = host.beside("back");
+    ended(remote.restore("latest", &back, &Options::new())).expect("a restore");
+    assert_is(&snapshot, &back);
 }
 
 #[test]
