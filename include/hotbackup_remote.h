@@ -170,8 +170,8 @@ backup_code backup_remote_repository_id(const backup_remote *remote,
 /// not what its manifest says, or a live file of the checkpoint was changed, or that is a copy;
 /// BACKUP_CONFLICT: another program held the repository alone for longer than lock_wait, or it is
 /// another repository than that which earlier snapshots of the same root went to, and the option
-/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit and the progress hook; the rest
-/// is ignored. The caller frees *out. (since 0.1)
+/// accept is not "any". Options (copied; NULL: defaults): threads, rate limit (of what is read, and
+/// of what is sent) and the progress hook; the rest is ignored. The caller frees *out. (since 0.1)
 backup_code backup_remote_push_start(const backup_remote *remote,
                                      const char *snapshot,
                                      const backup_options *options,
