@@ -92,14 +92,8 @@ pub struct SupplyFunctions {
         reader: *mut Handle,
         error: Failure,
     ) -> i32,
-    /// Reads what comes next: `read` is 0 at the end.
-    pub read: unsafe extern "C" fn(
-        reader: Handle,
-        buffer: *mut u8,
-        size: usize,
-        read: *mut usize,
-        error: Failure,
-    ) -> i32,
+    /// Lends what comes next, until it is called again or the reading ends: none at the end.
+    pub next: unsafe extern "C" fn(reader: Handle, out: *mut Bytes, error: Failure) -> i32,
     /// Ends the reading of a file, before the supply is destroyed.
     pub close: unsafe extern "C" fn(reader: Handle),
     /// What they are given.

@@ -78,14 +78,14 @@ struct Reader<'a> {
 }
 
 impl SupplyReader for Reader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let mut read = 0;
-        let (at, size) = (buffer.as_mut_ptr(), buffer.len());
+    fn next(&mut self) -> Result<&[u8]> {
+        let mut lent = Bytes::NONE;
         self.given.ask(|_, error| {
-            // SAFETY: the table's terms: it writes no more than `size`.
-            unsafe { (self.given.functions.read)(self.reader, at, size, &mut read, error) }
+            // SAFETY: the table's terms.
+            unsafe { (self.given.functions.next)(self.reader, &mut lent, error) }
         })?;
-        Ok(read.min(size))
+        // SAFETY: the table's terms: lent until it is asked again, for which this borrow must have ended.
+        Ok(unsafe { bytes(lent) }.unwrap_or_default())
     }
 }
 

@@ -118,7 +118,7 @@ impl Sources<'_> {
     ) -> Result<Imprint> {
         let restore = self.restore;
         let arrived = match (&restore.source, from) {
-            (Origin::Elsewhere(supply), _) => self.bring(&**supply, entry, to, buffer)?,
+            (Origin::Elsewhere(supply), _) => self.bring(&**supply, entry, to)?,
             (Origin::Here(source), Some(from)) => copy_file(self, source, entry, (from, to), buffer)?,
             (Origin::Here(source), None) => {
                 copy_file(self, source, entry, (&mut SortedDirs::new(source), to), buffer)?
@@ -138,13 +138,12 @@ impl Sources<'_> {
         supply: &dyn Supply,
         entry: &FileEntry<&Path>,
         to: &mut SortedDirs<'_>,
-        buffer: &mut [u8],
     ) -> Result<Arrived> {
         // A bare manifest has no attributes: nobody else may read it, until its owner says otherwise.
         let attributes = entry.attributes.unwrap_or_else(Attributes::of_a_private_file);
         let mut reader = supply.open(entry.path, entry.size)?;
         let mut staged = self.staging.receive_in(to, entry.path, attributes.mode)?;
-        staged.bring(entry.size, |buffer| reader.read(buffer), buffer)?;
+        staged.bring(entry.size, &mut *reader)?;
         staged.finish(&attributes)
     }
 }

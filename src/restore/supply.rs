@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
+pub use crate::staging::SupplyReader;
 
 /// A snapshot that lies elsewhere. Its methods are called on I/O threads, [`open`](Self::open) on several at once.
 pub trait Supply: Send + Sync {
@@ -14,11 +15,4 @@ pub trait Supply: Send + Sync {
 
     /// Begins to read a file of it, of which the manifest has this many bytes.
     fn open(&self, path: &Path, size: u64) -> Result<Box<dyn SupplyReader + '_>>;
-}
-
-/// A file of a [`Supply`] that is being read from its beginning. What it gives is compared with the manifest's
-/// CRC-32.
-pub trait SupplyReader {
-    /// Reads what comes next into the beginning of `buffer`, and says how much that is; 0: the file has ended.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize>;
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Staging;
 use crate::error::{Code, Error, Result};
+use crate::io::buffer::BUFFER;
 use crate::io::checksum::Checksum;
 use crate::io::copy::{Named, Pace, Transfer, checksum};
 use crate::snapshot::{Attributes, Imprint};
@@ -22,6 +23,12 @@ pub struct Incoming<'s> {
     path: &'s Path,
     file: File,
     checksum: Checksum,
+}
+
+/// A file that comes from elsewhere, from its beginning. What it gives is compared with the manifest's CRC-32.
+pub trait SupplyReader {
+    /// The bytes that come next, lent until it is asked again; none: the file has ended.
+    fn next(&mut self) -> Result<&[u8]>;
 }
 
 /// A file that is complete.
@@ -93,34 +100,31 @@ impl<'s> Incoming<'s> {
     }
 
     /// Takes its bytes as they are brought, in their order, `length` of them. Stretches of zeros become holes.
-    pub fn bring(
-        &mut self,
-        length: u64,
-        mut read: impl FnMut(&mut [u8]) -> Result<usize>,
-        buffer: &mut [u8],
-    ) -> Result<()> {
+    pub fn bring(&mut self, length: u64, reader: &mut dyn SupplyReader) -> Result<()> {
         let failed = |error| Error::io("writing", &self.staging.dir.full(self.path), error);
         let monitor = &self.staging.monitor;
         let (mut at, mut written_to) = (0, 0);
         while at < length {
-            let count = filled(buffer, length - at, &mut read)?;
-            let bytes = &buffer[..count];
-            if count == 0 {
+            let lent = reader.next()?;
+            if lent.is_empty() {
                 let why = format!("it ends after {at} bytes, where it had {length}");
                 return Err(Error::at(Code::Corrupt, "bringing", self.path, why));
             }
-            self.checksum.update(bytes);
-            let end = at + count as u64;
-            if is_zero(bytes) && bytes.len() as u64 >= CLONE_FROM {
-                monitor.found_hole(count as u64);
-            } else {
-                self.file.write_all_at(bytes, at).map_err(failed)?;
-                file::start_writeback(&self.file, at..end);
-                written_to = end;
-                monitor.copied(count as u64);
+            let wanted = lent.len().min(usize::try_from(length - at).unwrap_or(usize::MAX));
+            for bytes in lent[..wanted].chunks(BUFFER) {
+                self.checksum.update(bytes);
+                let (count, end) = (bytes.len() as u64, at + bytes.len() as u64);
+                if is_zero(bytes) && count >= CLONE_FROM {
+                    monitor.found_hole(count);
+                } else {
+                    self.file.write_all_at(bytes, at).map_err(failed)?;
+                    file::start_writeback(&self.file, at..end);
+                    written_to = end;
+                    monitor.copied(count);
+                }
+                at = end;
+                monitor.check()?;
             }
-            at = end;
-            monitor.check()?;
         }
         if written_to < length {
             self.file.set_len(length).map_err(failed)?;
@@ -156,19 +160,6 @@ impl<'s> Incoming<'s> {
         self.staging.make_durable(self.path, self.file, stat.size)?;
         Ok(Arrived { crc32, imprint: Imprint::of(&stat) })
     }
-}
-
-/// Fills the buffer, but for the end of what is brought.
-fn filled(buffer: &mut [u8], left: u64, read: &mut impl FnMut(&mut [u8]) -> Result<usize>) -> Result<usize> {
-    let want = (buffer.len() as u64).min(left) as usize;
-    let mut count = 0;
-    while count < want {
-        match read(&mut buffer[count..want])? {
-            0 => break,
-            more => count += more,
-        }
-    }
-    Ok(count)
 }
 
 fn is_zero(bytes: &[u8]) -> bool {

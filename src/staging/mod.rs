@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-pub use incoming::{Arrived, CLONE_FROM, Incoming};
+pub use incoming::{Arrived, CLONE_FROM, Incoming, SupplyReader};
 pub use prove::{Proof, layout_of, rules_of};
 pub use sharing::Sharing;
 

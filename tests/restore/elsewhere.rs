@@ -42,6 +42,8 @@ impl Far {
 struct FarFile<'a> {
     file: File,
     left: &'a AtomicU64,
+    /// What is lent: little at a time, and no round number, as a store gives it.
+    buffer: Vec<u8>,
 }
 
 impl Supply for Far {
@@ -56,20 +58,18 @@ impl Supply for Far {
     fn open(&self, path: &Path, _: u64) -> Result<Box<dyn SupplyReader + '_>> {
         self.opened.lock().unwrap().push(path.into());
         let file = File::open(self.at.join(path)).map_err(|error| Error::io("opening", path, error))?;
-        Ok(Box::new(FarFile { file, left: &self.fails_after }))
+        Ok(Box::new(FarFile { file, left: &self.fails_after, buffer: vec![0; 70_001] }))
     }
 }
 
 impl SupplyReader for FarFile<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        // Less at a time than was asked for, as a store gives it.
-        let most = buffer.len().min(70_001);
-        let count = self.file.read(&mut buffer[..most]).map_err(|error| Error::system("reading", error))?;
+    fn next(&mut self) -> Result<&[u8]> {
+        let count = self.file.read(&mut self.buffer).map_err(|error| Error::system("reading", error))?;
         match self.left.load(Relaxed).checked_sub(count as u64) {
             Some(left) => self.left.store(left, Relaxed),
             None => return Err(Error::new(Code::Unreachable, "far://away: it is gone")),
         }
-        Ok(count)
+        Ok(&self.buffer[..count])
     }
 }
 

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::slice;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use hotbackup::extension::table::{Bytes, Failure, Handle, SupplyFunctions};
@@ -41,7 +40,7 @@ pub fn functions(jobs: &Jobs, prepare: Prepare) -> SupplyFunctions {
         manifest: OnceLock::new(),
     };
     let user_data = Box::into_raw(Box::new(supplying)).cast();
-    SupplyFunctions { prepare: make_ready, name, manifest, open, read, close, user_data, destroy }
+    SupplyFunctions { prepare: make_ready, name, manifest, open, next, close, user_data, destroy }
 }
 
 impl Supplying {
@@ -116,21 +115,13 @@ unsafe extern "C" fn open(
     unsafe { report(&supplying.jobs, error, open) }
 }
 
-unsafe extern "C" fn read(
-    reader: Handle,
-    buffer: *mut u8,
-    size: usize,
-    read: *mut usize,
-    error: Failure,
-) -> i32 {
+unsafe extern "C" fn next(reader: Handle, out: *mut Bytes, error: Failure) -> i32 {
     // SAFETY: the table's terms: `open` has made it, and one thread uses it.
     let Reading { jobs, reader } = unsafe { &mut *reader.cast::<Reading>() };
     let more = || {
-        // SAFETY: the table's terms: so many bytes are there, and nobody else's.
-        let buffer = unsafe { slice::from_raw_parts_mut(buffer, size) };
-        let got = reader.read(buffer)?;
+        let lent = Bytes::of(reader.next()?);
         // SAFETY: the table's terms.
-        unsafe { read.write(got) };
+        unsafe { out.write(lent) };
         Ok(())
     };
     // SAFETY: the table's terms.

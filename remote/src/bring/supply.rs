@@ -77,7 +77,7 @@ impl Brought {
     fn whole(&self, path: &Path) -> Result<Vec<u8>> {
         let mut reader = self.reader(path, 0)?;
         let mut bytes = Vec::new();
-        while reader.next()? {
+        while reader.step()? {
             bytes.extend_from_slice(&reader.plain);
         }
         Ok(bytes)
@@ -93,7 +93,7 @@ impl Brought {
         let ahead = (AHEAD / piece.max(1)).clamp(1, ids.len().max(1) as u64) as usize;
         let path = self.name.join(path);
         let _reading = self.spans.reading();
-        Ok(Reader { brought: self, path, ids, ahead, next: 0, opener, plain: Vec::new(), at: 0, _reading })
+        Ok(Reader { brought: self, path, ids, ahead, next: 0, opener, plain: Vec::new(), _reading })
     }
 }
 
@@ -121,15 +121,14 @@ struct Reader<'a> {
     /// The piece that comes next.
     next: usize,
     opener: Opener,
-    /// The piece that is being read, and how far.
+    /// The piece that was brought last.
     plain: Vec<u8>,
-    at: usize,
     _reading: Reading<'a>,
 }
 
 impl Reader<'_> {
     /// Brings the next piece. `false`: there is none.
-    fn next(&mut self) -> Result<bool> {
+    fn step(&mut self) -> Result<bool> {
         let Some(id) = self.ids.get(self.next) else { return Ok(false) };
         let spans = &self.brought.spans;
         if let Some(place) = self.ids.get(self.next + self.ahead).and_then(|id| spans.place(id)) {
@@ -137,7 +136,6 @@ impl Reader<'_> {
         }
         let repeats = self.next > 0 && self.ids[self.next - 1] == *id;
         self.next += 1;
-        self.at = 0;
         if repeats { Ok(true) } else { self.bring(id).map(|()| true) }
     }
 
@@ -158,15 +156,11 @@ impl Reader<'_> {
 }
 
 impl SupplyReader for Reader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        while self.at == self.plain.len() {
-            if !self.next()? {
-                return Ok(0);
-            }
+    fn next(&mut self) -> Result<&[u8]> {
+        let mut is_there = self.step()?;
+        while is_there && self.plain.is_empty() {
+            is_there = self.step()?;
         }
-        let count = buffer.len().min(self.plain.len() - self.at);
-        buffer[..count].copy_from_slice(&self.plain[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
+        Ok(if is_there { &self.plain } else { &[] })
     }
 }

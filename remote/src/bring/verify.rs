@@ -9,9 +9,6 @@ use hotbackup::{Code, Contents, Entry, EntryKind, Error, Phase, Result, VerifyLe
 use super::supply::Brought;
 use crate::repository::{Found, Repository};
 
-/// What a thread reads at once.
-const BUFFER: usize = 256 << 10;
-
 /// Looks for all packs of a snapshot, and reads and compares all of it unless the level is
 /// [`Size`](VerifyLevel::Size). Each bad file is a warning; the job fails once all were read. Each pack that is lost is one,
 /// too, and then nothing is read.
@@ -29,9 +26,8 @@ pub fn verify(repository: &Repository, found: &Found, task: &Task) -> Result<()>
     let (next, bad) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let first: Mutex<Option<Error>> = Mutex::default();
     let share = || {
-        let mut buffer = vec![0; BUFFER];
         while let Some(file) = files.get(next.fetch_add(1, Relaxed)) {
-            let Err(error) = read(&brought, file, &watch, &mut buffer) else { continue };
+            let Err(error) = read(&brought, file, &watch) else { continue };
             if error.code() == Code::Corrupt {
                 bad.fetch_add(1, Relaxed);
                 watch.warn(error.clone());
@@ -75,18 +71,18 @@ fn sizes(brought: &Brought, files: &[Entry<'_>], watch: &Watch) -> Result<()> {
     Ok(())
 }
 
-fn read(brought: &Brought, file: &Entry<'_>, watch: &Watch, buffer: &mut [u8]) -> Result<()> {
+fn read(brought: &Brought, file: &Entry<'_>, watch: &Watch) -> Result<()> {
     let mut reader = brought.open(file.path, file.size)?;
     let (mut sum, mut length) = (crc32fast::Hasher::new(), 0);
     loop {
         watch.check()?;
-        let count = reader.read(buffer)?;
-        if count == 0 {
+        let bytes = reader.next()?;
+        if bytes.is_empty() {
             break;
         }
-        sum.update(&buffer[..count]);
-        length += count as u64;
-        watch.verified(count as u64);
+        sum.update(bytes);
+        length += bytes.len() as u64;
+        watch.verified(bytes.len() as u64);
     }
     watch.file_done();
     let corrupt = |why: String| {
