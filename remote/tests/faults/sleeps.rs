@@ -101,6 +101,8 @@ fn harm_nothing(scene: &Scene, seed: u64, steps: &[(&str, When, Late)]) {
         // What the store has answered to is settled.
         let is_settled = !woken.said.contains("may still take");
         assert!(is_settled || *step == "its snapshot", "{step}: {woken:?}");
+        // A lock stays where a commit may still arrive, or where what was late has made it anew. It would age.
+        scene.bucket().delete_all("locks/");
         // Each by itself, before the next push could heal it.
         scene.restic().check();
         if listed == 1 {
