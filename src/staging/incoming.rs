@@ -103,7 +103,7 @@ impl<'s> Incoming<'s> {
     pub fn bring(&mut self, length: u64, reader: &mut dyn SupplyReader) -> Result<()> {
         let failed = |error| Error::io("writing", &self.staging.dir.full(self.path), error);
         let monitor = &self.staging.monitor;
-        let (mut at, mut written_to) = (0, 0);
+        let (mut at, mut written_to, mut unsynced) = (0, 0, 0);
         while at < length {
             let lent = reader.next()?;
             if lent.is_empty() {
@@ -118,9 +118,13 @@ impl<'s> Incoming<'s> {
                     monitor.found_hole(count);
                 } else {
                     self.file.write_all_at(bytes, at).map_err(failed)?;
-                    file::start_writeback(&self.file, at..end);
                     written_to = end;
                     monitor.copied(count);
+                }
+                // However little is lent at a time, the disk is not asked for less.
+                if end - unsynced >= BUFFER as u64 {
+                    file::start_writeback(&self.file, unsynced..end);
+                    unsynced = end;
                 }
                 at = end;
                 monitor.check()?;
